@@ -1,0 +1,278 @@
+"""A mapping and a way to read become one SELECT that yields neutral records.
+
+Layers, from the inside: the document and its record levels (with all JSON paths of a level extracted in one call),
+let values, raw text values, typed values, fields and conditions, and last the disjoint meters with the housekeeping
+columns. Each record carries `problem` (why it must be set aside) and `ignored` (why it is not consumption).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from typing import Any
+
+from focus_ai.adapters import expression, tokens
+from focus_ai.adapters.mapping import Mapping
+from focus_ai.adapters.paths import record_levels
+from focus_ai.adapters.record import EVIDENCE, PROFILE, fields
+from focus_ai.adapters.scope import Scope
+from focus_ai.engine import ident, literal
+from focus_ai.errors import UsageError, nearest
+
+REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
+# More tokens in one call than any model takes, or more in one bucket than the fields hold exactly.
+ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000}
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """`sql` has the hole `{relation}`: what DuckDB reads (see `relation` in focus_ai.sources)."""
+
+    sql: str
+    columns: tuple[str, ...]
+    reader_columns: str
+    object_nodes: tuple[str, ...]
+
+
+def compile_mapping(
+    mapping: Mapping,
+    mode: str,
+    *,
+    columns: tuple[str, ...] = (),
+    facts: MappingType[str, str] | None = None,
+    source_file: str = "",
+    numbered: bool = True,
+) -> Compiled:
+    """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names).
+
+    `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
+    number, which needs one ordered pass. Raises `UsageError` when the mapping names something that does not exist.
+    """
+    scope = Scope(mode, depth=mapping.depth, columns=columns)
+    lets = {name: sql for name, e in mapping.let.items() if (sql := _let(scope, name, e)) is not None}
+    out: dict[str, str] = {}
+    known = fields()
+    for name, e in mapping.fields.items():
+        if name not in known:
+            raise UsageError(
+                "a mapping fills a field that does not exist", where=str(mapping.path), value=name,
+                expected=nearest(name, known),
+            )  # fmt: skip
+        out[name] = _typed(scope, known[name].type, e)
+    for name, value in (facts or {}).items():
+        if name in known:
+            out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)
+    counts = tokens.compile_counts(scope, mapping.tokens) if mapping.tokens else {}
+    others = [_other_meter(scope, m) for m in mapping.meters]
+    out["kind"] = literal(mapping.kind)
+    out["adapter"] = literal(mapping.id)
+    out["source_file"] = literal(source_file)
+    out["source_row"] = "CAST(rn AS BIGINT)" if numbered else "CAST(NULL AS BIGINT)"
+    out.setdefault("grain", "'attempt'" if mapping.kind == "usage" else "'aggregate'")
+    out.setdefault("served_from", "'provider'")
+    identity = [expression.as_text(scope, e) for e in mapping.identity]
+    if "record_id" not in out:
+        parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
+        out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
+    key_parts = [f"coalesce({sql}, chr(0))" for sql in identity] or ["record_id"]
+    if mapping.version is not None and "record_version" not in out:
+        out["record_version"] = expression.as_text(scope, mapping.version)
+    ignored = "".join(
+        f" WHEN {expression.condition(scope, rule['when'])} THEN {literal(rule['reason'])}" for rule in mapping.ignore
+    )
+    for name in REQUIRED[mapping.kind]:
+        if name not in out:
+            raise UsageError("a required field is not mapped", where=str(mapping.path), expected=name)
+    return _assemble(mapping, scope, lets, out, counts, others, key_parts, ignored)
+
+
+def _let(scope: Scope, name: str, e: Any) -> str | None:
+    if isinstance(e, str) or ("parse" in e and isinstance(e["parse"], str)):
+        path = e if isinstance(e, str) else e["parse"]
+        if scope.alias(name, path):
+            return None
+    if not isinstance(e, str) and "attributes" in e:
+        raw = expression.as_text(scope, e["attributes"])
+        items = f"coalesce(TRY_CAST(TRY_CAST({raw} AS JSON) AS JSON[]), [])"
+        keys = f"list_transform({items}, lambda a: coalesce(a ->> '$.key', ''))"
+        one_of = ", ".join(
+            f"a ->> '$.value.{kind}'"
+            for kind in (
+                "stringValue",
+                "intValue",
+                "doubleValue",
+                "boolValue",
+                "arrayValue.values",
+                "kvlistValue",
+                "bytesValue",
+            )
+        )
+        values = f"list_transform({items}, lambda a: coalesce({one_of}))"
+        # The first of equal keys wins; a map refuses repeated keys.
+        first = f"list_filter(list_zip({keys}, {values}), lambda kv, i: list_position({keys}, kv[1]) = i)"
+        scope.lets[name] = "map"
+        return f"map_from_entries({first})"
+    scope.lets[name] = "json"
+    inner = e["parse"] if not isinstance(e, str) and "parse" in e else e
+    return f"TRY_CAST({expression.as_text(scope, inner)} AS JSON)"
+
+
+def _typed(scope: Scope, kind: str, e: Any) -> str:
+    if kind == "integer":
+        return expression.as_integer(scope, e)
+    if kind == "decimal":
+        return expression.as_decimal(scope, e)
+    if kind == "timestamp":
+        return expression.as_timestamp(scope, e)
+    if kind == "boolean":
+        return expression.as_boolean(scope, e)
+    return expression.as_text(scope, e)
+
+
+def _other_meter(scope: Scope, entry: MappingType[str, Any]) -> str:
+    name = entry["meter"]
+    meter = literal(name) if isinstance(name, str) else expression.as_text(scope, name)
+    quantity = f"CAST({expression.as_decimal(scope, entry['quantity'])} AS DECIMAL(38, 9))"
+    scope.problem(f"{quantity} < 0", f"negative:{expression.describe(entry['quantity'])}")
+    if "when" in entry:
+        quantity = f"CASE WHEN {expression.condition(scope, entry['when'])} THEN {quantity} END"
+    return f"{{'meter': {meter}, 'quantity': {quantity}}}"
+
+
+def _assemble(
+    mapping: Mapping,
+    scope: Scope,
+    lets: dict[str, str],
+    out: dict[str, str],
+    counts: dict[str, str],
+    others: list[str],
+    key_parts: list[str],
+    ignored: str,
+) -> Compiled:
+    meter_columns, meter_problems, flags = tokens.meters(mapping.tokens)
+    flags = [*flags, *_field_flags(out)]
+    problem = "".join(f" WHEN {c} THEN {literal(reason)}" for c, reason in scope.problems)
+    problem += "".join(f" WHEN {name} IS NULL THEN {literal('missing:' + name)}" for name in REQUIRED[mapping.kind])
+    if mapping.kind == "usage" and not mapping.identity:
+        problem += " WHEN record_id IS NULL THEN 'missing:record_id'"
+
+    layer = _base(mapping, scope)
+    fields_layer = dict(out)
+    if others:
+        listed = f"list_filter([{', '.join(others)}], lambda m: m.quantity > 0 AND m.meter IS NOT NULL)"
+        hit = "served_from = 'gateway_cache'" if out["served_from"] != "'provider'" else "FALSE"
+        fields_layer["all_meters"] = listed
+        meter_columns["other_meters"] = f"CASE WHEN len(all_meters) > 0 AND NOT ({hit}) THEN all_meters END"
+    fields_layer.update(counts)
+    keys = {
+        "key_text": f"concat_ws(chr(31), {literal(mapping.id)}, {', '.join(key_parts)})",
+        "field_problem": f"CASE{problem} END",
+        "ignored": f"CASE{ignored} END" if ignored else "CAST(NULL AS VARCHAR)",
+    }
+    meter_columns = _gateway_cache(meter_columns) if out["served_from"] != "'provider'" else meter_columns
+    meter_problem = "".join(f" WHEN {c} THEN {literal(reason)}" for c, reason in meter_problems)
+    last = {
+        **meter_columns,
+        "flags": _flags(flags),
+        "meter_problem": f"CASE{meter_problem} END" if meter_problem else "CAST(NULL AS VARCHAR)",
+    }
+    let_stages: list[dict[str, str]] = []
+    for name, sql in lets.items():
+        let_stages.append({f"let_{name}": sql})
+        extraction = scope.let_extraction(name)
+        if extraction:
+            let_stages.append({f"lx_{name}": extraction})
+    stages = (
+        *let_stages,
+        {alias: sql for sql, alias in scope.held.items()},
+        {alias: sql for sql, alias in scope.typed.items()},
+        fields_layer,
+        keys,
+        last,
+    )
+    for stage in stages:
+        if stage:
+            layer = f"SELECT *, {', '.join(f'{scope.resolve(sql)} AS {ident(n)}' for n, sql in stage.items())} FROM ({layer})"
+    produced = [*out, *(n for n in last if n not in ("meter_problem",) and n not in out)]
+    select = {name: _cast(name) for name in produced}
+    absurd = " OR ".join(
+        f"{name} > CASE WHEN grain = 'aggregate' THEN {ABSURD['aggregate']} ELSE {ABSURD['call']} END"
+        for name in ("reported_input_tokens", "reported_output_tokens")
+        if name in last
+    )
+    too_many = f"CASE WHEN {absurd} THEN 'absurd:tokens' END" if absurd else "NULL"
+    instance = "coalesce(source_instance, '')" if "source_instance" in out else "''"
+    select["problem"] = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {too_many}) END"
+    select["ignored"] = "ignored"
+    whole = f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
+    select["raw"] = "CAST(NULL AS VARCHAR)"
+    if scope.mode != "typed":
+        select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
+    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, key_text)) // 2 AS HUGEINT)"
+    select["money_family"] = literal(mapping.money_family) if mapping.money_family else "CAST(NULL AS VARCHAR)"
+    select["profile_hash"] = f"hash({', '.join(_hashed(n, produced) for n in PROFILE)})"
+    select["owner_hash"] = f"hash({', '.join(_hashed(n, produced) for n in EVIDENCE)})"
+    raw = select.pop("raw")
+    problem_sql = select.pop("problem")
+    layer = f"SELECT *, {problem_sql} AS problem FROM ({layer})"
+    select |= {"problem": "problem", "raw": raw}
+    sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
+    reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
+    return Compiled(sql, tuple(select), reader, tuple(scope.object_nodes()))
+
+
+def _base(mapping: Mapping, scope: Scope) -> str:
+    if scope.mode != "json":
+        return "SELECT r, rn FROM {relation}"
+    levels = record_levels(mapping.records)
+    layer = "SELECT rn AS document, j0 FROM {relation}"
+    for number, keys in enumerate(levels, start=1):
+        where = literal("$" + "".join(f'."{k}"' for k in keys))
+        arrays = f"TRY_CAST(j{number - 1} -> {where} AS JSON[])"
+        layer = f"SELECT *, unnest({arrays}) AS j{number} FROM ({layer})"
+    paths = []
+    for level in range(len(levels) + 1):
+        wanted = scope.level_paths(level)
+        if wanted:
+            quoted = ", ".join(literal(p) for p in wanted)
+            paths.append(f"j{level} ->> [{quoted}] AS p{level}")
+    record_number = "row_number() OVER () AS rn" if levels else "document AS rn"
+    return f"SELECT {', '.join(['*', *paths, record_number])} FROM ({layer})"
+
+
+def _gateway_cache(columns: dict[str, str]) -> dict[str, str]:
+    """An answer replayed by a gateway bought nothing: meters become 0, the counts become avoided counts."""
+    hit = "served_from = 'gateway_cache'"
+    done = {
+        name: f"CASE WHEN {hit} AND ({sql}) IS NOT NULL THEN 0 ELSE {sql} END"
+        if name.startswith(("input_", "output_")) and name.endswith("_tokens")
+        else sql
+        for name, sql in columns.items()
+    }
+    if "reported_input_tokens" in columns:
+        done["avoided_input_tokens"] = f"CASE WHEN {hit} THEN {columns['reported_input_tokens']} END"
+        done["avoided_output_tokens"] = f"CASE WHEN {hit} THEN {columns['reported_output_tokens']} END"
+    return done
+
+
+def _field_flags(out: dict[str, str]) -> list[tuple[str, str]]:
+    flags = []
+    if "usage_source" in out:
+        flags.append(("usage_source IN ('estimate', 'partial_estimate')", "usage_estimated"))
+    return flags
+
+
+def _flags(flags: list[tuple[str, str]]) -> str:
+    if not flags:
+        return "CAST(NULL AS VARCHAR)"
+    parts = ", ".join(f"CASE WHEN {c} THEN {literal(name)} END" for c, name in flags)
+    return f"NULLIF(concat_ws(',', {parts}), '')"
+
+
+def _cast(name: str) -> str:
+    field = fields().get(name)
+    return f"CAST({ident(name)} AS {field.sql_type})" if field else ident(name)
+
+
+def _hashed(name: str, produced: list[str]) -> str:
+    return f"CAST({ident(name)} AS VARCHAR)" if name in produced else "CAST(NULL AS VARCHAR)"

@@ -1,0 +1,336 @@
+"""Expressions of the mapping language, compiled to SQL. Paths become references, text literals go through quoting.
+
+Each function returns SQL; what does not fit (wrong type, impossible date) is NULL there and a problem in the scope,
+so that the record is set aside with its reason instead of being guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from focus_ai.adapters.mapping import table
+from focus_ai.adapters.scope import Scope
+from focus_ai.engine import ident, literal, literals
+from focus_ai.errors import UsageError
+from focus_ai.money import dec
+from focus_ai.money import text as plain
+
+Expression = Any
+_OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
+_UNITS = {"days", "hours", "minutes", "seconds"}
+
+
+def as_text(scope: Scope, e: Expression) -> str:
+    """SQL text value; empty text is NULL."""
+    if isinstance(e, str):
+        return f"NULLIF({scope.path(e)}, '')"
+    if not isinstance(e, Mapping):
+        raise UsageError("not an expression of the mapping language", value=e, expected="a path or {const: ...}")
+    for name, compile_form in _TEXT.items():
+        if name in e:
+            return compile_form(scope, e)
+    if "int" in e or "sum" in e or "sub" in e:
+        return f"CAST({as_integer(scope, e)} AS VARCHAR)"
+    raise UsageError("unknown form in a mapping expression", value=dict(e), expected=", ".join(_TEXT))
+
+
+def as_integer(scope: Scope, e: Expression) -> str:
+    """SQL BIGINT of a whole, non-negative number; 12, "12" and 12.0 are 12, 12.7 and -1 are problems."""
+    if isinstance(e, Mapping):
+        if "sum" in e:
+            parts = [as_integer(scope, part) for part in e["sum"]]
+            return (
+                f"CASE WHEN {' OR '.join(f'{p} IS NOT NULL' for p in parts)} THEN "
+                + " + ".join(f"coalesce({p}, 0)" for p in parts)
+                + " END"
+            )
+        if "sub" in e:
+            first, *rest = (as_integer(scope, part) for part in e["sub"])
+            value = f"({first}" + "".join(f" - coalesce({r}, 0)" for r in rest) + ")"
+            scope.problem(f"{value} < 0", "meters_mismatch")
+            return value
+        if "int" in e:
+            return as_integer(scope, e["int"])
+        if isinstance(e.get("const"), int):
+            return f"CAST({int(e['const'])} AS BIGINT)"
+        if "count" in e:
+            raw = as_text(scope, e["count"])
+            return f"len(string_split({raw}, {literal(e.get('sep', ','))}))"
+        if "if" in e:
+            other = as_integer(scope, e["else"]) if "else" in e else "NULL"
+            return f"CASE WHEN {condition(scope, e['if'])} THEN {as_integer(scope, e['then'])} ELSE {other} END"
+        if "first" in e:
+            return f"coalesce({', '.join(as_integer(scope, part) for part in e['first'])})"
+    raw = scope.hold(as_text(scope, e))
+    whole = f"regexp_full_match({raw}, '[0-9]{{1,18}}(\\.0*)?')"
+    broad = f"TRY_CAST({raw} AS DECIMAL(36, 9))"
+    value = scope.hold_typed(
+        f"(CASE WHEN {whole} THEN CAST(split_part({raw}, '.', 1) AS BIGINT) "
+        f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < 1000000000000000000 THEN CAST({broad} AS BIGINT) END)"
+    )
+    name = describe(e)
+    missing = f"{value} IS NULL AND {raw} IS NOT NULL"
+    scope.problem(f"{missing} AND coalesce({broad} < 0, FALSE)", f"negative:{name}")
+    scope.problem(missing, f"wrong_type:{name}")
+    return value
+
+
+def as_decimal(scope: Scope, e: Expression) -> str:
+    """SQL DECIMAL(38,18), exact: digits that do not fit are a problem, never rounded away."""
+    factor = Decimal(1)
+    if isinstance(e, Mapping) and "decimal" in e:
+        factor = dec(str(e.get("times", "1")))
+        e = e["decimal"]
+    if isinstance(e, Mapping) and "if" in e:
+        other = as_decimal(scope, e["else"]) if "else" in e else "NULL"
+        return f"CASE WHEN {condition(scope, e['if'])} THEN {as_decimal(scope, e['then'])} ELSE {other} END"
+    if isinstance(e, Mapping) and "first" in e and factor == 1:
+        return f"coalesce({', '.join(as_decimal(scope, part) for part in e['first'])})"
+    if isinstance(e, Mapping) and ("sum" in e or "sub" in e):
+        key = "sum" if "sum" in e else "sub"
+        parts = [as_decimal(scope, part) for part in e[key]]
+        joined = (" + " if key == "sum" else " - ").join(f"coalesce({p}, 0)" for p in parts)
+        return f"CASE WHEN {' OR '.join(f'{p} IS NOT NULL' for p in parts)} THEN CAST({joined} AS DECIMAL(38, 18)) END"
+    raw = scope.hold(as_text(scope, e))
+    name = describe(e)
+    scale = max(0, -int(factor.as_tuple().exponent))
+    digits = max(len(factor.as_tuple().digits), scale + 1)
+    kept = 18 - scale
+    number = f"TRY_CAST({raw} AS DECIMAL({38 - digits - 1 if factor != 1 else 38}, {kept}))"
+    numeric = f"regexp_full_match({raw}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{{1,3}})?')"
+    scope.problem(f"{raw} IS NOT NULL AND (NOT {numeric} OR {number} IS NULL)", f"wrong_type:{name}")
+    # More digits than are kept would be rounded by the cast; trailing zeros are harmless.
+    plain_part = f"rtrim(regexp_extract({raw}, '\\.([0-9]*)', 1), '0')"
+    exponent = f"coalesce(TRY_CAST(regexp_extract({raw}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"
+    scope.problem(f"{numeric} AND length({plain_part}) - {exponent} > {kept}", f"too_many_decimals:{name}")
+    if factor == 1:
+        return scope.hold_typed(f"(CASE WHEN {numeric} THEN {number} END)")
+    amount = f"CAST({plain(factor)} AS DECIMAL({digits}, {scale}))"
+    return scope.hold_typed(f"(CASE WHEN {numeric} THEN CAST({number} * {amount} AS DECIMAL(38, 18)) END)")
+
+
+def as_timestamp(scope: Scope, e: Expression) -> str:
+    """SQL TIMESTAMPTZ; the year must lie between 2015 and 2100."""
+    options: Mapping[str, Any] = e if isinstance(e, Mapping) and "time" in e else {"time": e}
+    inner = options["time"]
+    if isinstance(inner, Mapping) and "first" in inner:
+        parts = ", ".join(as_timestamp(scope, {**options, "time": part}) for part in inner["first"])
+        return f"coalesce({parts})"
+    raw = scope.hold(as_text(scope, inner))
+    value = scope.hold_typed(_instant(raw, str(options.get("unit", "iso")), options.get("zone")))
+    for unit, amount in dict(options.get("plus", {})).items():
+        if unit not in _UNITS:
+            raise UsageError("unknown unit in a time shift", value=unit, expected=", ".join(sorted(_UNITS)))
+        shifted = f"({value} + INTERVAL {int(amount)} {unit})"
+        value = shifted
+    name = describe(inner)
+    if "zone" not in options and options.get("unit", "iso") == "iso":
+        scope.problem(
+            f"{raw} IS NOT NULL AND TRY_CAST({raw} AS TIMESTAMP) IS NOT NULL "
+            f"AND NOT regexp_matches({raw}, {literal(_OFFSET)})",
+            f"no_time_zone:{name}",
+        )
+    scope.problem(f"{raw} IS NOT NULL AND {value} IS NULL", f"impossible_time:{name}")
+    scope.problem(f"year({value}) NOT BETWEEN 2015 AND 2100", f"impossible_time:{name}")
+    return value
+
+
+def _instant(raw: str, unit: str, zone: str | None) -> str:
+    if unit == "iso":
+        if zone in (None, "UTC"):
+            return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
+        if not re.fullmatch(r"[A-Za-z0-9_+\-/]+", str(zone)):
+            raise UsageError("not a time zone name", value=zone, expected="an IANA name such as Europe/Berlin, or UTC")
+        return (
+            f"CASE WHEN regexp_matches({raw}, {literal(_OFFSET)}) THEN TRY_CAST({raw} AS TIMESTAMPTZ) "
+            f"ELSE timezone({literal(zone)}, TRY_CAST({raw} AS TIMESTAMP)) END"
+        )
+    number = f"TRY_CAST({raw} AS DECIMAL(32, 6))"
+    micros = {
+        "s": f"{number} * 1000000",
+        "ms": f"{number} * 1000",
+        "us": number,
+        "ns": f"floor({number} / 1000)",
+    }
+    micros["ns"] = f"TRY_CAST(split_part({raw}, '.', 1) AS BIGINT) // 1000"
+    micros["auto"] = (
+        f"CASE WHEN {number} >= 100000000000000000 THEN {micros['ns']} WHEN {number} >= 100000000000000 THEN {number} "
+        f"WHEN {number} >= 100000000000 THEN {number} * 1000 ELSE {number} * 1000000 END"
+    )
+    if unit not in micros:
+        raise UsageError("unknown time unit", value=unit, expected="iso, s, ms, us, ns or auto")
+    whole = f"TRY_CAST({micros[unit]} AS BIGINT)"
+    return f"CASE WHEN {whole} BETWEEN 0 AND 4102444800000000 THEN CAST(make_timestamp({whole}) AS TIMESTAMPTZ) END"
+
+
+def as_boolean(scope: Scope, e: Expression) -> str:
+    """SQL BOOLEAN of true/false, 1/0, yes/no in any case; anything else is a problem."""
+    if isinstance(e, Mapping) and isinstance(e.get("const"), bool):
+        return literal(e["const"])
+    if isinstance(e, Mapping) and any(name in e for name in _CONDITIONS):
+        return condition(scope, e)
+    raw = scope.hold(as_text(scope, e))
+    value = (
+        f"CASE WHEN lower({raw}) IN ('true', 't', '1', 'yes') THEN TRUE "
+        f"WHEN lower({raw}) IN ('false', 'f', '0', 'no') THEN FALSE END"
+    )
+    scope.problem(f"{raw} IS NOT NULL AND ({value}) IS NULL", f"wrong_type:{describe(e)}")
+    return f"({value})"
+
+
+def condition(scope: Scope, c: Mapping[str, Any]) -> str:
+    """SQL BOOLEAN that is never NULL."""
+    for name, compile_form in _CONDITIONS.items():
+        if name in c:
+            return compile_form(scope, c[name])
+    raise UsageError("unknown condition in a mapping", value=dict(c), expected=", ".join(_CONDITIONS))
+
+
+def describe(e: Expression) -> str:
+    """The path an expression reads first, for messages."""
+    while not isinstance(e, str):
+        if isinstance(e, Mapping):
+            if "get" in e:
+                return str(e["get"][1])
+            e = next((v for k, v in e.items() if k not in ("if", "else", "times", "in", "table")), "value")
+        elif isinstance(e, (list, tuple)) and e:
+            e = e[0]
+        else:
+            return str(e)
+    return e
+
+
+def _lookup(scope: Scope, e: Mapping[str, Any]) -> str:
+    entries = table(e["table"]) if "table" in e else {str(k): str(v) for k, v in e["in"].items()}
+    raw = as_text(scope, e["lookup"])
+    key = f"lower({raw})" if e.get("lower") else raw
+    entries = {k.lower(): v for k, v in entries.items()} if e.get("lower") else entries
+    other = as_text(scope, e["else"]) if "else" in e else "NULL"
+    pairs = " ".join(f"WHEN {literal(k)} THEN {literal(v)}" for k, v in entries.items())
+    return f"CASE {key} {pairs} ELSE {other} END" if pairs else other
+
+
+def _concat(scope: Scope, e: Mapping[str, Any]) -> str:
+    parts = ", ".join(as_text(scope, part) for part in e["concat"])
+    return f"NULLIF(concat_ws({literal(str(e.get('sep', '')))}, {parts}), '')"
+
+
+def _const(scope: Scope, e: Mapping[str, Any]) -> str:
+    value = e["const"]
+    return (
+        "CAST(NULL AS VARCHAR)"
+        if value is None
+        else literal(str(value).lower() if value is True or value is False else str(value))
+    )
+
+
+def _if(scope: Scope, e: Mapping[str, Any]) -> str:
+    other = as_text(scope, e["else"]) if "else" in e else "NULL"
+    return f"CASE WHEN {condition(scope, e['if'])} THEN {as_text(scope, e['then'])} ELSE {other} END"
+
+
+def _extract(scope: Scope, e: Mapping[str, Any]) -> str:
+    try:
+        groups = re.compile(e["pattern"]).groups
+    except re.error as error:
+        raise UsageError("not a regular expression", value=e["pattern"], expected=str(error)) from error
+    return f"NULLIF(regexp_extract({as_text(scope, e['extract'])}, {literal(e['pattern'])}, {min(groups, 1)}), '')"
+
+
+def _json_list(raw: str) -> str:
+    return f"TRY_CAST(TRY_CAST({raw} AS JSON) AS JSON[])"
+
+
+def _header(scope: Scope, e: Mapping[str, Any]) -> str:
+    raw, name = as_text(scope, e["header"]), str(e["name"]).lower()
+    document = f"TRY_CAST({raw} AS JSON)"
+    key = f"list_filter(json_keys({document}), lambda k: lower(k) = {literal(name)})[1]"
+    return f"NULLIF(NULLIF(trim(json_extract_string({document}, '$.\"' || {key} || '\"')), ''), '-')"
+
+
+def _tag(scope: Scope, e: Mapping[str, Any]) -> str:
+    key = re.escape(str(e["key"]))
+    found = (
+        f"list_filter({_json_list(as_text(scope, e['tag']))}, "
+        f"lambda t: regexp_matches(t ->> '$', {literal('^' + key + ' *[:=]')}))[1]"
+    )
+    return f"NULLIF(trim(regexp_replace({found} ->> '$', {literal('^' + key + ' *[:=]')}, '')), '')"
+
+
+def _entry(scope: Scope, e: Mapping[str, Any]) -> str:
+    name = str(e.get("name", "key"))
+    where = f"lambda x: x ->> {literal('$.' + name)} = {literal(str(e['key']))}"
+    value = literal(f'$."{e.get("value", "value")}"')
+    return f"NULLIF(list_filter({_json_list(as_text(scope, e['entry']))}, {where})[1] ->> {value}, '')"
+
+
+def _pick(scope: Scope, e: Mapping[str, Any]) -> str:
+    tests = " AND ".join(
+        f"x ->> {literal(chr(36) + chr(46) + chr(34) + k + chr(34))} = {literal(str(v))}" for k, v in e["where"].items()
+    )
+    take = literal(f'$."{e["take"]}"')
+    return f"NULLIF(list_filter({_json_list(as_text(scope, e['pick']))}, lambda x: {tests})[1] ->> {take}, '')"
+
+
+def _object(scope: Scope, e: Mapping[str, Any]) -> str:
+    pairs = ", ".join(f"{ident(str(k))} := {as_text(scope, part)}" for k, part in e["object"].items())
+    merged = f"json_merge_patch('{{}}', CAST(to_json(struct_pack({pairs})) AS JSON))"
+    return f"NULLIF(CAST({merged} AS VARCHAR), '{{}}')"
+
+
+def _split(scope: Scope, e: Mapping[str, Any]) -> str:
+    item = int(e.get("item", 0))
+    index = item + 1 if item >= 0 else item
+    return f"NULLIF(trim(string_split({as_text(scope, e['split'])}, {literal(str(e.get('sep', ',')))})[{index}]), '')"
+
+
+def _get(scope: Scope, e: Mapping[str, Any]) -> str:
+    name, key = e["get"]
+    return f"NULLIF({scope.entry(str(name).removeprefix('$'), str(key))}, '')"
+
+
+_TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
+    "const": _const,
+    "first": lambda s, e: f"coalesce({', '.join(as_text(s, part) for part in e['first'])})",
+    "lookup": _lookup,
+    "if": _if,
+    "concat": _concat,
+    "extract": _extract,
+    "lower": lambda s, e: f"lower({as_text(s, e['lower'])})",
+    "upper": lambda s, e: f"upper({as_text(s, e['upper'])})",
+    "get": _get,
+    "header": _header,
+    "tag": _tag,
+    "entry": _entry,
+    "pick": _pick,
+    "json": lambda s, e: as_text(s, e["json"]),
+    "object": _object,
+    "split": _split,
+    "time": lambda s, e: f"strftime({as_timestamp(s, e)}, '%Y-%m-%dT%H:%M:%S.%fZ')",
+    "decimal": lambda s, e: f"CAST({as_decimal(s, e)} AS VARCHAR)",
+}
+
+
+def _same(scope: Scope, pair: list[Any]) -> str:
+    left, right = as_text(scope, pair[0]), pair[1]
+    if isinstance(right, bool):
+        return f"coalesce(lower({left}) = {literal(str(right).lower())}, FALSE)"
+    return f"coalesce({left} = {literal(str(right))}, FALSE)"
+
+
+_CONDITIONS: dict[str, Callable[[Scope, Any], str]] = {
+    "eq": _same,
+    "in": lambda s, pair: f"coalesce({as_text(s, pair[0])} IN ({literals(str(v) for v in pair[1])}), FALSE)",
+    "present": lambda s, e: f"({as_text(s, e)} IS NOT NULL)",
+    "absent": lambda s, e: f"({as_text(s, e)} IS NULL)",
+    "gt": lambda s, pair: (
+        f"coalesce(TRY_CAST({as_text(s, pair[0])} AS DECIMAL(38, 9)) > {plain(dec(str(pair[1])))}, FALSE)"
+    ),
+    "matches": lambda s, pair: f"coalesce(regexp_matches({as_text(s, pair[0])}, {literal(pair[1])}), FALSE)",
+    "all": lambda s, parts: "(" + " AND ".join(condition(s, c) for c in parts) + ")",
+    "any": lambda s, parts: "(" + " OR ".join(condition(s, c) for c in parts) + ")",
+    "not": lambda s, c: f"(NOT {condition(s, c)})",
+}

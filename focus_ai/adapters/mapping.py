@@ -1,0 +1,154 @@
+"""A mapping file: how one export becomes neutral records. Loading, checking, finding.
+
+Shape: `schemas/mapping.schema.json`; explained in `mappings/README.md`. A mapping is data: it can name paths of the
+record it reads and nothing else; it cannot open files or run code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from focus_ai import resources
+from focus_ai.errors import UsageError, nearest
+
+Expression = Any
+READERS = ("json", "jsonl", "csv", "parquet")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One export. `fields`, `tokens` and `meters` hold expressions of the mapping language."""
+
+    id: str
+    title: str
+    docs: str
+    checked: str
+    kind: str
+    system: str
+    reads: tuple[str, ...]
+    recognise: MappingType[str, Any]
+    records: str | None
+    let: MappingType[str, Expression]
+    fields: MappingType[str, Expression]
+    tokens: MappingType[str, Expression]
+    meters: tuple[MappingType[str, Expression], ...]
+    ignore: tuple[MappingType[str, Any], ...]
+    identity: tuple[Expression, ...]
+    version: Expression | None
+    settings: tuple[str, ...]
+    money_family: str | None
+    leaf_spans: bool
+    leaves_out: MappingType[str, str]
+    traps: tuple[str, ...]
+    export: str
+    code: str | None
+    path: Path = field(compare=False)
+
+    @property
+    def depth(self) -> int:
+        """How many arrays deep the record lies inside its document."""
+        return 0 if self.records is None else self.records.count("[]")
+
+
+def load(path: Path) -> Mapping:
+    """Read and check one mapping file. Raises `UsageError` that names the file, the place and what was expected."""
+    import yaml
+
+    try:
+        raw = resources.load_yaml(path)
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError("the mapping file cannot be read", where=str(path), value=str(error)) from error
+    _check(raw, path)
+    reads = raw["reads"]
+    return Mapping(
+        id=raw["id"],
+        title=raw["title"],
+        docs=raw.get("docs", ""),
+        checked=str(raw.get("checked", "")),
+        kind=raw["kind"],
+        system=raw.get("system", raw["id"]),
+        reads=(reads,) if isinstance(reads, str) else tuple(reads),
+        recognise=raw.get("recognise", {}),
+        records=raw.get("records"),
+        let=raw.get("let", {}),
+        fields=raw.get("fields", {}),
+        tokens=raw.get("tokens", {}),
+        meters=tuple(raw.get("meters", ())),
+        ignore=tuple(raw.get("ignore", ())),
+        identity=tuple(raw.get("identity", ())),
+        version=raw.get("version"),
+        settings=tuple(raw.get("settings", ())),
+        money_family=raw.get("money_family"),
+        leaf_spans=bool(raw.get("leaf_spans", False)),
+        leaves_out=raw.get("leaves_out", {}),
+        traps=tuple(raw.get("traps", ())),
+        export=raw.get("export", ""),
+        code=raw.get("code"),
+        path=path,
+    )
+
+
+def _check(raw: Any, path: Path) -> None:
+    """Compare with the JSON Schema; the first deviation becomes the message."""
+    import jsonschema
+
+    problems = sorted(_validator().iter_errors(raw), key=lambda e: list(map(str, e.absolute_path)))
+    if problems:
+        deepest: jsonschema.ValidationError = max(
+            (jsonschema.exceptions.best_match([p]) or p for p in problems), key=lambda e: len(e.absolute_path)
+        )
+        raise UsageError(
+            "the mapping file does not follow the mapping language",
+            where=f"{path}: {'.'.join(map(str, deepest.absolute_path)) or 'top level'}",
+            value=str(deepest.instance)[:200],
+            expected=deepest.message[:300],
+            next_step="see mappings/README.md, or `focus-ai schema mapping`",
+        )
+
+
+@cache
+def _validator() -> Any:
+    import json
+
+    import jsonschema
+
+    schema = json.loads((resources.schemas() / "mapping.schema.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
+@cache
+def shipped() -> dict[str, Mapping]:
+    """Every mapping that travels with the package, by id. Price data and lookup tables are not mappings."""
+    found: dict[str, Mapping] = {}
+    for path in sorted(resources.mappings().glob("*/*.yaml")):
+        if path.parent.name in ("prices", "tables"):
+            continue
+        mapping = load(path)
+        if mapping.id in found:
+            raise UsageError("two mapping files have the same id", where=f"{path}, {found[mapping.id].path}")
+        found[mapping.id] = mapping
+    return found
+
+
+def by_id(name: str, extra: MappingType[str, Mapping] | None = None) -> Mapping:
+    """The mapping with this id. Raises `UsageError` with the nearest known ids."""
+    known = {**shipped(), **(extra or {})}
+    if name not in known:
+        raise UsageError(f"no adapter is called {name!r}", expected=nearest(name, known))
+    return known[name]
+
+
+@cache
+def table(name: str) -> dict[str, str]:
+    """A shared lookup table `mappings/tables/<name>.yaml`: text to text."""
+    path = resources.mappings() / "tables" / f"{name}.yaml"
+    if not path.is_file():
+        known = [p.stem for p in (resources.mappings() / "tables").glob("*.yaml")]
+        raise UsageError(f"no lookup table is called {name!r}", expected=nearest(name, known))
+    raw = resources.load_yaml(path)
+    entries = raw.get("entries", raw) if isinstance(raw, dict) else {}
+    return {str(key): str(value) for key, value in entries.items()}

@@ -1,0 +1,138 @@
+"""Which mapping reads this file: decided by content, never by name. Exactly one must claim it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from typing import Any
+
+from focus_ai.adapters.mapping import Mapping
+from focus_ai.errors import InputError
+from focus_ai.sources.discover import SourceFile
+from focus_ai.sources.documents import _documents, _lines
+from focus_ai.sources.sniff import HEAD, opened
+
+SAMPLE = 50
+_KEY = re.compile(r'"([^"]+)"|([^."]+)')
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first documents (JSON) or the column names with the first rows (CSV, Parquet)."""
+
+    kind: str
+    documents: tuple[MappingType[str, Any], ...]
+    columns: tuple[str, ...] = ()
+
+
+def sample(source: SourceFile) -> Sample:
+    """Read enough of a file to recognise it."""
+    form = source.format
+    if form.kind in ("json", "jsonl"):
+        items = _lines(source.path, form) if form.kind == "jsonl" else _documents(source.path, form)
+        good = (value for value, _, reason in items if reason is None)
+        return Sample(form.kind, tuple(itertools.islice(good, SAMPLE)))
+    if form.kind == "csv":
+        with opened(source.path, form.compression) as stream:
+            text = stream.read(HEAD).decode(form.encoding, "replace").removeprefix("\ufeff")
+        rows = itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter), 1, SAMPLE)
+        return Sample("csv", tuple(dict(zip(form.header, row, strict=False)) for row in rows), form.header)
+    if form.kind == "parquet":
+        import pyarrow.parquet as pq
+
+        table = pq.ParquetFile(source.path)
+        batch = next(table.iter_batches(batch_size=SAMPLE), None)
+        rows_found = () if batch is None else tuple(batch.to_pylist())
+        return Sample("parquet", rows_found, tuple(table.schema_arrow.names))
+    return Sample(form.kind, ())
+
+
+def claims(mapping: Mapping, seen: Sample) -> bool:
+    """Does this mapping recognise the sample?"""
+    wanted = {"json", "jsonl"} if seen.kind in ("json", "jsonl") else {seen.kind}
+    if not mapping.recognise or not wanted & set(mapping.reads):
+        return False
+    return not missing(mapping, seen)
+
+
+def missing(mapping: Mapping, seen: Sample) -> list[str]:
+    """The conditions of `recognise` that do not hold, in words; empty = recognised."""
+    rule = mapping.recognise
+    if seen.columns:
+        known = set(seen.columns)
+        lacks = [f"column {k}" for k in rule.get("keys", ()) if k not in known]
+        if rule.get("any") and not any(set(group) <= known for group in rule["any"]):
+            lacks.append("one of the column groups")
+        lacks += [f"unexpected column {k}" for k in rule.get("absent", ()) if k in known]
+        documents: tuple[MappingType[str, Any], ...] = seen.documents
+    else:
+        best = min((_lacking(rule, d) for d in seen.documents), key=len, default=["any readable record"])
+        lacks = list(best)
+        documents = seen.documents
+    for path, literals in rule.get("values", {}).items():
+        allowed = {str(v) for v in (literals if isinstance(literals, list) else [literals])}
+        if not any(str(v) in allowed for d in documents for v in walk(d, path)):
+            lacks.append(f"{path} = {' or '.join(sorted(allowed))}")
+    return lacks
+
+
+def _lacking(rule: MappingType[str, Any], document: MappingType[str, Any]) -> list[str]:
+    lacks = [f"key {k}" for k in rule.get("keys", ()) if not _has(document, k)]
+    if rule.get("any") and not any(all(_has(document, k) for k in group) for group in rule["any"]):
+        lacks.append("one of the key groups")
+    return lacks + [f"unexpected key {k}" for k in rule.get("absent", ()) if _has(document, k)]
+
+
+def _has(document: Any, path: str) -> bool:
+    return next(walk(document, path), _NOTHING) is not _NOTHING
+
+
+_NOTHING = object()
+
+
+def walk(document: Any, path: str) -> Iterator[Any]:
+    """Every value at a path; `a[].b` goes through the elements of an array."""
+    steps: list[str] = []
+    for part in path.split("[]"):
+        steps += [m[1] or m[2] for m in _KEY.finditer(part.strip("."))]
+        steps.append("[]")
+    steps = steps[:-1]
+    found: list[Any] = [document]
+    for step in steps:
+        if step == "[]":
+            found = [item for value in found if isinstance(value, list) for item in value]
+        else:
+            found = [value[step] for value in found if isinstance(value, dict) and step in value]
+    yield from found
+
+
+def recognise(source: SourceFile, known: MappingType[str, Mapping]) -> Mapping:
+    """The one mapping that claims the file. None or two raise `InputError` with what was seen and what is near."""
+    seen = sample(source)
+    claiming = [m for m in known.values() if claims(m, seen)]
+    if len(claiming) == 1:
+        return claiming[0]
+    if claiming:
+        raise InputError(
+            "more than one adapter recognises this file", where=source.name,
+            value=", ".join(sorted(m.id for m in claiming)), next_step="choose one with --adapter ID",
+        )  # fmt: skip
+    top = list(seen.columns) or sorted({k for d in seen.documents for k in d})
+    readable = [m for m in known.values() if m.recognise and set(m.reads) & {seen.kind, "json", "jsonl"}]
+    close = sorted(readable, key=lambda m: (len(missing(m, seen)) / max(1, _size(m)), m.id))[:3]
+    raise InputError(
+        "no adapter recognises this file",
+        where=source.name,
+        value=f"{seen.kind} with {', '.join(top[:12]) or 'no readable record'}{' ...' if len(top) > 12 else ''}",
+        expected="nearest: " + "; ".join(f"{m.id} (lacks {', '.join(missing(m, seen)[:3])})" for m in close),
+        next_step="see `focus-ai adapters list`, or describe it with --mapping FILE (`focus-ai adapters new`)",
+    )
+
+
+def _size(mapping: Mapping) -> int:
+    return sum(len(v) for v in mapping.recognise.values())

@@ -1,0 +1,66 @@
+"""The neutral record: its fields and their SQL types (schemas/usage-event.yaml is the source)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from focus_ai import resources
+
+SQL_TYPES = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "decimal": "DECIMAL(38, 18)",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "boolean": "BOOLEAN",
+    "meters": "STRUCT(meter VARCHAR, quantity DECIMAL(38, 9))[]",
+}
+
+# What decides a price, in the order the pricing room wants it; equal values share one price lookup.
+PROFILE = (
+    "provider", "model_served", "model_deployment", "model_requested", "model_alias", "service_tier", "is_batch",
+    "inference_geo", "speed", "region", "context_gt", "price_variant", "account_id", "grain",
+)  # fmt: skip
+# What decides an owner; equal values share one owner lookup.
+EVIDENCE = (
+    "owner_team", "owner_product", "owner_feature", "owner_environment", "owner_project", "owner_cost_center",
+    "owner_business_unit", "tenant_id", "end_user_id", "api_key_id", "api_key_name", "workspace_id",
+    "organization_id", "service_name", "account_id", "sub_account_id", "provider", "model_deployment",
+)  # fmt: skip
+# Columns that every staged record has besides its fields.
+HOUSEKEEPING = {
+    "record_key": "HUGEINT",
+    "profile_hash": "UBIGINT",
+    "owner_hash": "UBIGINT",
+    "problem": "VARCHAR",
+    "ignored": "VARCHAR",
+    "money_family": "VARCHAR",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: name, type word, group, meaning, and the closed list of values where there is one."""
+
+    name: str
+    type: str
+    group: str
+    meaning: str
+    values: tuple[str, ...] = ()
+
+    @property
+    def sql_type(self) -> str:
+        """The DuckDB type."""
+        return SQL_TYPES[self.type]
+
+
+@cache
+def fields() -> dict[str, Field]:
+    """All fields of the neutral record by name, in their fixed order."""
+    raw = resources.load_yaml(resources.schemas() / "usage-event.yaml")["fields"]
+    return {f["name"]: Field(f["name"], f["type"], f["group"], f["meaning"], tuple(f.get("values") or ())) for f in raw}
+
+
+def all_columns() -> dict[str, str]:
+    """Name and SQL type of every column of the staged records."""
+    return {**{name: f.sql_type for name, f in fields().items()}, **HOUSEKEEPING}

@@ -1,0 +1,187 @@
+"""Where the values of a record come from: every path an expression names is registered here and gets its SQL.
+
+Three ways to read, one language: `json` (a JSON value per level, all paths of a level extracted in one call),
+`typed` (DuckDB reads JSON Lines straight into a struct of text leaves; fastest) and `columns` (CSV and Parquet,
+one text column per header name, deeper keys inside JSON text).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from focus_ai.adapters.paths import Path, parse
+from focus_ai.engine import ident, literal, literals
+from focus_ai.errors import UsageError
+
+
+@dataclass
+class Scope:
+    """Registers paths and problems while expressions are compiled; `resolve` puts the final SQL in place."""
+
+    mode: str
+    depth: int = 0
+    columns: tuple[str, ...] = ()
+    lets: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
+    typed: dict[str, str] = field(default_factory=dict)
+    _paths: list[Path] = field(default_factory=list)
+    _let_keys: dict[str, list[str]] = field(default_factory=dict)
+
+    def path(self, text: str) -> str:
+        """SQL of the value at a path, as text (JSON text for objects and arrays)."""
+        path = self._unalias(parse(text))
+        if path.let is not None:
+            return self._let(path)
+        if path.up > self.depth:
+            raise UsageError("the path climbs above the document", value=text, expected=f"at most {self.depth} ^")
+        return self._register(path)
+
+    def _register(self, path: Path) -> str:
+        same = [i for i, p in enumerate(self._paths) if (p.up, p.keys) == (path.up, path.keys)]
+        if not same:
+            self._paths.append(path)
+        return f"@@R{same[0] if same else len(self._paths) - 1}@@"
+
+    def entry(self, name: str, key: str) -> str:
+        """SQL of one entry of a let value that is a map (attributes) or a JSON object, the key taken literally."""
+        if self.lets.get(name) == "map":
+            return f"{ident('let_' + name)}[{literal(key)}]"
+        path = self._unalias(Path(0, name, (key,), f"${name}.{key}"))
+        return self._let(path) if path.let is not None else self._register(path)
+
+    def alias(self, name: str, text: str) -> bool:
+        """Let a let value stand for the path it copies; only where the reader gives real structures (typed)."""
+        path = self._unalias(parse(text))
+        if self.mode != "typed" or path.let is not None:
+            return False
+        self.aliases[name] = path.keys
+        return True
+
+    def _unalias(self, path: Path) -> Path:
+        if path.let in self.aliases:
+            return Path(0, None, (*self.aliases[path.let], *path.keys), path.text)
+        return path
+
+    def _let(self, path: Path) -> str:
+        name = path.let or ""
+        if name not in self.lets:
+            raise UsageError(f"no let value is called {name!r}", value=path.text, expected=", ".join(self.lets))
+        if not path.keys:
+            return f"CAST({ident('let_' + name)} AS VARCHAR)"
+        keys = self._let_keys.setdefault(name, [])
+        if path.json_path() not in keys:
+            keys.append(path.json_path())
+        return f"{ident('lx_' + name)}[{keys.index(path.json_path()) + 1}]"
+
+    def problem(self, condition: str, reason: str) -> None:
+        """A condition under which the record is set aside, and the reason to give."""
+        if (condition, reason) not in self.problems:
+            self.problems.append((condition, reason))
+
+    def hold(self, sql: str) -> str:
+        """Give a text value a name in the layer of raw values, so that it is computed and written once."""
+        if "__v" in sql or "__i" in sql:
+            return sql
+        return self.held.setdefault(sql, f"__v{len(self.held)}")
+
+    def hold_typed(self, sql: str) -> str:
+        """The same for a number or an instant, in the layer above the raw values."""
+        if "__i" in sql:
+            return sql
+        return self.typed.setdefault(sql, f"__i{len(self.typed)}")
+
+    # -- final SQL ----------------------------------------------------------------------------------------------
+
+    def level_paths(self, level: int) -> list[str]:
+        """JSON paths needed from the JSON value of one level (0 = document)."""
+        return [p.json_path() for p in self._paths if self.depth - p.up == level]
+
+    def let_extraction(self, name: str) -> str | None:
+        """SQL that takes all used keys out of one let value in one call."""
+        keys = self._let_keys.get(name)
+        return f"{ident('let_' + name)} ->> [{literals(keys)}]" if keys else None
+
+    def typed_columns(self) -> tuple[str, list[list[str]]]:
+        """The `columns` argument of read_json for typed mode, and the struct nodes it expects to be objects."""
+        tree = self._tree()
+        nodes: list[list[str]] = []
+
+        def text(node: dict[str, object], trail: list[str]) -> str:
+            parts = []
+            for key, child in node.items():
+                if isinstance(child, dict) and child:
+                    nodes.append([*trail, key])
+                    parts.append(f"{ident(key)} STRUCT({text(child, [*trail, key])})")
+                else:
+                    parts.append(f"{ident(key)} VARCHAR")
+            return ", ".join(parts)
+
+        top = []
+        for key, child in tree.items():
+            if isinstance(child, dict) and child:
+                nodes.append([key])
+                top.append(f"{literal(key)}: {literal('STRUCT(' + text(child, [key]) + ')')}")
+            else:
+                top.append(f"{literal(key)}: 'VARCHAR'")
+        return "{" + ", ".join(top) + "}", nodes
+
+    def _tree(self) -> dict[str, dict[str, object]]:
+        """Struct tree of the typed reader; a path used as a whole value is a leaf even when longer paths exist."""
+        tree: dict[str, dict[str, object]] = {}
+        leaves = {self._object_keys(p) for p in self._paths}
+        for keys in sorted(leaves, key=len):
+            if any(keys[:n] in leaves for n in range(1, len(keys))):
+                continue
+            node = tree
+            for key in keys:
+                node = node.setdefault(key, {})  # type: ignore[assignment]
+        return tree
+
+    @staticmethod
+    def _object_keys(path: Path) -> tuple[str, ...]:
+        """Keys up to the first array position."""
+        keys: list[str] = []
+        for key in path.keys:
+            if isinstance(key, int):
+                break
+            keys.append(key)
+        return tuple(keys)
+
+    def object_nodes(self) -> list[str]:
+        """JSON paths of the objects that hold mapped keys; there a repeated key or another type is an error."""
+        return [
+            "$" + "".join(f'."{k}"' for k in node)
+            for node in ([], *(self.typed_columns()[1] if self.mode != "columns" and self.depth == 0 else []))
+        ]
+
+    def resolve(self, sql: str) -> str:
+        """Replace the registered references by their SQL, in the reading mode of this scope."""
+        for index in reversed(range(len(self._paths))):
+            token = f"@@R{index}@@"
+            if token in sql:
+                sql = sql.replace(token, self._reference(self._paths[index]))
+        return sql
+
+    def _reference(self, path: Path) -> str:
+        level = self.depth - path.up
+        if self.mode == "json":
+            return f"p{level}[{self.level_paths(level).index(path.json_path()) + 1}]"
+        if self.mode == "columns":
+            column = str(path.keys[0])
+            if column not in self.columns:
+                return "CAST(NULL AS VARCHAR)"
+            if len(path.keys) == 1:
+                return f"r.{ident(column)}"
+            return f"json_extract_string(TRY_CAST(r.{ident(column)} AS JSON), {literal(path.json_path(1))})"
+        node: dict[str, object] = dict(self._tree())
+        sql, used = "r", 0
+        for key in self._object_keys(path):
+            if key not in node:
+                break
+            sql, used = f"{sql}.{ident(key)}", used + 1
+            node = dict(node[key])  # type: ignore[call-overload]
+        if used == len(path.keys):
+            return sql
+        return f"json_extract_string(TRY_CAST({sql} AS JSON), {literal(path.json_path(used))})"

@@ -1,0 +1,156 @@
+"""One input file becomes one Parquet file of neutral records. The unit of work of every runner.
+
+Clean JSON Lines are read straight into typed leaves; anything unusual in the file (a broken line, a repeated key, a
+record to set aside) makes the whole file go through the slower, exact way, so the outcome never depends on size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
+from pathlib import Path
+
+from focus_ai.adapters.compiler import Compiled, compile_mapping
+from focus_ai.adapters.mapping import Mapping
+from focus_ai.engine import Session, literal
+from focus_ai.sources.discover import SourceFile
+from focus_ai.sources.documents import spool_lines
+from focus_ai.sources.reject import Reject
+from focus_ai.sources.relation import (
+    bad_documents,
+    csv_rejects,
+    csv_table,
+    json_lines,
+    parquet_table,
+    typed_lines,
+    whole,
+    with_raw_text,
+)
+
+# Below this size the exact way is as quick, and it numbers every record.
+SMALL = 8 << 20
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What came of a file: `read` source records = good rows + ignored + rejects with a row."""
+
+    source: str
+    adapter: str
+    parquet: Path
+    columns: tuple[str, ...]
+    read: int
+    rows: int
+    ignored: int
+    rejects: tuple[Reject, ...]
+
+
+def stage(
+    session: Session,
+    source: SourceFile,
+    mapping: Mapping,
+    target: Path,
+    *,
+    facts: MappingType[str, str] | None = None,
+    numbered: bool = False,
+) -> Staged:
+    """Convert one file. Good and ignored records go to `target`, the rest comes back as rejects with their text."""
+    if source.format.kind == "empty":
+        return Staged(source.name, mapping.id, target, (), 0, 0, 0, (Reject(source.name, None, "empty_file", None),))
+    if _direct(source, mapping) and not numbered:
+        quick = _typed(session, source, mapping, target, facts)
+        if quick is not None:
+            return quick
+    relation, mode, columns, rejects = _relation(session, source, mapping, target.with_suffix(".jsonl"))
+    if mode == "json":
+        nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
+        relation, bad = bad_documents(session, relation, source.name, nodes, mapping.records)
+        rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
+    compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name)
+    counts = _write(session, compiled, relation, target)
+    if mode == "columns" and source.format.kind == "csv":
+        rejects += csv_rejects(session, source.name)
+    return _result(session, source, mapping, compiled, target, rejects, counts)
+
+
+def _direct(source: SourceFile, mapping: Mapping) -> bool:
+    form = source.format
+    return (
+        form.kind == "jsonl" and not form.bom and mapping.depth == 0 and mapping.kind == "usage"
+        and source.size >= SMALL and not any("attributes" in e for e in mapping.let.values() if not isinstance(e, str))
+    )  # fmt: skip
+
+
+def _typed(
+    session: Session, source: SourceFile, mapping: Mapping, target: Path, facts: MappingType[str, str] | None
+) -> Staged | None:
+    """The quick way; None when the file is not clean."""
+    import duckdb
+
+    compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False)
+    relation = typed_lines(source.path, source.format.compression, compiled.reader_columns, numbered=False)
+    try:
+        session.sql(_copy(compiled, relation, target))
+    except duckdb.Error:
+        return None
+    rows, ignored, problems = _counts(session, target)
+    if problems or ignored:
+        return None
+    return Staged(source.name, mapping.id, target, compiled.columns, rows, rows, 0, ())
+
+
+def _relation(
+    session: Session, source: SourceFile, mapping: Mapping, spool: Path
+) -> tuple[str, str, tuple[str, ...], list[Reject]]:
+    form = source.format
+    if form.kind == "parquet":
+        relation, columns = parquet_table(session, source.path)
+        return relation, "columns", columns, []
+    if form.kind == "csv":
+        path, compression, rejects = whole(source, spool.parent)
+        return csv_table(source, path, compression=compression), "columns", form.header, rejects
+    if form.kind == "jsonl" and not form.bom and mapping.kind == "usage" and source.size >= SMALL:
+        path, compression, rejects = whole(source, spool.parent)
+        return json_lines(path, compression), "json", (), rejects
+    rejects = spool_lines(source.name, source.path, form, spool)
+    return json_lines(spool), "json", (), rejects
+
+
+def _copy(compiled: Compiled, relation: str, target: Path) -> str:
+    query = compiled.sql.replace("{relation}", relation)
+    return f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+
+
+def _write(session: Session, compiled: Compiled, relation: str, target: Path) -> tuple[int, int, int]:
+    session.sql(_copy(compiled, relation, target))
+    return _counts(session, target)
+
+
+def _counts(session: Session, target: Path) -> tuple[int, int, int]:
+    rows, ignored, problems = session.one(
+        f"SELECT count(*), count(ignored), count(problem) FROM read_parquet({literal(str(target))})"
+    )
+    return int(rows), int(ignored), int(problems)
+
+
+def _result(
+    session: Session,
+    source: SourceFile,
+    mapping: Mapping,
+    compiled: Compiled,
+    target: Path,
+    rejects: list[Reject],
+    counts: tuple[int, int, int],
+) -> Staged:
+    rows, ignored, problems = counts
+    if problems:
+        found = session.rows(
+            f"SELECT source_row, problem, raw FROM read_parquet({literal(str(target))}) "
+            "WHERE problem IS NOT NULL ORDER BY source_row"
+        )
+        rejects += [Reject(source.name, int(row), why, raw) for row, why, raw in found]
+    read = rows + sum(1 for r in rejects if r.row is not None) - problems
+    return Staged(
+        source.name, mapping.id, target, compiled.columns, read, rows - problems - ignored, ignored,
+        tuple(sorted(rejects, key=lambda r: (r.row or 0, r.reason))),
+    )  # fmt: skip

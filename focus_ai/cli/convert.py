@@ -1,0 +1,141 @@
+"""`focus-ai convert`: exports and logs in, a FOCUS data set and the run report out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from focus_ai.cli.options import (
+    ConfigOption,
+    Focus,
+    Format,
+    FormatOption,
+    Grain,
+    NoColorOption,
+    Numeric,
+    QuietOption,
+    fail_on,
+    pairs,
+)
+
+
+def convert(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, object store URLs or - for stdin.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the data set.")],
+    adapter: Annotated[
+        str | None, typer.Option("--adapter", metavar="ID", help="Read every input as this export.")
+    ] = None,
+    mapping: Annotated[
+        list[Path] | None, typer.Option("--mapping", metavar="FILE", help="Your own mapping file; repeatable.")
+    ] = None,
+    config: ConfigOption = None,
+    focus: Annotated[Focus | None, typer.Option("--focus", help="FOCUS version to write; 1.3 by default.")] = None,
+    grain: Annotated[Grain | None, typer.Option("--grain", help="Length of a charge period; day by default.")] = None,
+    numeric: Annotated[
+        Numeric | None, typer.Option("--numeric", help="Exact decimals (default), or doubles for old receivers.")
+    ] = None,
+    events: Annotated[bool, typer.Option("--events", help="Also write the request-level events.")] = False,
+    rates: Annotated[
+        list[Path] | None, typer.Option("--rates", metavar="FILE", help="Your own rates; repeatable.")
+    ] = None,
+    owner_map: Annotated[
+        list[Path] | None, typer.Option("--owner-map", metavar="FILE", help="Who owns which key, project or workspace.")
+    ] = None,
+    accounts: Annotated[
+        list[Path] | None, typer.Option("--accounts", metavar="FILE", help="Chargeback accounts: cost centre, budget.")
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", metavar="CHANNEL=ID", help="Billing account of a channel; repeatable."),
+    ] = None,
+    fail: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="CAUSE",
+            help="Exit 1 when the run has unpriced, rejected or unattributed records; none by default.",
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that read inputs.")] = 1,
+    memory_limit: Annotated[
+        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    format_: FormatOption = Format.text,
+    quiet: QuietOption = False,
+    no_color: NoColorOption = False,
+) -> None:
+    """Convert exports and logs into a FOCUS data set with exact costs, tokens and owners."""
+    causes = fail_on(fail or ())
+    from focus_ai import api
+    from focus_ai.cli.progress import Progress
+    from focus_ai.cli.settings import effective
+
+    settings = effective(
+        config,
+        rates=rates or (),
+        owner_map=owner_map or (),
+        accounts=accounts or (),
+        account=pairs("--account", account or ()),
+        flags={
+            "convert.focus": focus and focus.value,
+            "convert.grain": grain and grain.value,
+            "convert.numeric": numeric and numeric.value,
+        },
+    )
+    if not settings.rates.allow_unpriced:
+        causes |= {"unpriced"}
+    with Progress(quiet=quiet or format_ is Format.json) as progress:
+        report = api.convert(
+            inputs,
+            out,
+            adapter=adapter,
+            mapping=list(mapping or ()),
+            settings=settings,
+            focus=settings.convert.focus,
+            grain=settings.convert.grain,
+            numeric=settings.convert.numeric,
+            events=events,
+            jobs=jobs,
+            memory_limit=memory_limit or settings.engine.memory_limit,
+            threads=threads or settings.engine.threads,
+            progress=progress,
+        )
+    show(report, format_, no_color=no_color)
+    stop_on(report, causes)
+
+
+def show(report: Mapping[str, Any], format_: Format, *, no_color: bool) -> None:
+    """Print the run report the asked way."""
+    from focus_ai.cli.terminal import bold_headings, colour, say, say_json
+
+    if format_ is Format.json:
+        say_json(dict(report))
+        return
+    from focus_ai.reports import run_text
+
+    say(bold_headings(run_text(report), on=colour(no_color)))
+
+
+def found(report: Mapping[str, Any], causes: Collection[str]) -> list[str]:
+    """Which of the causes the run has, each as a short sentence."""
+    counts = {
+        "unpriced": (report["unpriced"]["events"], "events without a price"),
+        "rejected": (report["records"]["rejected"], "rejected records"),
+        "unattributed": (report["unattributed"]["rows"], "rows without an owner"),
+    }
+    return [f"{counts[c][0]:,} {counts[c][1]}" for c in sorted(causes) if counts[c][0]]
+
+
+def stop_on(report: Mapping[str, Any], causes: Collection[str]) -> None:
+    """Exit 1 when a cause of `--fail-on` occurred. The data set stays written."""
+    from focus_ai.cli.terminal import tell
+
+    if problems := found(report, causes):
+        tell("focus-ai: --fail-on: " + ", ".join(problems))
+        raise typer.Exit(1)

@@ -1,0 +1,142 @@
+"""`focus-ai explain`: what a column, a meter, an export or a SKU means, from the same data that the program uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from focus_ai.cli.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    from focus_ai.focus.columns import Column
+    from focus_ai.focus.meters import Meter
+
+
+def explain(
+    topic: Annotated[
+        str, typer.Argument(metavar="TOPIC", help="Column, meter, adapter id, or SKU such as openai/gpt-5/cache_read.")
+    ],
+    format_: FormatOption = Format.text,
+) -> None:
+    """Explain a column, a meter, an adapter or a SKU."""
+    from focus_ai.cli.terminal import say, say_json
+
+    facts = look_up(topic)
+    if format_ is Format.json:
+        say_json({"schema": "focus-ai/explain@1", **facts})
+    else:
+        say("\n".join(text(facts)))
+
+
+def look_up(topic: str) -> dict[str, Any]:
+    """The facts about one topic, with its `kind`. Raises `UsageError` with the nearest known names."""
+    if topic.count("/") >= 2:
+        from focus_ai.cli.rates import sku_facts
+
+        return {"kind": "sku", "name": topic, "rates": sku_facts(topic)}
+    return _column(topic) or _meter(topic) or _adapter(topic) or _unknown(topic)
+
+
+def _column(topic: str) -> dict[str, Any] | None:
+    """A column in every version that has it; upper and lower case do not matter."""
+    from focus_ai.focus import columns
+
+    found: dict[str, Column] = {}
+    for version in columns.versions():
+        for column in columns.load(version).all_columns:
+            if column.name.lower() == topic.lower():
+                found[version] = column
+    if not found:
+        return None
+    newest = found[max(found, key=lambda v: tuple(map(int, v.split("."))))]
+    facts: dict[str, Any] = {
+        "kind": "column",
+        "name": newest.name,
+        "type": newest.type,
+        "versions": list(found),
+        "nulls": newest.nulls,
+        "level": newest.level,
+        "format": newest.format,
+        "values": list(newest.values),
+        "example": newest.example,
+        "removed": newest.removed,
+        "replaced_by": list(newest.replaced_by),
+        "description": newest.description,
+        "note": newest.note,
+    }
+    return {key: value for key, value in facts.items() if value not in (None, [])}
+
+
+def _meter(topic: str) -> dict[str, Any] | None:
+    from focus_ai.focus import meters
+
+    meter: Meter | None = meters.meters().get(topic)
+    if meter is None:
+        return None
+    facts = {
+        "kind": "meter",
+        "name": meter.name,
+        "sku_meter": meter.sku_meter,
+        "direction": meter.direction,
+        "cache_action": meter.cache_action,
+        "ttl": meter.ttl,
+        "consumed_unit": meter.consumed_unit,
+        "pricing_unit": meter.pricing_unit,
+        "column": meter.column,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def _adapter(topic: str) -> dict[str, Any] | None:
+    from focus_ai import api
+
+    known = {str(adapter["id"]) for adapter in api.adapters()}
+    return {"kind": "adapter", **api.adapter(topic)} if topic in known else None
+
+
+def _unknown(topic: str) -> dict[str, Any]:
+    from focus_ai import api
+    from focus_ai.errors import UsageError, nearest
+    from focus_ai.focus import columns, meters
+
+    names = [name for version in columns.versions() for name in columns.load(version).all_names]
+    names += [*meters.meters(), *(str(adapter["id"]) for adapter in api.adapters())]
+    hint = nearest(topic, set(names))
+    if hint.startswith("known:"):
+        hint = "a column, a meter, an adapter id, or a SKU written channel/model/meter"
+    raise UsageError(f"nothing is known about {topic!r}", expected=hint, next_step="focus-ai adapters list")
+
+
+def text(facts: Mapping[str, Any]) -> list[str]:
+    """The facts for reading."""
+    if facts["kind"] == "adapter":
+        from focus_ai.cli.adapters import describe
+
+        return describe(dict(facts))
+    if facts["kind"] == "sku":
+        from focus_ai.cli.rates import sku_lines
+
+        return sku_lines(str(facts["name"]), facts["rates"])
+    lines = [f"{facts['name']}  ({facts['kind']})", ""]
+    for key, value in facts.items():
+        if key in ("kind", "name", "description", "note"):
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else _yes_no(value)
+        lines += _hang(key.replace("_", " "), shown)
+    for key in ("description", "note"):
+        if facts.get(key):
+            lines += ["", *wrap(" ".join(str(facts[key]).split()), 100)]
+    return lines
+
+
+def _hang(label: str, value: str) -> list[str]:
+    """`label   value`, wrapped under itself."""
+    first, *rest = wrap(value, 84) or [""]
+    return [f"{label:<14}{first}", *(" " * 14 + line for line in rest)]
+
+
+def _yes_no(value: Any) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,92 @@
+"""A DuckDB session with explicit limits: memory, threads, spill folder, and a fence around the file system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from focus_ai.engine.sql import literal, literals
+from focus_ai.errors import UsageError
+
+
+def default_memory_limit() -> str:
+    """60 % of the machine's memory, at most 4 GB: the engine spills long before a shared machine suffers."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return "2GB"
+    return f"{min(total * 6 // 10, 4_000_000_000) // 1_000_000}MB"
+
+
+class Session:
+    """One connection per run. Use as a context manager; `sql` runs a statement, `rows` reads a small result.
+
+    Extensions are never installed or loaded at run time, the time zone is UTC, and after `seal` only the folders
+    and files that were named can be opened, so that no text from a mapping or an input reaches another file.
+    """
+
+    def __init__(self, work: Path, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+        import duckdb
+
+        self.work = work
+        work.mkdir(parents=True, exist_ok=True)
+        self.connection: Any = duckdb.connect(":memory:")
+        try:
+            self.connection.execute(f"SET memory_limit={literal(memory_limit or default_memory_limit())}")
+        except duckdb.Error as error:
+            raise UsageError(
+                "the memory limit is not understood",
+                value=memory_limit,
+                expected="a number with a unit, such as 400MB or 2GB",
+            ) from error
+        for statement in (
+            f"SET temp_directory={literal(str(work / 'spill'))}",
+            "SET TimeZone='UTC'",
+            "SET autoinstall_known_extensions=false",
+            "SET preserve_insertion_order=true",
+            "SET enable_progress_bar=false",
+        ):
+            self.connection.execute(statement)
+        if threads is not None:
+            self.connection.execute(f"SET threads={int(threads)}")
+
+    def seal(self, folders: Iterable[Path], files: Iterable[Path] = ()) -> None:
+        """Shut external access except for these folders and files, and lock the configuration."""
+        paths = literals([f"{p}/" for p in [self.work, *folders]])
+        self.connection.execute(f"SET allowed_directories=[{paths}]")
+        named = [str(p) for p in files]
+        if named:
+            self.connection.execute(f"SET allowed_paths=[{literals(named)}]")
+        self.connection.execute("SET enable_external_access=false")
+        self.connection.execute("SET lock_configuration=true")
+
+    def sql(self, statement: str) -> None:
+        """Run one statement to its end (results stream from DuckDB 2.0 on, so an unread one would block the next)."""
+        self.connection.execute(statement).fetchall()
+
+    def one(self, statement: str) -> tuple[Any, ...]:
+        """The only row of a query."""
+        found: list[tuple[Any, ...]] = self.connection.execute(statement).fetchall()
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} rows where one was expected: {statement[:200]}")
+        return found[0]
+
+    def arrow(self, query: str) -> Any:
+        """The whole result of a query as a pyarrow Table; for small results."""
+        return self.connection.sql(query).to_arrow_table()
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """All rows of a query; for small results only."""
+        found: list[tuple[Any, ...]] = self.connection.execute(statement).fetchall()
+        return found
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()

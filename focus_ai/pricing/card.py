@@ -1,0 +1,276 @@
+"""The rate card: shipped snapshot, curated corrections and a user's own rates as one thing to ask.
+
+Everything is read when it is first needed: a run that meets two channels reads two price lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from focus_ai.pricing import overlay, snapshot
+from focus_ai.pricing.aliases import Alias, clause_match, shipped_aliases, spellings
+from focus_ai.pricing.lookup import Found, choose
+from focus_ai.pricing.rate_row import ANY, OVERLAY, SNAPSHOT, Conditions, NoRate, Rate
+from focus_ai.pricing.tables import Channel, channel, meters
+
+if TYPE_CHECKING:
+    from focus_ai.pricing.contract import Contract
+    from focus_ai.pricing.fx import FxTable
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model name placed on a price list: canonical id, its spellings, and what was assumed on the way."""
+
+    channel: Channel
+    model: str
+    price_list: str | None
+    names: tuple[str, ...]
+    geo: str | None = None
+    assumptions: tuple[str, ...] = ()
+    alias_source: str = "exact"
+
+
+@dataclass
+class RateCard:
+    """Rows of the user, contracts, aliases and exchange rates above the shipped prices.
+
+    `billing_currency` None: every price stays in the currency of its row. `shipped` False: only the given rows count.
+    """
+
+    user_rates: list[Rate] = field(default_factory=list)
+    contracts: list[Contract] = field(default_factory=list)
+    user_aliases: list[Alias] = field(default_factory=list)
+    fx: FxTable | None = None
+    billing_currency: str | None = None
+    shipped: bool = True
+
+    def __post_init__(self) -> None:
+        self._model_rows: dict[tuple[str, str | None, str], dict[str, list[Rate]]] = {}
+        self._refs: dict[tuple[str, str], ModelRef | NoRate] = {}
+        self._own: dict[tuple[str, str, tuple[str, ...]], dict[str, list[Rate]]] = {}
+
+    @classmethod
+    def load(
+        cls,
+        user_files: Sequence[str | Path] = (),
+        contracts: Sequence[str | Path] = (),
+        fx: str | Path | None = None,
+        billing_currency: str | None = None,
+    ) -> RateCard:
+        """The shipped card with a user's rate, contract and exchange-rate files over it.
+
+        Raises `InputError` (file, row, value, expected) for a file that is not right.
+        """
+        from focus_ai.pricing.load import load
+
+        return load(user_files, contracts, fx, billing_currency)
+
+    @property
+    def card_id(self) -> str:
+        """Name of the card for manifests: snapshot version, first digits of its digest, number of user rows."""
+        about = snapshot.header()
+        own = f"+user.{len(self.user_rates)}" if self.user_rates else ""
+        return f"{about['name']}-{about['version']}+{about['sha256'][:8]}{own}"
+
+    def find(
+        self, channel_name: str, models: Iterable[str | None], meter: str, at: datetime, conditions: Conditions
+    ) -> Found | NoRate:
+        """The row for one meter of an event, by the first of its model names that the card knows."""
+        ref = self.place(channel_name, models, at)
+        return ref if isinstance(ref, NoRate) else self.price(ref, meter, at, conditions)
+
+    def price(self, ref: ModelRef, meter: str, at: datetime, conditions: Conditions) -> Found | NoRate:
+        """The row for one meter of a placed model."""
+        if ref.geo and conditions.geo is None:
+            conditions = replace(conditions, geo=ref.geo)
+        rows, assumed = self.meter_rows(ref, meter)
+        if not rows and self._is_empty(ref):
+            return NoRate("empty_price", f"the price list names {ref.model} without any amount")
+        found = choose(rows, at, conditions)
+        if isinstance(found, NoRate):
+            return found
+        review = found.rate.review_by
+        late = ("price_review_overdue",) if review is not None and at.date() > review else ()
+        return Found(found.rate, tuple(dict.fromkeys((*ref.assumptions, *assumed, *found.assumptions, *late))))
+
+    def place(self, channel_name: str, models: Iterable[str | None], at: datetime) -> ModelRef | NoRate:
+        """Place the first known model name; a later name than the first is an assumption."""
+        seller = channel(channel_name)
+        asked = [name for name in models if name]
+        for position, raw in enumerate(asked):
+            ref = self._place_one(seller, raw, at)
+            if isinstance(ref, ModelRef):
+                extra = ("model_name_fallback",) if position else ()
+                return replace(ref, assumptions=(*ref.assumptions, *extra)) if extra else ref
+        return self._place_one(seller, asked[0], at) if asked else NoRate("alias_unmapped", "the event names no model")
+
+    def alias_changes(self, channel_name: str, models: Iterable[str | None]) -> set[datetime]:
+        """The instants at which an alias of these names starts or ends."""
+        seller = channel(channel_name)
+        names = {name for raw in models if raw for name in spellings(seller.name, raw).spellings}
+        found = [a for a in self._aliases() if a.channel == seller.name and a.alias in names]
+        return {edge for a in found for edge in (a.effective_from, a.effective_to) if edge}
+
+    def _aliases(self) -> list[Alias]:
+        return [*self.user_aliases, *(shipped_aliases() if self.shipped else ())]
+
+    def _place_one(self, seller: Channel, raw: str, at: datetime) -> ModelRef | NoRate:
+        name = spellings(seller.name, raw)
+        aliases = [a for a in self._aliases() if a.channel == seller.name and a.alias in name.spellings]
+        if not aliases:
+            key = (seller.name, raw)
+            if key not in self._refs:
+                self._refs[key] = self._exact(seller, raw) or self._imported(seller, raw) or self._unknown(seller, raw)
+            return self._refs[key]
+        exact = self._exact(seller, raw)
+        if exact:
+            return exact
+        alias = next((a for a in aliases if a.live(at)), None)
+        if alias is None:
+            return NoRate("alias_unmapped", f"the alias {raw} of {seller.name} does not hold at {at.isoformat()}")
+        target = self._exact(seller, alias.model) or self._imported(seller, alias.model)
+        if target is None:
+            return NoRate("alias_unmapped", f"the alias {raw} points to {alias.model}, which has no prices")
+        told = () if alias.dated else ("alias_undated",)
+        return replace(
+            target, names=(*name.spellings, *target.names), assumptions=(*target.assumptions, *told),
+            alias_source=alias.source, geo=name.geo or target.geo,
+        )  # fmt: skip
+
+    def _exact(self, seller: Channel, raw: str) -> ModelRef | None:
+        name = spellings(seller.name, raw)
+        for position, listed in enumerate(seller.lists if self.shipped else ()):
+            prices = snapshot.price_list(listed)
+            known = set(prices.models) if prices else set()
+            known |= {row.model for row in overlay.shipped(listed).rows if row.model != ANY}
+            told = () if position == 0 else (f"price_list_of_{listed}",)
+            for spelling in name.spellings:
+                if spelling in known:
+                    return ModelRef(seller, spelling, listed, name.spellings, name.geo, told)
+        own = {row.model for row in self.user_rates if row.channel == seller.name}
+        for spelling in name.spellings:
+            if spelling in own:
+                return ModelRef(seller, spelling, None, name.spellings, name.geo, (), "user")
+        return None
+
+    def _imported(self, seller: Channel, raw: str) -> ModelRef | None:
+        name = spellings(seller.name, raw)
+        lowered = [spelling.lower() for spelling in name.spellings]
+        for position, listed in enumerate(seller.lists if self.shipped else ()):
+            prices = snapshot.price_list(listed)
+            if prices is None:
+                continue
+            told = () if position == 0 else (f"price_list_of_{listed}",)
+            for spelling in lowered:
+                if spelling in prices.equals:
+                    model = prices.equals[spelling]
+                    return ModelRef(seller, model, listed, name.spellings, name.geo, told, "imported_id")
+            for spelling in lowered:
+                for model, line in prices.models.items():
+                    if clause_match(line["match"], spelling):
+                        flagged = (*told, "alias_imported")
+                        return ModelRef(seller, model, listed, name.spellings, name.geo, flagged, "imported")
+        return None
+
+    def _unknown(self, seller: Channel, raw: str) -> ModelRef | NoRate:
+        name = spellings(seller.name, raw)
+        own = [row for row in self.user_rates if row.channel in (seller.name, ANY)]
+        if any(_covers(row.model, name.spellings) for row in own):
+            return ModelRef(seller, name.spellings[-1], None, name.spellings, name.geo, (), "user_pattern")
+        listed = any(snapshot.price_list(item) for item in seller.lists) if self.shipped else False
+        if not own and not listed:
+            return NoRate("channel_unknown", f"no price list and no own rates for {seller.name or 'an unnamed provider'}")
+        return NoRate("alias_unmapped", f"{seller.name} has no model {raw} on the rate card")
+
+    def _is_empty(self, ref: ModelRef) -> bool:
+        prices = snapshot.price_list(ref.price_list) if ref.price_list else None
+        line = prices.models.get(ref.model) if prices else None
+        return line is not None and not line["rows"]
+
+    def meter_rows(self, ref: ModelRef, meter: str) -> tuple[list[Rate], tuple[str, ...]]:
+        """The rows that price a meter, and the assumption when a wider meter's rows do."""
+        rows = self._rows(ref)
+        if rows.get(meter):
+            return rows[meter], ()
+        if meter == "input_tool_use":
+            return rows.get("input", []), ()
+        if meter == "cache_write":
+            return rows.get("cache_write_5m", []), ("cache_ttl_unknown",)
+        if meter.startswith("cache_write_") and meter != "cache_write_1h":
+            by_ttl = any(name.startswith("cache_write_") for name in rows)
+            return ([], ()) if by_ttl else (rows.get("cache_write", []), ())
+        entry = meters().get(meter)
+        wider = entry.part_of if entry else None
+        if wider and ref.price_list and meter != "output_reasoning":
+            for cover in overlay.shipped(ref.price_list).covers:
+                if meter in cover.meters and cover.models.search(ref.model):
+                    return rows.get(wider, []), ("modality_at_text_price",)
+        return [], ()
+
+    def has_own_price(self, ref: ModelRef, meter: str) -> bool:
+        """Whether the card has rows for exactly this meter of the model."""
+        return bool(self._rows(ref).get(meter))
+
+    def _rows(self, ref: ModelRef) -> dict[str, list[Rate]]:
+        key = (ref.channel.name, ref.model, ref.names)
+        if key not in self._own:
+            merged = {meter: list(rows) for meter, rows in self._shipped_rows(ref).items()}
+            names = (ref.model, *ref.names)
+            for row in self.user_rates:
+                if row.channel in (ref.channel.name, ANY) and _covers(row.model, names):
+                    named = row if row.model == ref.model else replace(row, model=_shown(row.model, ref.model))
+                    merged.setdefault(row.meter, []).append(named)
+            self._own[key] = merged
+        return self._own[key]
+
+    def _shipped_rows(self, ref: ModelRef) -> dict[str, list[Rate]]:
+        key = (ref.channel.name, ref.price_list, ref.model)
+        if key not in self._model_rows:
+            grouped: dict[str, list[Rate]] = {}
+            for row in self.shipped_rows(ref.channel.name, ref.price_list, ref.model) if ref.price_list else ():
+                grouped.setdefault(row.meter, []).append(row)
+            self._model_rows[key] = grouped
+        return self._model_rows[key]
+
+    def shipped_rows(self, channel_name: str, listed: str, model: str) -> list[Rate]:
+        """Snapshot, curated and derived rows of one model of one price list."""
+        prices, curated = snapshot.price_list(listed), overlay.shipped(listed)
+        rows = list(prices.rates(channel_name, model)) if prices and model not in curated.replaces else []
+        rows += [
+            replace(row, channel=channel_name, model=model) for row in curated.rows if row.model in (model, ANY)
+        ]  # fmt: skip
+        return overlay.derive(_corrected(rows), curated.derived)
+
+    def shipped_models(self, listed: str) -> list[str]:
+        """The models of one price list, curated ones included."""
+        prices = snapshot.price_list(listed)
+        names = set(prices.models) if prices else set()
+        return sorted(names | {row.model for row in overlay.shipped(listed).rows if row.model != ANY})
+
+
+def _corrected(rows: list[Rate]) -> list[Rate]:
+    """Snapshot rows whose key and start a curated row repeats are left out: the curated one stands."""
+    curated = {(row.key, row.effective_from, row.effective_to) for row in rows if row.layer == OVERLAY}
+    return [
+        row for row in rows
+        if row.layer != SNAPSHOT or (row.key, row.effective_from, row.effective_to) not in curated
+    ]  # fmt: skip
+
+
+def _covers(pattern: str, names: Iterable[str]) -> bool:
+    """Whether a user's model column (exact, `prefix*` or `*`) means one of these names."""
+    if pattern == ANY:
+        return True
+    if pattern.endswith(ANY):
+        return any(name.startswith(pattern[:-1]) for name in names)
+    return pattern in names
+
+
+def _shown(pattern: str, model: str) -> str:
+    """User rows given by pattern keep it: it tells how precise the row is."""
+    return pattern if pattern.endswith(ANY) else model

@@ -1,0 +1,159 @@
+"""Small tables of the pricing room: channels and their price lists, dated aliases, meters, makers of models."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from focus_ai.errors import InputError
+from focus_ai.money import dec
+from focus_ai.resources import mappings, schemas
+
+
+def prices_folder() -> Path:
+    """`mappings/prices`: snapshot, overlay files and tables."""
+    return mappings() / "prices"
+
+
+class PlainFloat(str):
+    """A YAML number with a decimal point that was not quoted; refused where an amount is asked for."""
+
+
+def read_yaml(path: Path) -> Any:
+    """YAML with floats kept as the text that was written (type `PlainFloat`) and dates as text.
+
+    Raises `InputError` for text that is not YAML.
+    """
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        """Safe loader without floats and dates."""
+
+    Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: PlainFloat(loader.construct_scalar(node)))
+    Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: str(loader.construct_scalar(node)))
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader)
+    except yaml.YAMLError as error:
+        raise InputError("a price file is not readable YAML", where=str(path), value=str(error)) from None
+
+
+def amount(value: object, where: str) -> Decimal:
+    """An exact, non-negative amount. Raises `InputError` naming the place for floats, words and negative numbers."""
+    if isinstance(value, PlainFloat):
+        raise InputError("an amount must be quoted", where=where, value=str(value), expected=f'"{value}"')
+    try:
+        number = dec(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InputError("an amount is not a number", where=where, value=value, expected='digits such as "2.50"') from None
+    if number < 0:
+        raise InputError("an amount is negative", where=where, value=value, expected="0 or more")
+    return number
+
+
+def moment(value: object, where: str) -> datetime | None:
+    """A point in time: a date means midnight UTC, a stamp needs its offset. None or '' means open."""
+    if value is None or value == "":
+        return None
+    text = str(value).strip()
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        stamp = None
+    if stamp is None or stamp.tzinfo is None:
+        raise InputError(
+            "a date is not readable", where=where, value=value, expected="YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ"
+        )
+    return stamp.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Who bills: its slug, and the price lists it sells by; later lists are used with an assumption."""
+
+    name: str
+    lists: tuple[str, ...]
+
+
+@cache
+def _channel_table() -> tuple[dict[str, Channel], dict[str, str]]:
+    data = read_yaml(prices_folder() / "channels.yaml")
+    channels: dict[str, Channel] = {}
+    aliases: dict[str, str] = {}
+    for name, entry in data["channels"].items():
+        channels[name] = Channel(name, tuple(entry.get("lists", [name])))
+        for alias in [name, *entry.get("aliases", [])]:
+            aliases[_slug(alias)] = name
+    return channels, aliases
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[\s._-]+", "_", name.strip().lower())
+
+
+def channel(name: str | None) -> Channel:
+    """The channel for any spelling of a provider; an unknown one becomes a channel without shipped prices."""
+    channels, aliases = _channel_table()
+    found = aliases.get(_slug(name or ""))
+    return channels[found] if found else Channel((name or "").strip().lower(), (_slug(name or "").replace("_", "-"),))
+
+
+def known_channels() -> tuple[str, ...]:
+    """The channels of the table, in order."""
+    return tuple(sorted(_channel_table()[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What `schemas/meters.yaml` says about a leaf meter, as far as prices need it."""
+
+    name: str
+    consumed_unit: str
+    pricing_unit: str
+    unit_size: int
+    ttl: str | None
+    part_of: str | None
+
+
+@cache
+def meters() -> dict[str, Meter]:
+    """The leaf meters by name."""
+    data = read_yaml(schemas() / "meters.yaml")["meters"]
+    return {
+        name: Meter(name, m["consumed_unit"], m["pricing_unit"], int(m["unit_size"]), m.get("ttl"), m.get("part_of"))
+        for name, m in data.items()
+    }
+
+
+def pricing_unit(unit: str, size: int) -> str:
+    """The text of a priced block: `1000000 Tokens`, `1000 Requests`, `Images`; seconds by 60 and 3600 have names."""
+    if unit == "Seconds" and size in (60, 3600):
+        return "Minutes" if size == 60 else "Hours"
+    return unit if size == 1 else f"{size} {unit}"
+
+
+@cache
+def _makers() -> list[tuple[re.Pattern[str], str]]:
+    data = read_yaml(prices_folder() / "makers.yaml")
+    return [(re.compile(entry["pattern"]), str(entry["developer"])) for entry in data["makers"]]
+
+
+@cache
+def model_facts(model: str) -> tuple[str | None, str | None, str | None]:
+    """Developer, family and version read off a canonical model id; None for what the id does not say."""
+    name = model.lower().rsplit("/", 1)[-1]
+    for pattern, developer in _makers():
+        match = pattern.search(name)
+        if match:
+            parts = match.groupdict()
+            version = (parts.get("version") or "").strip("-.").replace("-", ".") or None
+            return developer, parts.get("family"), version
+    return None, None, None

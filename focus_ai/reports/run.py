@@ -1,0 +1,162 @@
+"""The report of one `convert` run as text: counts, cost by provider, model and team, warnings, files.
+
+Input is the dictionary of `OUT/run.json` (schema `focus-ai/run@1`). Nothing is rounded and nothing is left out
+silently: a long list ends with a line that holds the exact sum of what is not shown, and the Unattributed line is
+always there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from focus_ai import money
+from focus_ai.reports.table import amount, count, table
+
+Report = Mapping[str, Any]
+TOP = 10
+UNATTRIBUTED = "Unattributed"
+_KINDS = (("events", "events"), ("billed lines", "billed_lines"), ("duplicates", "duplicates"))
+_COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
+_BREAKDOWNS = (("Provider", "by_provider"), ("Model", "by_model"), ("Team", "by_team"))
+
+
+def run_text(report: Report, *, top: int = TOP) -> str:
+    """The whole report, ending with a newline. `top` limits each breakdown and the warnings."""
+    blocks: list[list[str]] = [_records(report), _totals(report)]
+    blocks += [_breakdown(title, report, key, top) for title, key in _BREAKDOWNS]
+    blocks += [_bills(report), _warnings(report, top), _files(report, top)]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _records(report: Report) -> list[str]:
+    """Records in and what became of each, then rows out."""
+    records = report["records"]
+    unpriced = report["unpriced"]
+    rows: list[tuple[str, int, str]] = [("read", records["read"], ", ".join(report.get("adapters", ())))]
+    rows += [(f"  {label}", records[key], "") for label, key in _KINDS]
+    rows.append(("  rejected", records["rejected"], ""))
+    rows.append(("  ignored", records["ignored"], _reasons(report.get("ignored", {}))))
+    reasons = _reasons(unpriced.get("reasons", {}))
+    rows.append(("unpriced", unpriced["events"], reasons and f"{count(unpriced['tokens'])} tokens: {reasons}"))
+    rows.append(("rows out", report["rows"], ""))
+    return table(["Records", "count", ""], rows)
+
+
+def _totals(report: Report) -> list[str]:
+    """The four costs per currency."""
+    rows = [(t["currency"], *(money.dec(t[cost]) for cost in _COSTS)) for t in report["totals"]]
+    if not rows:
+        return ["Cost      none: no record became a charge"]
+    return table(["Cost", "list", "contracted", "effective", "billed"], rows)
+
+
+def _breakdown(title: str, report: Report, key: str, top: int) -> list[str]:
+    """Cost by one dimension: the dearest first, the rest summed, Unattributed last (teams: always)."""
+    entries = sorted(report.get(key, ()), key=_dearest_first)
+    held = [e for e in entries if e["name"] in (None, UNATTRIBUTED)]
+    named = [e for e in entries if e["name"] not in (None, UNATTRIBUTED)]
+    if key != "by_team" and not entries:
+        return []
+    rows = [_row(str(e["name"]), e) for e in named[:top]]
+    rows += _rest(named[top:])
+    if held:
+        rows += [_row(UNATTRIBUTED if key == "by_team" else "(unknown)", e) for e in held]
+    elif key == "by_team":
+        rows.append(_row(UNATTRIBUTED, report["unattributed"]))
+    many = len({e.get("currency") for e in entries}) > 1
+    header = [title, "rows", "tokens", "effective", "billed"]
+    if not many:
+        return table(header, [row[:5] for row in rows])
+    return table([*header, "currency"], rows)
+
+
+Row = tuple[str, int, int | None, Decimal, Decimal | None, str | None]
+
+
+def _row(name: str, entry: Report) -> Row:
+    billed = entry.get("billed_cost")
+    effective = money.dec(entry["effective_cost"])
+    paid = None if billed is None else money.dec(billed)
+    return name, entry["rows"], entry.get("tokens"), effective, paid, entry.get("currency")
+
+
+def _rest(entries: Sequence[Report]) -> list[Row]:
+    """One line per currency for the entries that are not shown."""
+    rows: list[Row] = []
+    for currency in sorted({str(e.get("currency") or "") for e in entries}):
+        same = [e for e in entries if str(e.get("currency") or "") == currency]
+        summed = {
+            "rows": sum(e["rows"] for e in same),
+            "tokens": sum(e.get("tokens") or 0 for e in same),
+            "effective_cost": _total(e["effective_cost"] for e in same),
+            "billed_cost": _total(e.get("billed_cost") or "0" for e in same),
+            "currency": currency or None,
+        }
+        rows.append(_row(f"({len(same)} more)", summed))
+    return rows
+
+
+def _total(values: Iterable[str]) -> Decimal:
+    total = Decimal(0)
+    for value in values:
+        total = money.CTX.add(total, money.dec(value))
+    return total
+
+
+def _dearest_first(entry: Report) -> tuple[Decimal, str]:
+    return -money.dec(entry["effective_cost"]), str(entry["name"])
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    """`no_rate 4, alias_unmapped 1`, most frequent first."""
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{reason} {count(number)}" for reason, number in ordered)
+
+
+def _bills(report: Report) -> list[str]:
+    """Which export carries the money where usage and bill describe the same spend."""
+    sources = report.get("billing_source") or []
+    if not sources:
+        return []
+    return ["Money taken from", *(f"  {line}" for line in map(_bill, sources))]
+
+
+def _bill(source: Report | str) -> str:
+    if isinstance(source, str):
+        return source
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in source.items() if value not in (None, ""))
+
+
+def _warnings(report: Report, top: int) -> list[str]:
+    """The warnings with the most money, then the most records."""
+    found = list(report.get("warnings", ()))
+    if not found:
+        return []
+    found.sort(key=lambda w: (-abs(money.dec(w.get("money") or "0")), -(w.get("records") or 0), w["code"]))
+    lines = [f"Warnings  {count(len(found))}"]
+    for warning in found[:top]:
+        facts = [f"{count(warning['records'])} records"] if warning.get("records") else []
+        facts += [amount(warning["money"])] if warning.get("money") else []
+        lines.append(f"  {warning['code']}: {warning['message']}" + (f" ({', '.join(facts)})" if facts else ""))
+    if len(found) > top:
+        lines.append(f"  and {count(len(found) - top)} more in run.json")
+    return lines
+
+
+def _files(report: Report, top: int) -> list[str]:
+    """Where the data are, and which prices were used."""
+    files = list(report.get("files", ()))
+    out = str(report.get("out", "")).rstrip("/")
+    lines = [f"Written to {out}" if out else "Written"]
+    shown = [f for f in files if str(f["path"]).startswith("data/")] or files
+    rows = [(str(f["path"]), f.get("rows"), f.get("bytes")) for f in shown[:top]]
+    lines += table(["", "rows", "bytes"], [(path, n, size) for path, n, size in rows], indent=2)[1:] if rows else []
+    if len(shown) > top:
+        lines.append(f"  and {count(len(shown) - top)} more data files")
+    aside = sorted({str(f["path"]) for f in files if str(f["path"]).startswith("exceptions/")})
+    lines += [f"  {path}" for path in aside]
+    lines.append("  run.json")
+    lines.append(f"Rate card {report.get('rate_card')}" if report.get("rate_card") else "Rate card none")
+    return lines

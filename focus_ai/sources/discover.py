@@ -1,0 +1,84 @@
+"""Inputs as people name them become local files with a known format.
+
+A folder is read with all files below it in name order; hidden files and our own outputs are passed over. Standard
+input and object-store objects are copied to the work folder first. Names never leave the place they point to:
+nothing in a file name is used to build an output path.
+"""
+
+from __future__ import annotations
+
+import glob
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from focus_ai.errors import InputError
+from focus_ai.sources.sniff import Format, sniff
+
+_SKIPPED = (".md", ".txt~", ".yaml", ".yml", ".toml", ".py", ".html", ".svg", ".png", ".pdf")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """`name` as shown to people, `path` of the local bytes, and what they are."""
+
+    name: str
+    path: Path
+    format: Format
+    size: int
+
+
+def discover(inputs: Sequence[str], spool: Path) -> list[SourceFile]:
+    """Every file that the inputs name, in name order, each once. Raises `InputError` for what does not exist."""
+    found: dict[str, SourceFile] = {}
+    for given in inputs:
+        for name, path in _expand(given, spool):
+            if name not in found:
+                found[name] = SourceFile(name, path, sniff(path), path.stat().st_size)
+    if not found:
+        raise InputError("no input file was found", value=" ".join(inputs), next_step="name a file, folder or glob")
+    return [found[name] for name in sorted(found)]
+
+
+def _expand(given: str, spool: Path) -> Iterator[tuple[str, Path]]:
+    if given == "-":
+        yield "stdin", _spool_stdin(spool)
+    elif "://" in given:
+        from focus_ai.sources.remote import fetch
+
+        yield from fetch(given, spool)
+    else:
+        yield from _local(given)
+
+
+def _local(given: str) -> Iterator[tuple[str, Path]]:
+    path = Path(given)
+    if path.is_dir():
+        files = [p for p in sorted(path.rglob("*")) if p.is_file() and _wanted(p, path)]
+        if not files:
+            raise InputError("the folder holds no export", where=given, next_step="check the path")
+        yield from ((str(p), p) for p in files)
+    elif path.is_file():
+        yield given, path
+    else:
+        matches = [Path(m) for m in sorted(glob.glob(given, recursive=True))]  # noqa: PTH207
+        files = [m for m in matches if m.is_file()]
+        if not files:
+            raise InputError("the input does not exist", where=given, next_step="check the path; quote a glob")
+        yield from ((str(p), p) for p in files)
+
+
+def _wanted(path: Path, root: Path) -> bool:
+    parts = path.relative_to(root).parts
+    hidden = any(part.startswith((".", "_")) for part in parts)
+    return not hidden and not path.name.endswith(_SKIPPED)
+
+
+def _spool_stdin(spool: Path) -> Path:
+    spool.mkdir(parents=True, exist_ok=True)
+    target = spool / "stdin"
+    with target.open("wb") as out:
+        shutil.copyfileobj(sys.stdin.buffer, out)
+    return target

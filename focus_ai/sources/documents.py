@@ -1,0 +1,143 @@
+"""JSON documents, read strictly and written as one line each, so that the engine can take them record by record.
+
+Numbers keep their digits: a fraction is passed on as the text that stood in the file, never through a float.
+A repeated key, NaN or Infinity, broken JSON and bytes that are not UTF-8 are rejects with their record number.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from focus_ai.sources.reject import Reject
+from focus_ai.sources.sniff import BOM, Format, opened, partial
+
+LARGEST = 1 << 30
+LONGEST_LINE = 64 << 20
+
+
+class _Refused(ValueError):
+    """A JSON text that another parser would let pass."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Refused(f"duplicate_key:{key}")
+        found[key] = value
+    return found
+
+
+def _constant(word: str) -> Any:
+    raise _Refused(f"not_a_number:{word}")
+
+
+def _integer(digits: str) -> Any:
+    return int(digits) if len(digits) < 19 else digits
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=str, parse_int=_integer, strict=True
+)
+
+
+def spool_lines(name: str, path: Path, form: Format, target: Path) -> list[Reject]:
+    """Write the file as JSON Lines to `target`, one line per record in the same order, `null` where one was refused.
+
+    A JSON array becomes one line per element; several documents after one another become one line each.
+    """
+    rejects: list[Reject] = []
+    with target.open("w", encoding="utf-8", newline="\n") as out:
+        source = _lines(path, form) if form.kind == "jsonl" else _documents(path, form)
+        for row, (value, raw, reason) in enumerate(source, start=1):
+            if reason is None:
+                out.write(json.dumps(value, ensure_ascii=True, separators=(",", ":")))
+                out.write("\n")
+            else:
+                out.write("null\n")
+                rejects.append(Reject(name, row, reason, raw))
+    return rejects
+
+
+_Item = tuple[Any, str | None, str | None]
+
+
+def _lines(path: Path, form: Format) -> Iterator[_Item]:
+    try:
+        with opened(path, form.compression) as stream:
+            for number, line in enumerate(stream):
+                text = line.removeprefix(BOM) if number == 0 else line
+                if text.strip():
+                    yield _one(text)
+    except (EOFError, OSError, zlib.error) as error:
+        yield None, None, f"truncated_compression:{type(error).__name__}"
+
+
+def _one(line: bytes) -> _Item:
+    if len(line) > LONGEST_LINE:
+        return None, line[:200].decode("utf-8", "replace"), "line_too_long"
+    try:
+        text = line.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return None, line.decode("utf-8", "backslashreplace").strip(), "not_utf8"
+    value, reason = _parse(text)
+    return (value, None, None) if reason is None else (None, text, reason)
+
+
+def _parse(text: str) -> tuple[Any, str | None]:
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except _Refused as error:
+        return None, str(error)
+    except (ValueError, RecursionError):
+        return None, "broken_json"
+    if text[end:].strip():
+        return None, "broken_json"
+    if not isinstance(value, dict):
+        return None, "not_an_object"
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return None, "broken_json"
+    return value, None
+
+
+def _documents(path: Path, form: Format) -> Iterator[_Item]:
+    truncated = None
+    try:
+        with opened(path, form.compression) as stream:
+            body = stream.read(LARGEST + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        truncated = f"truncated_compression:{type(error).__name__}"
+        body = partial(path, form.compression, LARGEST)
+    if len(body) > LARGEST:
+        yield None, None, "document_too_large"
+        return
+    try:
+        text = body.removeprefix(BOM).decode("utf-8")
+    except UnicodeDecodeError:
+        yield None, body[:200].decode("utf-8", "backslashreplace"), "not_utf8"
+        return
+    position = 0
+    while position < len(text):
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        if position >= len(text):
+            break
+        try:
+            value, position = _DECODER.raw_decode(text, position)
+        except _Refused as error:
+            yield None, text[position : position + 2000], str(error)
+            break
+        except (ValueError, RecursionError):
+            yield None, text[position : position + 2000], truncated or "broken_json"
+            break
+        for element in value if isinstance(value, list) else [value]:
+            if isinstance(element, dict):
+                yield element, None, None
+            else:
+                yield None, json.dumps(element)[:2000], "not_an_object"

@@ -1,0 +1,152 @@
+"""How the engine reads a file: the relation text for each way of reading, and what it could not read.
+
+Every relation has a row `r` (typed, columns) or a document `j0` (json) and the record number `rn`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from focus_ai.engine import Session, ident, literal
+from focus_ai.errors import InputError
+from focus_ai.sources.discover import SourceFile
+from focus_ai.sources.documents import LONGEST_LINE
+from focus_ai.sources.reject import Reject
+from focus_ai.sources.sniff import opened, partial
+
+_COMPRESSION = {"none": "none", "gzip": "gzip", "zstd": "zstd"}
+
+
+def json_lines(path: Path, compression: str = "none") -> str:
+    """Documents of a JSON Lines file with their record number; a line that is not JSON is NULL."""
+    return (
+        "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
+        f"{literal(str(path))}, format='newline_delimited', ignore_errors=true, "
+        f"maximum_object_size={LONGEST_LINE}, compression={literal(_COMPRESSION[compression])}))"
+    )
+
+
+def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -> str:
+    """The same file read straight into text leaves. Any line that does not fit stops the read (DuckDB error)."""
+    number = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
+    return (
+        f"(SELECT r, {number} AS rn FROM read_json({literal(str(path))}, format='newline_delimited', "
+        f"maximum_object_size={LONGEST_LINE}, compression={literal(_COMPRESSION[compression])}, "
+        f"columns={columns}) AS r)"
+    )
+
+
+def bad_documents(
+    session: Session, relation: str, name: str, object_nodes: Iterable[str], records: str | None
+) -> tuple[str, list[Reject]]:
+    """Documents that cannot hold records, with their reasons, and the relation without them.
+
+    Checked: broken JSON, not an object, a repeated key or another type where the mapping expects an object, and a
+    document without the array that holds the records.
+    """
+    tests = [("j0 IS NULL", "broken_json"), ("json_type(j0) <> 'OBJECT'", "not_an_object")]
+    for node in object_nodes:
+        keys = f"json_keys(j0, {literal(node)})" if node != "$" else "json_keys(j0)"
+        tests.append((f"len({keys}) <> list_unique({keys})", f"duplicate_key:{node}"))
+        if node != "$":
+            kind = f"json_type(j0, {literal(node)})"
+            text = f"json_extract_string(j0, {literal(node)})"
+            tests.append(
+                (f"{kind} NOT IN ('OBJECT', 'NULL') AND NOT ({kind} = 'VARCHAR' AND "
+                 f"({text} = '' OR coalesce(json_valid({text}), FALSE)))", f"wrong_type:{node}")
+            )  # fmt: skip
+    if records is not None:
+        first = "$" + "".join(f'."{k}"' for k in records.split("[]")[0].split("."))
+        tests.append((f"coalesce(json_type(j0, {literal(first)}), '') <> 'ARRAY'", f"missing:{first[2:]}"))
+    reason = "CASE" + "".join(f" WHEN {test} THEN {literal(why)}" for test, why in tests) + " END"
+    checked = f"(SELECT rn, j0, {reason} AS reason FROM {relation})"
+    found = session.rows(
+        f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} "
+        "WHERE reason IS NOT NULL AND (j0 IS NULL OR json_type(j0) <> 'NULL') ORDER BY rn"
+    )
+    null_lines = session.one(f"SELECT count(*) FROM {relation} WHERE j0 IS NOT NULL AND json_type(j0) = 'NULL'")[0]
+    if not found and not null_lines:
+        return relation, []
+    rejects = [Reject(name, int(row), why, raw) for row, why, raw in found]
+    return f"(SELECT rn, j0 FROM {checked} WHERE reason IS NULL)", rejects
+
+
+def with_raw_text(rejects: list[Reject], source: SourceFile) -> list[Reject]:
+    """Fill in the text of lines that the engine could not parse, by their number among the lines that are not blank."""
+    wanted = {r.row for r in rejects if r.raw is None and r.row is not None}
+    if not wanted:
+        return rejects
+    texts: dict[int, str] = {}
+    row = 0
+    with opened(source.path, source.format.compression) as stream:
+        for line in stream:
+            if line.strip():
+                row += 1
+                if row in wanted:
+                    texts[row] = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+    return [
+        r if r.raw is not None or r.row not in texts else Reject(r.file, r.row, _utf8_reason(r, texts), texts[r.row])
+        for r in rejects
+    ]
+
+
+def _utf8_reason(reject: Reject, texts: dict[int, str]) -> str:
+    return "not_utf8" if reject.reason == "broken_json" and "\\x" in texts.get(reject.row or 0, "") else reject.reason
+
+
+def csv_table(source: SourceFile, path: Path, *, compression: str) -> str:
+    """CSV as text columns with the names of the header; rows with another number of cells go to the reject table."""
+    header = source.format.header
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise InputError("a CSV header names a column twice", where=source.name, value=", ".join(repeated))
+    columns = "{" + ", ".join(f"{literal(name or f'column{i}')}: 'VARCHAR'" for i, name in enumerate(header)) + "}"
+    return (
+        f"(SELECT r, row_number() OVER () AS rn FROM read_csv({literal(str(path))}, auto_detect=false, header=true, "
+        f"delim={literal(source.format.delimiter)}, quote='\"', escape='\"', columns={columns}, "
+        f"compression={literal(_COMPRESSION[compression])}, encoding={literal(source.format.encoding)}, "
+        f"max_line_size={LONGEST_LINE}, store_rejects=true, rejects_limit=0, null_padding=false) AS r)"
+    )
+
+
+def csv_rejects(session: Session, name: str) -> list[Reject]:
+    """What the CSV reader set aside since the last call."""
+    rows = session.rows("SELECT line, error_type, csv_line FROM reject_errors ORDER BY line, error_type")
+    session.sql("DELETE FROM reject_errors")
+    session.sql("DELETE FROM reject_scans")
+    seen: dict[int, Reject] = {}
+    for line, kind, text in rows:
+        seen.setdefault(int(line), Reject(name, int(line) - 1, f"csv:{str(kind).lower().replace(' ', '_')}", text))
+    return list(seen.values())
+
+
+def parquet_table(session: Session, path: Path) -> tuple[str, tuple[str, ...]]:
+    """Parquet with every column as text (nested values as JSON text); returns the relation and the column names."""
+    described = session.rows(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})")
+    columns = []
+    for name, kind, *_ in described:
+        nested = any(word in str(kind) for word in ("STRUCT", "[]", "MAP", "JSON"))
+        value = f"CAST(to_json({ident(name)}) AS VARCHAR)" if nested else f"CAST({ident(name)} AS VARCHAR)"
+        columns.append(f"{value} AS {ident(name)}")
+    table = f"(SELECT {', '.join(columns)} FROM read_parquet({literal(str(path))}))"
+    return f"(SELECT r, row_number() OVER () AS rn FROM {table} AS r)", tuple(str(d[0]) for d in described)
+
+
+def whole(source: SourceFile, spool: Path) -> tuple[Path, str, list[Reject]]:
+    """The file, or for a damaged gzip file what could be decompressed, cut after its last full line."""
+    if source.format.compression != "gzip":
+        return source.path, source.format.compression, []
+    try:
+        with opened(source.path, "gzip") as stream:
+            while stream.read(1 << 22):
+                pass
+    except (EOFError, OSError, zlib.error):
+        body = partial(source.path, "gzip", 1 << 40)
+        kept = body[: body.rfind(b"\n") + 1]
+        target = spool / f"{source.path.name}.part"
+        target.write_bytes(kept)
+        tail = body[len(kept) :].decode("utf-8", "backslashreplace")
+        return target, "none", [Reject(source.name, None, "truncated_compression", tail)]
+    return source.path, "gzip", []

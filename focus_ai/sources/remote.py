@@ -1,0 +1,83 @@
+"""Object-store inputs (s3://, gs://, abfs://, ...) are copied to the work folder, then read like any file.
+
+pyarrow's file systems are tried first; a scheme that they do not know goes to fsspec (extra `remote`). Credentials
+come from the environment of those libraries and are never written anywhere.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from focus_ai.errors import InputError
+
+
+def fetch(url: str, spool: Path) -> Iterator[tuple[str, Path]]:
+    """Copy the object, or every object below a prefix or matching a glob; yields (URL, local path)."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "file":
+        raise InputError("name local files without file://", where=url)
+    spool.mkdir(parents=True, exist_ok=True)
+    copied = False
+    try:
+        filesystem, root = _filesystem(url)
+        for name, stream in _objects(filesystem, root):
+            target = spool / (hashlib.sha256(name.encode()).hexdigest()[:16] + Path(name).suffix[:8])
+            with stream as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out, 1 << 20)
+            copied = True
+            yield f"{scheme}://{name}", target
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            "the object store could not be read", where=f"{scheme}://{rest}", value=str(error).splitlines()[0][:200],
+            next_step="check the address, the region and the credentials in the environment",
+        ) from error  # fmt: skip
+    if not copied:
+        raise InputError("no object was found", where=url)
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    import pyarrow as pa
+    from pyarrow import fs
+
+    wild = next((i for i, c in enumerate(url) if c in "*?["), len(url))
+    plain = url if wild == len(url) else url[:wild].rsplit("/", 1)[0]
+    try:
+        filesystem, root = fs.FileSystem.from_uri(plain)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return _fsspec(url)
+    return filesystem, root if wild == len(url) else root + url[len(plain) :]
+
+
+def _fsspec(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise InputError(
+            "this kind of address needs fsspec", where=url, next_step="pip install 'focus-ai[remote]'"
+        ) from error
+    from pyarrow import fs
+
+    filesystem, path = fsspec.core.url_to_fs(url)
+    return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), str(path)
+
+
+def _objects(filesystem: Any, root: str) -> Iterator[tuple[str, Any]]:
+    from pyarrow import fs
+
+    if any(c in root for c in "*?["):
+        base = root[: min(root.index(c) for c in "*?[" if c in root)].rsplit("/", 1)[0]
+        infos = filesystem.get_file_info(fs.FileSelector(base, recursive=True))
+        names = sorted(i.path for i in infos if i.is_file and fnmatch.fnmatch(i.path, root))
+    elif filesystem.get_file_info(root).type == fs.FileType.Directory:
+        names = sorted(i.path for i in filesystem.get_file_info(fs.FileSelector(root, recursive=True)) if i.is_file)
+    else:
+        names = [root]
+    for name in names:
+        yield name, filesystem.open_input_stream(name)
