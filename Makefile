@@ -40,7 +40,9 @@ check:
 
 # Write the generated pages again (tests compare them with the program).
 docs: $(VENV)/.test
-	$(BIN)/python -m focus_ai.cli.reference > docs/cli.md
+	$(BIN)/python -m focus_ai.focus.docs
+	$(BIN)/python -m focus_ai.settings_docs > docs/settings.md
+	$(BIN)/python -m focus_ai.cli.reference .
 
 clean:
 	rm -rf $(VENV) demo-out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

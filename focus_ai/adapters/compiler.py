@@ -11,7 +11,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any
 
-from focus_ai.adapters import expression, tokens
+from focus_ai.adapters import checks, expression, tokens
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import record_levels
 from focus_ai.adapters.record import EVIDENCE, PROFILE, fields
@@ -80,6 +80,7 @@ def compile_mapping(
     ignored = "".join(
         f" WHEN {expression.condition(scope, rule['when'])} THEN {literal(rule['reason'])}" for rule in mapping.ignore
     )
+    checks.register(scope, mapping.fields, mapping.tokens, mapping.reject)
     for name in REQUIRED[mapping.kind]:
         if name not in out:
             raise UsageError("a required field is not mapped", where=str(mapping.path), expected=name)
@@ -96,12 +97,16 @@ def _let(scope: Scope, name: str, e: Any) -> str | None:
         items = f"coalesce(TRY_CAST(TRY_CAST({raw} AS JSON) AS JSON[]), [])"
         keys = f"list_transform({items}, lambda a: coalesce(a ->> '$.key', ''))"
         one_of = ", ".join(
-            f"a ->> '$.value.{kind}'"
+            # several texts become a plain JSON array of texts, as the form `tag` reads it
+            f"NULLIF(CAST(to_json(a ->> '$.value.{kind}') AS VARCHAR), '[]')"
+            if "*" in kind
+            else f"a ->> '$.value.{kind}'"
             for kind in (
                 "stringValue",
                 "intValue",
                 "doubleValue",
                 "boolValue",
+                "arrayValue.values[*].stringValue",
                 "arrayValue.values",
                 "kvlistValue",
                 "bytesValue",
@@ -201,7 +206,8 @@ def _assemble(
         if name in last
     )
     too_many = f"CASE WHEN {absurd} THEN 'absurd:tokens' END" if absurd else "NULL"
-    instance = "coalesce(source_instance, '')" if "source_instance" in out else "''"
+    owners = [n for n in ("source_instance", "account_id") if n in out]
+    instance = ", ".join(f"coalesce({n}, '')" for n in owners) or "''"
     select["problem"] = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {too_many}) END"
     select["ignored"] = "ignored"
     whole = f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"

@@ -60,8 +60,7 @@ def as_integer(scope: Scope, e: Expression) -> str:
             raw = as_text(scope, e["count"])
             return f"len(string_split({raw}, {literal(e.get('sep', ','))}))"
         if "if" in e:
-            other = as_integer(scope, e["else"]) if "else" in e else "NULL"
-            return f"CASE WHEN {condition(scope, e['if'])} THEN {as_integer(scope, e['then'])} ELSE {other} END"
+            return _branches(scope, e, as_integer)
         if "first" in e:
             return f"coalesce({', '.join(as_integer(scope, part) for part in e['first'])})"
     raw = scope.hold(as_text(scope, e))
@@ -83,10 +82,9 @@ def as_decimal(scope: Scope, e: Expression) -> str:
     factor = Decimal(1)
     if isinstance(e, Mapping) and "decimal" in e:
         factor = dec(str(e.get("times", "1")))
-        e = e["decimal"]
+        e = _scaled(e["decimal"], factor)
     if isinstance(e, Mapping) and "if" in e:
-        other = as_decimal(scope, e["else"]) if "else" in e else "NULL"
-        return f"CASE WHEN {condition(scope, e['if'])} THEN {as_decimal(scope, e['then'])} ELSE {other} END"
+        return _branches(scope, e, as_decimal)
     if isinstance(e, Mapping) and "first" in e and factor == 1:
         return f"coalesce({', '.join(as_decimal(scope, part) for part in e['first'])})"
     if isinstance(e, Mapping) and ("sum" in e or "sub" in e):
@@ -110,6 +108,33 @@ def as_decimal(scope: Scope, e: Expression) -> str:
         return scope.hold_typed(f"(CASE WHEN {numeric} THEN {number} END)")
     amount = f"CAST({plain(factor)} AS DECIMAL({digits}, {scale}))"
     return scope.hold_typed(f"(CASE WHEN {numeric} THEN CAST({number} * {amount} AS DECIMAL(38, 18)) END)")
+
+
+def _scaled(e: Expression, factor: Decimal) -> Expression:
+    """Move a factor into the parts of a choice or sum, so that each amount is scaled exactly once."""
+    if factor == 1 or not isinstance(e, Mapping):
+        return e
+    parts = {key: e[key] for key in ("then", "else") if "if" in e and key in e}
+    parts |= {key: e[key] for key in ("sum", "sub") if key in e}
+    scaled = {
+        key: [{"decimal": item, "times": plain(factor)} for item in part]
+        if isinstance(part, list)
+        else {"decimal": part, "times": plain(factor)}
+        for key, part in parts.items()
+    }
+    return {**e, **scaled}
+
+
+def _branches(scope: Scope, e: Mapping[str, Any], kind: Callable[[Scope, Expression], str]) -> str:
+    """`if` over numbers: what is wrong in the branch that is not taken does not set the record aside."""
+    test = condition(scope, e["if"])
+    with scope.only_when(test):
+        then = kind(scope, e["then"])
+    other = "NULL"
+    if "else" in e:
+        with scope.only_when(f"NOT {test}"):
+            other = kind(scope, e["else"])
+    return f"CASE WHEN {test} THEN {then} ELSE {other} END"
 
 
 def as_timestamp(scope: Scope, e: Expression) -> str:
@@ -170,7 +195,7 @@ def as_boolean(scope: Scope, e: Expression) -> str:
     """SQL BOOLEAN of true/false, 1/0, yes/no in any case; anything else is a problem."""
     if isinstance(e, Mapping) and isinstance(e.get("const"), bool):
         return literal(e["const"])
-    if isinstance(e, Mapping) and any(name in e for name in _CONDITIONS):
+    if isinstance(e, Mapping) and "lookup" not in e and any(name in e for name in _CONDITIONS):
         return condition(scope, e)
     raw = scope.hold(as_text(scope, e))
     value = (

@@ -37,6 +37,7 @@ class Mapping:
     tokens: MappingType[str, Expression]
     meters: tuple[MappingType[str, Expression], ...]
     ignore: tuple[MappingType[str, Any], ...]
+    reject: tuple[MappingType[str, Any], ...]
     identity: tuple[Expression, ...]
     version: Expression | None
     settings: tuple[str, ...]
@@ -62,6 +63,8 @@ def load(path: Path) -> Mapping:
         raw = resources.load_yaml(path)
     except (OSError, yaml.YAMLError) as error:
         raise UsageError("the mapping file cannot be read", where=str(path), value=str(error)) from error
+    if isinstance(raw, dict) and "extends" in raw:
+        raw = _extended(raw, path)
     _check(raw, path)
     reads = raw["reads"]
     return Mapping(
@@ -79,6 +82,7 @@ def load(path: Path) -> Mapping:
         tokens=raw.get("tokens", {}),
         meters=tuple(raw.get("meters", ())),
         ignore=tuple(raw.get("ignore", ())),
+        reject=tuple(raw.get("reject", ())),
         identity=tuple(raw.get("identity", ())),
         version=raw.get("version"),
         settings=tuple(raw.get("settings", ())),
@@ -90,6 +94,29 @@ def load(path: Path) -> Mapping:
         code=raw.get("code"),
         path=path,
     )
+
+
+def _extended(raw: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A mapping that names another one of the same folder, or a shipped one, by id and states only what differs.
+
+    Entries of `let`, `fields`, `tokens` and `leaves_out` are laid over those of the base;
+    every other key replaces the base's. Raises `UsageError` when there is no such base.
+    """
+    name = str(raw["extends"])
+    known = {p.stem: p for p in (*resources.mappings().glob("*/*.yaml"), *path.parent.glob("*.yaml"))}
+    if name not in known or known[name] == path:
+        raise UsageError(
+            "a mapping extends one that does not exist", where=str(path), value=name, expected=nearest(name, known)
+        )
+    base = resources.load_yaml(known[name])
+    if not isinstance(base, dict) or "extends" in base:
+        raise UsageError("a mapping can extend only a complete mapping", where=str(path), value=name)
+    merged = {**base, **raw}
+    del merged["extends"]
+    for key in ("let", "fields", "tokens", "leaves_out"):
+        if key in base and isinstance(raw.get(key), dict):
+            merged[key] = {**base[key], **raw[key]}
+    return merged
 
 
 def _check(raw: Any, path: Path) -> None:

@@ -74,6 +74,7 @@ def missing(mapping: Mapping, seen: Sample) -> list[str]:
         best = min((_lacking(rule, d) for d in seen.documents), key=len, default=["any readable record"])
         lacks = list(best)
         documents = seen.documents
+    lacks += [f"unexpected key {k}" for k in rule.get("nowhere", ()) if any(_has(d, k) for d in documents)]
     for path, literals in rule.get("values", {}).items():
         allowed = {str(v) for v in (literals if isinstance(literals, list) else [literals])}
         if not any(str(v) in allowed for d in documents for v in walk(d, path)):

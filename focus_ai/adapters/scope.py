@@ -7,6 +7,8 @@ one text column per header name, deeper keys inside JSON text).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from focus_ai.adapters.paths import Path, parse
@@ -24,6 +26,7 @@ class Scope:
     lets: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    guards: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     typed: dict[str, str] = field(default_factory=dict)
     _paths: list[Path] = field(default_factory=list)
@@ -75,8 +78,19 @@ class Scope:
             keys.append(path.json_path())
         return f"{ident('lx_' + name)}[{keys.index(path.json_path()) + 1}]"
 
+    @contextmanager
+    def only_when(self, condition: str) -> Iterator[None]:
+        """Problems registered inside count only where the condition holds: a branch not taken is no fault."""
+        self.guards.append(condition)
+        try:
+            yield
+        finally:
+            self.guards.pop()
+
     def problem(self, condition: str, reason: str) -> None:
         """A condition under which the record is set aside, and the reason to give."""
+        if self.guards:
+            condition = " AND ".join(f"({c})" for c in (*self.guards, condition))
         if (condition, reason) not in self.problems:
             self.problems.append((condition, reason))
 

@@ -1,7 +1,8 @@
 """Token counts as a source reports them become disjoint leaf meters. One rule set for every export.
 
 Decision procedure for "does the input total contain cache reads and writes": no cache at all means both readings
-agree; a cache count above the total means exclusive; a grand total equal to the sum of all parts means exclusive;
+agree; a cache count above the total means exclusive; a stated text part which fills the total up together with the
+cached parts means inclusive; a grand total equal to the sum of all parts means exclusive;
 otherwise what the mapping declares, or with `infer` its stated default, flagged `semantics_inferred`.
 A part that would become negative contradicts the convention: the record is set aside as `meters_mismatch`.
 """
@@ -32,7 +33,7 @@ def compile_counts(scope: Scope, tokens: Mapping[str, Any]) -> dict[str, str]:
     """SQL of every count that the mapping names, as `tk_<name>` columns, plus the declared conventions."""
     names = ["input", "input_uncached", "cache_read", "cache_write", "tool_use", "output", "reasoning", "total"]
     names += [f"cache_write_{ttl}" for ttl in TTLS] + [f"input_{m}" for m in MODALITIES]
-    names += ["cache_read_audio", "cache_read_image"] + [f"output_{m}" for m in MODALITIES]
+    names += ["input_text", "cache_read_audio", "cache_read_image"] + [f"output_{m}" for m in MODALITIES]
     found = {f"tk_{n}": expression.as_integer(scope, tokens[n]) for n in names if n in tokens}
     for key in ("convention", "output_convention"):
         value = tokens.get(key, "infer" if key == "output_convention" else "inclusive")
@@ -93,11 +94,14 @@ def meters(tokens: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, s
             columns["input_semantics"] = "'exclusive'"
     else:
         declared = "tk_convention"
+        # The stated text part and the cached parts together are the total: nothing can stand outside it.
+        proven = f"coalesce(tk_input_text + {modal_in} + {cached} = tk_input, FALSE)" if has("input_text") else "FALSE"
         default = literal(str(tokens.get("default", "inclusive")))
         semantics = (
             f"CASE WHEN {cached} = 0 AND {declared} = 'infer' THEN 'inclusive' "
             f"WHEN {declared} IN ('inclusive', 'exclusive') THEN {declared} "
             f"WHEN {cached} > {n('input')} THEN 'exclusive' "
+            f"WHEN {proven} THEN 'inclusive' "
             f"WHEN {raw('total')} = {n('input')} + {n('output')} + {cached} THEN 'exclusive' "
             f"ELSE {default} END"
         )
@@ -106,7 +110,7 @@ def meters(tokens: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, s
             flags.append(
                 (
                     f"{declared} = 'infer' AND {cached} > 0 AND {cached} <= {n('input')} AND "
-                    f"NOT coalesce({raw('total')} = {n('input')} + {n('output')} + {cached}, FALSE)",
+                    f"NOT {proven} AND NOT coalesce({raw('total')} = {n('input')} + {n('output')} + {cached}, FALSE)",
                     "semantics_inferred",
                 )
             )
@@ -135,7 +139,9 @@ def meters(tokens: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, s
     if "gap" in columns:
         gap = columns.pop("gap")
         other = columns.get("input_cache_write_other_tokens")
-        columns["input_cache_write_other_tokens"] = f"coalesce({gap}, {other})" if other else gap
+        # Both may hold tokens: the rest of the writes that have no lifetime, and the remainder of the total.
+        both = f"CASE WHEN ({gap}) IS NULL THEN {other} ELSE coalesce({other}, 0) + ({gap}) END"
+        columns["input_cache_write_other_tokens"] = both if other else gap
 
     inside = (
         f"CASE WHEN tk_output_convention IN ('inclusive', 'exclusive') THEN tk_output_convention "

@@ -108,8 +108,8 @@ def test(
         rows = [(*(c[key] for key in _CASE), "FAILED" if c["problems"] else "ok") for c in cases]
         say("\n".join(table([*_CASE, ""], rows)))
         for case in cases:
-            for problem in case["problems"]:
-                say(f"  {case['case']}: {problem}")
+            for line in (*case["problems"], *case.get("rejects", ())):
+                say(f"  {case['case']}: {line}")
     if any(case["problems"] for case in cases):
         raise typer.Exit(1)
 

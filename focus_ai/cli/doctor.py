@@ -145,7 +145,6 @@ def _rate_card() -> Check:
     from focus_ai.cli.rates import card_facts
 
     facts = card_facts()
-    old = facts["days"] is not None and facts["days"] > OLD_CARD_DAYS
-    age = "" if facts["days"] is None else f", {facts['days']} days old"
-    found = f"{facts['id']}, {facts['rates']:,} rates{age}"
+    old = facts["days"] > OLD_CARD_DAYS
+    found = f"{facts['id']}, {facts['models']:,} models, {facts['days']} days old"
     return Check("rate card", not old, found, "upgrade focus-ai, or add newer prices with --rates")

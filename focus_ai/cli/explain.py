@@ -33,10 +33,10 @@ def explain(
 
 def look_up(topic: str) -> dict[str, Any]:
     """The facts about one topic, with its `kind`. Raises `UsageError` with the nearest known names."""
-    if topic.count("/") >= 2:
+    if "/" in topic:
         from focus_ai.cli.rates import sku_facts
 
-        return {"kind": "sku", "name": topic, "rates": sku_facts(topic)}
+        return {"kind": "sku", "name": topic, **sku_facts(topic)}
     return _column(topic) or _meter(topic) or _adapter(topic) or _unknown(topic)
 
 
@@ -117,9 +117,9 @@ def text(facts: Mapping[str, Any]) -> list[str]:
 
         return describe(dict(facts))
     if facts["kind"] == "sku":
-        from focus_ai.cli.rates import sku_lines
+        from focus_ai.cli.rates_cmd import explain_lines
 
-        return sku_lines(str(facts["name"]), facts["rates"])
+        return explain_lines(dict(facts))
     lines = [f"{facts['name']}  ({facts['kind']})", ""]
     for key, value in facts.items():
         if key in ("kind", "name", "description", "note"):

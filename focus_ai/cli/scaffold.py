@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def scaffold(id_: str, sample: Path, to: Path) -> list[Path]:
     case.mkdir(parents=True)
     copied = case / f"input.{kind}"
     shutil.copyfile(sample, copied)
-    mapping.write_text(_mapping(id_, kind, keys), encoding="utf-8")
+    mapping.write_text(_mapping(id_, kind, keys, datetime.now(UTC).date()), encoding="utf-8")
     return [mapping, copied]
 
 
@@ -52,11 +53,11 @@ def keys_of(sample: Path) -> tuple[str, dict[str, str]]:
             raise InputError("the sample has no records", where=str(sample))
         return "csv", _merge(rows)
     try:
-        return "json", _merge(_as_list(json.loads(text)))
+        return "json", _merge(_as_list(json.loads(text, parse_float=str)))
     except json.JSONDecodeError:
         pass
     try:
-        lines = [json.loads(line) for line in text.splitlines()[:SAMPLE_RECORDS] if line.strip()]
+        lines = [json.loads(line, parse_float=str) for line in text.splitlines()[:SAMPLE_RECORDS] if line.strip()]
     except json.JSONDecodeError as error:
         raise InputError("the sample is neither JSON nor JSON Lines", where=f"{sample}: {error.msg}") from None
     return "jsonl", _merge(lines)
@@ -94,17 +95,17 @@ def _paths(value: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, "" if value is None else json.dumps(value, ensure_ascii=False)[:60]
 
 
-def _mapping(id_: str, kind: str, keys: dict[str, str]) -> str:
+def _mapping(id_: str, kind: str, keys: dict[str, str], today: date) -> str:
     """The text of the new mapping file. Lines to fill in hold the word `fill`."""
-    top = [key for key in keys if "." not in key and "[" not in key][:6]
+    top = [key.strip('"') for key in keys if "." not in key and "[" not in key][:6]
     listed = "\n".join(f"#   {path}{'  e.g. ' + value if value else ''}" for path, value in keys.items())
     return f"""\
 # Mapping of one export. The language: mappings/README.md. Check it with: focus-ai adapters test {id_}.yaml
-# Every line with the word fill needs a decision. Nothing that the export does not say may be invented here.
+# Every word fill stands for a decision. Nothing that the export does not say may be invented here.
 id: {id_}
 title: fill
-docs: fill                        # page that explains the fields
-checked: fill                     # date you read it, YYYY-MM-DD
+# docs: https://...               # the page that explains the fields
+checked: {today:%Y-%m-%d}             # the day you read it
 kind: usage                       # usage | billed
 system: {id_.split("-")[0]}
 reads: [{kind}]

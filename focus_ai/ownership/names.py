@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from .. import resources
@@ -109,6 +110,7 @@ def wanted(names: Iterable[str]) -> frozenset[str]:
     return frozenset(plain(name) for name in names if name != "*")
 
 
+@cache
 def _table(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = resources.load_yaml(resources.mappings() / "tables" / f"{name}.yaml")
     return loaded

@@ -105,7 +105,8 @@ def shipped_aliases() -> tuple[Alias, ...]:
 
 def read_aliases(path: Path) -> tuple[Alias, ...]:
     """An alias file: `aliases: [{alias, channel, model, effective_from, effective_to, source}]`."""
-    return tuple(alias_of(entry, f"{path}: entry {i}") for i, entry in enumerate(read_yaml(path).get("aliases") or [], 1))
+    entries = read_yaml(path).get("aliases") or []
+    return tuple(alias_of(entry, f"{path.name}: entry {number}") for number, entry in enumerate(entries, 1))
 
 
 def alias_of(entry: Any, where: str) -> Alias:
@@ -144,3 +145,18 @@ def equal_ids(clause: list[Any]) -> list[str]:
     if clause[0] == "=":
         return [str(clause[1]).lower()]
     return [name for part in clause[1:] for name in equal_ids(part)] if clause[0] == "|" else []
+
+
+_DATED = re.compile(r"[-@](20\d{2}-\d{2}-\d{2}|20\d{6})\Z")
+
+
+def is_dated_id(model: str, clause: list[Any], name: str) -> bool:
+    """Whether a name that a pattern matched is only a listed id with a release date behind it."""
+    base = _DATED.sub("", name)
+    return base != name and base in {model, *_literals(clause)}
+
+
+def _literals(clause: list[Any]) -> list[str]:
+    if clause[0] in ("=", "^"):
+        return [str(clause[1]).lower().rstrip("-@")]
+    return [text for part in clause[1:] for text in _literals(part)] if clause[0] in "|&" else []

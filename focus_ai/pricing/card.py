@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from focus_ai.pricing import overlay, snapshot
-from focus_ai.pricing.aliases import Alias, clause_match, shipped_aliases, spellings
+from focus_ai.pricing.aliases import Alias, clause_match, is_dated_id, shipped_aliases, spellings
 from focus_ai.pricing.lookup import Found, choose
 from focus_ai.pricing.rate_row import ANY, OVERLAY, SNAPSHOT, Conditions, NoRate, Rate
 from focus_ai.pricing.tables import Channel, channel, meters
@@ -173,7 +173,8 @@ class RateCard:
             for spelling in lowered:
                 for model, line in prices.models.items():
                     if clause_match(line["match"], spelling):
-                        flagged = (*told, "alias_imported")
+                        dated = is_dated_id(model, line["match"], spelling)
+                        flagged = told if dated else (*told, "alias_imported")
                         return ModelRef(seller, model, listed, name.spellings, name.geo, flagged, "imported")
         return None
 
@@ -184,7 +185,8 @@ class RateCard:
             return ModelRef(seller, name.spellings[-1], None, name.spellings, name.geo, (), "user_pattern")
         listed = any(snapshot.price_list(item) for item in seller.lists) if self.shipped else False
         if not own and not listed:
-            return NoRate("channel_unknown", f"no price list and no own rates for {seller.name or 'an unnamed provider'}")
+            named = seller.name or "an event without provider"
+            return NoRate("channel_unknown", f"no price list and no own rates for {named}")
         return NoRate("alias_unmapped", f"{seller.name} has no model {raw} on the rate card")
 
     def _is_empty(self, ref: ModelRef) -> bool:
@@ -209,12 +211,14 @@ class RateCard:
         if wider and ref.price_list and meter != "output_reasoning":
             for cover in overlay.shipped(ref.price_list).covers:
                 if meter in cover.meters and cover.models.search(ref.model):
-                    return rows.get(wider, []), ("modality_at_text_price",)
+                    wide = [replace(row, meter=meter) for row in rows.get(wider, [])]
+                    rows[meter] = [replace(row, assumes=(*row.assumes, "modality_at_text_price")) for row in wide]
+                    return rows[meter], ()
         return [], ()
 
     def has_own_price(self, ref: ModelRef, meter: str) -> bool:
         """Whether the card has rows for exactly this meter of the model."""
-        return bool(self._rows(ref).get(meter))
+        return any("modality_at_text_price" not in row.assumes for row in self._rows(ref).get(meter, ()))
 
     def _rows(self, ref: ModelRef) -> dict[str, list[Rate]]:
         key = (ref.channel.name, ref.model, ref.names)

@@ -112,4 +112,5 @@ def _missing(rows: Sequence[Rate], keys: set[str], conditions: Conditions) -> st
     asked = {key: conditions.value(key) or DEFAULTS.get(key) for key in sorted(keys)}
     odd = [f"{key}={value}" for key, value in asked.items() if value is not None and value != DEFAULTS.get(key)]
     known = sorted({f"{key}={value}" for row in rows for key, value in row.when})
-    return f"no price for {', '.join(odd) or 'the default conditions'}; the card has {', '.join(known) or 'the default only'}"
+    has = ", ".join(known) or "the default only"
+    return f"no price for {', '.join(odd) or 'the default conditions'}; the card has {has}"

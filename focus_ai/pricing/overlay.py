@@ -70,7 +70,8 @@ def read_overlay(path: Path, layer: int, channel: str = "") -> Overlay:
         raise InputError("a rate file must be a mapping", where=str(path), expected="entries: [...]")
     known = {"list", "title", "licence", "windows", "entries", "replaces", "derived", "covers", "aliases", "notes"}
     for key in data.keys() - known:
-        raise InputError("a rate file has an unknown key", where=str(path), value=key, expected=nearest(str(key), known))
+        hint = nearest(str(key), known)
+        raise InputError("a rate file has an unknown key", where=str(path), value=key, expected=hint)
     windows = data.get("windows") or {}
     overlay = Overlay(replaces=frozenset(map(str, data.get("replaces") or ())))
     for number, entry in enumerate(data.get("entries") or [], 1):
@@ -93,7 +94,8 @@ def _entry(entry: Any, windows: dict[str, Any], where: str, layer: int, channel:
     if not isinstance(entry, dict) or "prices" not in entry:
         raise InputError("a rate entry needs prices", where=where, value=entry)
     for key in entry.keys() - known:
-        raise InputError("a rate entry has an unknown key", where=where, value=key, expected=nearest(str(key), known))
+        hint = nearest(str(key), known)
+        raise InputError("a rate entry has an unknown key", where=where, value=key, expected=hint)
     status = str(entry.get("status") or ("user" if layer == USER else "verified"))
     if status not in STATUSES:
         raise InputError("the status is unknown", where=where, value=status, expected=", ".join(STATUSES))
@@ -116,7 +118,8 @@ def _entry(entry: Any, windows: dict[str, Any], where: str, layer: int, channel:
         for meter, price in entry["prices"].items():
             table = meters()
             if meter not in table:
-                raise InputError("the meter is unknown", where=where, value=meter, expected=nearest(str(meter), table))
+                hint = nearest(str(meter), table)
+                raise InputError("the meter is unknown", where=where, value=meter, expected=hint)
             size = int(entry.get("unit_size") or table[meter].unit_size)
             unit = table[meter].consumed_unit
             exact = None if price is None or price == "" else round9(amount(price, f"{where}, {meter}"))
@@ -131,7 +134,8 @@ def _entry(entry: Any, windows: dict[str, Any], where: str, layer: int, channel:
 
 def _window(span: dict[str, Any], name: str) -> Window:
     days = tuple(int(day) for day in span.get("days") or EVERY_DAY)
-    return Window(str(span["start"]), str(span["end"]), str(span.get("zone") or "UTC"), days, name)
+    mark = str(span.get("mark") or name)
+    return Window(str(span["start"]), str(span["end"]), str(span.get("zone") or "UTC"), days, mark)
 
 
 def _derived(entry: dict[str, Any], where: str) -> DerivedRule:

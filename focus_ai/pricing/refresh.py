@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -127,29 +128,43 @@ def _line(provider: Any, model: Any, report: Report) -> dict[str, Any]:
     return line
 
 
+_Interval = tuple[date, date | None, list[tuple[tuple[str, str] | None, Any]]]
+
+
 def _rows(model: Any, who: str, report: Report, noise: set[str]) -> Iterator[dict[str, Any]]:
-    prices = model.prices if isinstance(model.prices, list) else None
-    if prices is None:
-        base = [(_FIRST, None, [(None, model.prices)])]
-    else:
-        base = _intervals(prices)
+    base: list[_Interval]
+    base = _intervals(model.prices) if isinstance(model.prices, list) else [(_FIRST, None, [(None, model.prices)])]
     split = _ttl_is_split(model)
     for start, end, entries in base:
         for window, price in entries:
             yield _row(_amounts(price, who, report, noise, split), start, end, {}, window)
+    groups: dict[tuple[tuple[str, str], ...], list[Any]] = {}
     for variant in model.price_variants or ():
-        own = _amounts(variant.prices, who, report, noise, split)
-        if not own:
-            continue
-        since = variant.constraint.start_date if variant.constraint else _FIRST
-        for start, end, entries in base:
-            first = max(start, since)
-            if end is not None and first >= end:
-                continue
-            for window, price in entries:
+        groups.setdefault(tuple(sorted(variant.when.items())), []).append(variant)
+    for when, variants in groups.items():
+        for start, end, entries in _cut(base, [_since(variant) for variant in variants]):
+            own: dict[str, Any] = {}
+            for variant in variants:  # the first active one wins, key by key
+                if _since(variant) <= start:
+                    own = {**_amounts(variant.prices, who, report, noise, split), **own}
+            for window, price in entries if own else ():
                 standard = _amounts(price, who, report, noise, split)
                 merged = {**{m: v for m, v in standard.items() if m not in CALL_METERS}, **own}
-                yield _row(merged, first, end, dict(variant.when), window)
+                yield _row(dict(sorted(merged.items())), start, end, dict(when), window)
+
+
+def _since(variant: Any) -> date:
+    start: date = variant.constraint.start_date if variant.constraint else _FIRST
+    return start
+
+
+def _cut(base: list[_Interval], days: list[date]) -> Iterator[_Interval]:
+    """The intervals, also cut at these days."""
+    for start, end, entries in base:
+        inside = sorted({day for day in days if day > start and (end is None or day < end)})
+        edges: list[date | None] = [start, *inside, end]
+        for first, last in pairwise(edges):
+            yield first or _FIRST, last, entries
 
 
 def _row(
@@ -168,7 +183,7 @@ def _row(
     return row
 
 
-def _intervals(prices: list[Any]) -> list[tuple[date, date | None, list[tuple[tuple[str, str] | None, Any]]]]:
+def _intervals(prices: list[Any]) -> list[_Interval]:
     """The last active entry wins; a daily window wins only over entries that stand before it."""
     starts = sorted({_FIRST, *(c.constraint.start_date for c in prices if hasattr(c.constraint, "start_date"))})
     result = []

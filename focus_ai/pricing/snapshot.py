@@ -16,7 +16,7 @@ from typing import Any
 from focus_ai.money import dec
 from focus_ai.pricing.aliases import equal_ids
 from focus_ai.pricing.rate_row import SNAPSHOT, Rate, Source, normal_when
-from focus_ai.pricing.tables import meters, moment, pricing_unit, prices_folder
+from focus_ai.pricing.tables import meters, moment, prices_folder, pricing_unit
 from focus_ai.pricing.window import Window
 
 #: Meters whose imported amount is per another block than the meter table says: unit size.
@@ -79,7 +79,7 @@ def _rates(channel: str, model: str, line: dict[str, Any]) -> Iterator[Rate]:
         for meter, price in row["p"].items():
             size = IMPORTED_SIZES.get(meter, table[meter].unit_size)
             unit = table[meter].consumed_unit
-            tiers = [[0, price]] if isinstance(price, str) else [[0, price[0]], *price[1:]]
+            tiers: list[Any] = [[0, price]] if isinstance(price, str) else [[0, price[0]], *price[1:]]
             for context_gt, text in tiers:
                 yield Rate(
                     channel, model, meter, dec(text), "USD", unit, size, pricing_unit(unit, size), start, end, when,

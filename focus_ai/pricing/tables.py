@@ -51,7 +51,7 @@ def amount(value: object, where: str) -> Decimal:
     try:
         number = dec(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise InputError("an amount is not a number", where=where, value=value, expected='digits such as "2.50"') from None
+        raise InputError("an amount is not a number", where=where, value=value, expected="quoted digits") from None
     if number < 0:
         raise InputError("an amount is negative", where=where, value=value, expected="0 or more")
     return number
@@ -121,6 +121,7 @@ class Meter:
     unit_size: int
     ttl: str | None
     part_of: str | None
+    fields: tuple[str, ...] = ()
 
 
 @cache
@@ -128,7 +129,10 @@ def meters() -> dict[str, Meter]:
     """The leaf meters by name."""
     data = read_yaml(schemas() / "meters.yaml")["meters"]
     return {
-        name: Meter(name, m["consumed_unit"], m["pricing_unit"], int(m["unit_size"]), m.get("ttl"), m.get("part_of"))
+        name: Meter(
+            name, m["consumed_unit"], m["pricing_unit"], int(m["unit_size"]), m.get("ttl"), m.get("part_of"),
+            tuple(m["fields"]),
+        )
         for name, m in data.items()
     }
 

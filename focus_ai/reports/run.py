@@ -149,12 +149,10 @@ def _files(report: Report, top: int) -> list[str]:
     """Where the data are, and which prices were used."""
     files = list(report.get("files", ()))
     out = str(report.get("out", "")).rstrip("/")
-    lines = [f"Written to {out}" if out else "Written"]
-    shown = [f for f in files if str(f["path"]).startswith("data/")] or files
-    rows = [(str(f["path"]), f.get("rows"), f.get("bytes")) for f in shown[:top]]
-    lines += table(["", "rows", "bytes"], [(path, n, size) for path, n, size in rows], indent=2)[1:] if rows else []
-    if len(shown) > top:
-        lines.append(f"  and {count(len(shown) - top)} more data files")
+    data = [f for f in files if str(f["path"]).startswith("data/")]
+    lines = table([f"Written to {out}", "rows"], [(f"  {f['path']}", f.get("rows")) for f in data[:top]])
+    if len(data) > top:
+        lines.append(f"  and {count(len(data) - top)} more data files")
     aside = sorted({str(f["path"]) for f in files if str(f["path"]).startswith("exceptions/")})
     lines += [f"  {path}" for path in aside]
     lines.append("  run.json")

@@ -1,0 +1,57 @@
+"""Staging as tasks over files: one after another, or in a pool of processes. The results are the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Mapping as MappingType, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from focus_ai.adapters.mapping import Mapping
+from focus_ai.adapters.stage import Staged, stage
+from focus_ai.engine import Session
+from focus_ai.sources.discover import SourceFile
+
+Task = tuple[SourceFile, Mapping, MappingType[str, str]]
+
+
+def stage_all(
+    tasks: Sequence[Task],
+    work: Path,
+    *,
+    jobs: int = 1,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    numbered: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Staged]:
+    """Stage every file into `work/staged`, in the order given."""
+    folder = work / "staged"
+    folder.mkdir(parents=True, exist_ok=True)
+    calls = [
+        (source, mapping, dict(facts), folder / f"{number:05d}.parquet", memory_limit, threads, numbered)
+        for number, (source, mapping, facts) in enumerate(tasks)
+    ]
+    found: list[Staged] = []
+    if jobs > 1 and len(calls) > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(jobs, len(calls)), mp_context=context) as pool:
+            for done, staged in enumerate(pool.map(_one, calls), start=1):
+                found.append(staged)
+                if progress:
+                    progress("read", done, len(calls))
+        return found
+    for done, call in enumerate(calls, start=1):
+        if progress:
+            progress("read", done - 1, len(calls))
+        found.append(_one(call))
+    return found
+
+
+def _one(
+    call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool],
+) -> Staged:
+    source, mapping, facts, target, memory_limit, threads, numbered = call
+    with Session(target.with_suffix(".work"), memory_limit=memory_limit, threads=threads) as session:
+        session.seal([target.parent], [source.path])
+        return stage(session, source, mapping, target, facts=facts, numbered=numbered)

@@ -1,0 +1,296 @@
+"""One `convert` run from arguments to a delivered data set: the pipeline between its inputs and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping as MappingType, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from focus_ai import __version__, pipeline, report
+from focus_ai.adapters import Mapping, Staged, by_id, load, recognise, shipped
+from focus_ai.adapters.tasks import stage_all
+from focus_ai.engine import Session
+from focus_ai.errors import InputError, InternalError, UsageError
+from focus_ai.focus import arrow_schema
+from focus_ai.ownership import OwnerBook
+from focus_ai.pricing.card import RateCard
+from focus_ai.settings import Settings
+from focus_ai.sinks import Delivery, Written
+from focus_ai.sinks import metadata
+from focus_ai.sinks.events import write_events
+from focus_ai.sinks.exceptions import write_lines, write_rejects
+from focus_ai.sinks.manifest import manifest, write_json
+from focus_ai.sinks.parquet import sha256
+from focus_ai.sources import Reject, SourceFile, discover
+
+GENERATOR = "focus-ai"
+Progress = Callable[[str, int, int], None]
+
+
+def run(
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    adapter: str | None,
+    mapping: Sequence[Path],
+    settings: Settings,
+    focus: str,
+    grain: str,
+    numeric: str,
+    events: bool,
+    jobs: int,
+    memory_limit: str | None,
+    threads: int | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """See `focus_ai.api.convert`."""
+    plan = pipeline.Plan(settings, focus, grain, numeric)
+    schema = arrow_schema(focus, "double" if numeric == "double" else "exact")
+    own = {m.id: m for m in map(load, mapping)}
+    book = OwnerBook.load(settings)
+    card = _card(settings)
+    delivery = Delivery(out)
+    try:
+        sources = discover(inputs, delivery.work / "spool")
+        with ThreadPoolExecutor(1) as hashing:
+            hashes = {s.name: hashing.submit(sha256, s.path) for s in sources}
+            chosen = _choose(sources, adapter, own)
+            staged = stage_all(
+                [(s, chosen[s.name], _facts(chosen[s.name], settings)) for s in sources if s.name in chosen],
+                delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
+                progress=progress,
+            )  # fmt: skip
+            staged += [_empty(s) for s in sources if s.name not in chosen]
+            with Session(delivery.work / "engine", memory_limit=memory_limit, threads=threads) as session:
+                session.seal([delivery.folder])
+                rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
+                result = _deliver(
+                    session, delivery, plan, schema, sources, chosen, staged, rated, hashes, book, events, progress
+                )
+        delivery.commit()
+    except BaseException:
+        delivery.discard()
+        raise
+    return result
+
+
+def _card(settings: Settings) -> RateCard:
+    rates = settings.rates
+    if len(rates.fx) > 1:
+        raise UsageError("only one exchange-rate file is read", value=", ".join(map(str, rates.fx)))
+    return RateCard.load(
+        user_files=rates.files, contracts=rates.contracts, fx=rates.fx[0] if rates.fx else None,
+        billing_currency=settings.convert.billing_currency,
+    )  # fmt: skip
+
+
+def _choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[str, Mapping]) -> dict[str, Mapping]:
+    """The mapping of every input. Empty files have none; when all are empty that is an error."""
+    known = {**shipped(), **own}
+    forced = by_id(adapter, own) if adapter else next(iter(own.values())) if len(own) == 1 else None
+    chosen: dict[str, Mapping] = {}
+    for source in sources:
+        if source.format.kind == "empty":
+            continue
+        if source.format.kind == "unknown":
+            raise InputError(
+                "the input is neither JSON, CSV nor Parquet", where=source.name, value=source.format.encoding,
+                expected="JSON, JSON Lines, CSV (UTF-8 or Latin-1) or Parquet, plain or gzip or zstd",
+            )  # fmt: skip
+        if adapter:
+            assert forced is not None
+            chosen[source.name] = forced
+        elif forced is not None:
+            # A single mapping of the user's own reads what no shipped adapter recognises, and what it claims itself.
+            chosen[source.name] = _own_or_shipped(source, forced, known)
+        else:
+            chosen[source.name] = recognise(source, known)
+    if not chosen:
+        raise InputError("every input is empty", where=", ".join(s.name for s in sources[:5]))
+    return chosen
+
+
+def _own_or_shipped(source: SourceFile, own: Mapping, known: MappingType[str, Mapping]) -> Mapping:
+    from focus_ai.adapters.recognise import claims, sample
+
+    seen = sample(source)
+    if not own.recognise or claims(own, seen):
+        return own
+    return recognise(source, known)
+
+
+def _facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
+    """Facts that the export lacks and the settings hold; only for exports of one known seller."""
+    provider = mapping.fields.get("provider")
+    channel = provider.get("const") if isinstance(provider, dict) else None
+    account = settings.accounts.get(str(channel)) if channel else None
+    if account is None or account.id is None or "account_id" not in mapping.settings:
+        return {}
+    return {"account_id": account.id}
+
+
+def _empty(source: SourceFile) -> Staged:
+    gone = (Reject(source.name, None, "empty_file", None),)
+    return Staged(source.name, "", Path(), (), 0, 0, 0, gone)
+
+
+def _deliver(
+    session: Session,
+    delivery: Delivery,
+    plan: pipeline.Plan,
+    schema: Any,
+    sources: Sequence[SourceFile],
+    chosen: MappingType[str, Mapping],
+    staged: Sequence[Staged],
+    rated: pipeline.Rated,
+    hashes: MappingType[str, Future[str]],
+    book: OwnerBook,
+    events: bool,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Write rows, exceptions, metadata and the report into the delivery folder."""
+    from focus_ai.api import created_at, digest
+
+    created = created_at()
+    instance = metadata.dataset_instance(f"{GENERATOR} {plan.grain}")
+    described = metadata.schema_object(
+        plan.focus, schema, created=created, generator_version=__version__,
+        instance_id=instance["DatasetInstanceId"] if metadata.has_instances(plan.focus) else None,
+    )  # fmt: skip
+    footer = metadata.footer(described, GENERATOR)
+    written = pipeline.write_periods(session, rated, plan, delivery.folder, footer, progress)
+    files = [f for fs in written.values() for f in fs]
+    relation = report.data_relation(files)
+    exceptions = _exceptions(session, delivery.folder / "exceptions", staged, rated)
+    paths = [*(f.path for f in files), *exceptions]
+    if events:
+        paths += write_events(session, delivery.folder / "events", rated.present)
+    source_facts = [
+        {"path": s.name, "adapter": chosen[s.name].id if s.name in chosen else None,
+         "records": next((t.read for t in staged if t.source == s.name), 0), "sha256": hashes[s.name].result()}
+        for s in sources
+    ]  # fmt: skip
+    money = report.money_totals(session, relation)
+    if money["rows"] != sum(f.rows for f in files):
+        raise InternalError("rows written and rows read back differ", value=f"{money['rows']}")
+    result: dict[str, Any] = {
+        "schema": report.SCHEMA,
+        "version": __version__,
+        "created_at": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "focus": plan.focus,
+        "grain": plan.grain,
+        "numeric": plan.numeric,
+        "records": report.records(session, staged, rated),
+        "ignored": _ignored(session, rated),
+        "unpriced": _unpriced(session),
+        "rows": money["rows"],
+        "totals": money["totals"],
+        "tokens": report.token_counts(session, rated),
+        "unattributed": money["unattributed"],
+        **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
+        "billing_source": [*rated.carriers.decisions],
+        "warnings": report.warnings(session, relation, rated, staged),
+        "adapters": sorted({m.id for m in chosen.values()}),
+        "inputs": source_facts,
+        "rate_card": rated.card.card_id,
+    }
+    result["run_id"] = digest({k: result[k] for k in ("version", "focus", "grain", "numeric", "inputs", "rate_card")})
+    rows = {f.path: f.rows for f in files}
+    result["files"] = report.file_entries(delivery.folder, paths, rows)
+    _metadata(session, delivery.folder, plan, described, instance, written, result, source_facts, created)
+    kept = delivery.keep_untouched({f"billing_period={p}" for p in written})
+    result["kept_periods"] = [k.removeprefix("billing_period=") for k in kept]
+    result["out"] = str(delivery.out)
+    write_json(delivery.folder / "run.json", {k: v for k, v in result.items() if k != "out"})
+    return result
+
+
+def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated: pipeline.Rated) -> list[Path]:
+    conflicts = [
+        Reject(str(f), None if row is None else int(row), "conflicting_duplicate", None if key is None else str(key))
+        for f, row, key in session.rows(
+            "SELECT source_file, source_row, record_id FROM left_out WHERE reason = 'conflicting_duplicate'"
+        )
+    ]
+    found = [
+        write_rejects(folder, [*(r for s in staged for r in s.rejects), *conflicts]),
+        write_lines(
+            session, folder, "duplicates",
+            "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row FROM left_out "
+            "WHERE reason IN ('same_record', 'older_version')", "file, row, key, kept_file, kept_row, reason",
+        ),
+        write_lines(
+            session, folder, "ignored",
+            "SELECT source_file AS file, source_row AS row, ignored AS reason, record_id AS key, raw FROM set_aside "
+            "UNION ALL SELECT source_file, source_row, reason, record_id, NULL FROM left_out "
+            "WHERE reason = 'repeated_by_child_span'", "file, row, key, reason, raw",
+        ),
+        write_lines(session, folder, "unpriced", "SELECT * FROM unpriced_meters", "file, row, record_id, meter, reason"),
+    ]  # fmt: skip
+    if rated.carriers.usage != "FALSE" or rated.carriers.billed != "FALSE":
+        found.append(
+            write_lines(
+                session, folder, "carried_elsewhere",
+                f"SELECT source_file AS file, source_row AS row, kind, adapter, record_id, event_time FROM events "
+                f"WHERE (kind = 'usage' AND ({rated.carriers.usage})) OR (kind = 'billed' AND ({rated.carriers.billed}))",
+                "file, row, record_id",
+            )
+        )  # fmt: skip
+    return [p for p in found if p is not None]
+
+
+def _ignored(session: Session, rated: pipeline.Rated) -> dict[str, int]:
+    found = {str(k): int(v) for k, v in session.rows(
+        "SELECT ignored, count(*) FROM set_aside GROUP BY 1 ORDER BY 1"
+    )}  # fmt: skip
+    if rated.duplicates.repeated_spans:
+        found["repeated_by_child_span"] = rated.duplicates.repeated_spans
+    return found
+
+
+def _unpriced(session: Session) -> dict[str, Any]:
+    events, tokens = session.one(
+        "SELECT count(DISTINCT (file_no, row_no)), coalesce(sum(quantity) FILTER (is_token), 0)::HUGEINT FROM unpriced_meters"
+    )
+    reasons = session.rows(
+        "SELECT reason, count(DISTINCT (file_no, row_no)) FROM unpriced_meters GROUP BY 1 ORDER BY 1"
+    )
+    return {"events": int(events), "tokens": int(tokens), "reasons": {str(k): int(v) for k, v in reasons}}
+
+
+def _metadata(
+    session: Session,
+    folder: Path,
+    plan: pipeline.Plan,
+    described: dict[str, Any],
+    instance: dict[str, Any],
+    written: MappingType[str, Sequence[Written]],
+    result: MappingType[str, Any],
+    sources: Sequence[MappingType[str, Any]],
+    created: Any,
+) -> None:
+    recency = None
+    instances = instance if metadata.has_instances(plan.focus) else None
+    if instances is not None and written:
+        every = report.data_relation([f for fs in written.values() for f in fs])
+        days = [r[0] for r in session.rows(f"SELECT DISTINCT CAST(ChargePeriodStart AS DATE) FROM {every} ORDER BY 1")]
+        recency = metadata.recency(
+            instance["DatasetInstanceId"], written=created, data_updated=created,
+            sectors=metadata.day_sectors(days, updated=created),
+        )  # fmt: skip
+    for name, content in metadata.sidecar(GENERATOR, described, instances, recency).items():
+        write_json(folder / "metadata" / name, content)
+    by_path = {f["path"]: f for f in result["files"]}
+    for period, files in written.items():
+        totals = report.money_totals(session, report.data_relation(files))
+        entries = [by_path[f.path.relative_to(folder).as_posix()] for f in files]
+        write_json(
+            folder / "metadata" / f"billing_period={period}" / "manifest.json",
+            manifest(
+                period, created=result["created_at"], generator={"name": GENERATOR, "version": __version__},
+                focus_version=plan.focus, schema_id=described["SchemaId"], files=entries, totals=totals["totals"],
+                unattributed=totals["unattributed"], sources=sources,
+                run={"run_id": result["run_id"], "grain": plan.grain, "rate_card": result["rate_card"]},
+            ),
+        )  # fmt: skip

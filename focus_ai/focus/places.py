@@ -1,0 +1,79 @@
+"""Where charges arise: seller, billing account, sub account and resource, as FOCUS names them.
+
+Distinct places are resolved once. An account that neither the export nor the settings name is `unspecified`, and the
+report says so with the money at stake; nothing else is filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from focus_ai import resources
+from focus_ai.engine import Session, ident
+from focus_ai.engine.tables import create_table
+from focus_ai.settings import Account, Settings
+
+UNSPECIFIED = "unspecified"
+_COLUMNS = (
+    "source", "service_provider", "host", "issuer", "service", "account_id", "account_name", "account_type",
+    "sub_account_id", "sub_account_name", "sub_account_type", "resource_id", "resource_name", "resource_type",
+    "region_id", "region_name",
+)  # fmt: skip
+
+
+@cache
+def sellers() -> dict[str, dict[str, str]]:
+    """Names of the sellers by channel (mappings/tables/sellers.yaml)."""
+    raw = resources.load_yaml(resources.mappings() / "tables" / "sellers.yaml")["sellers"]
+    return {str(k): dict(v) for k, v in raw.items()}
+
+
+def create_places(
+    session: Session, present: frozenset[str], columns: tuple[str, ...], place_hash: str, settings: Settings
+) -> None:
+    """Create the table `places` with one row per distinct place of the events."""
+    facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in columns)
+    found = session.rows(f"SELECT {place_hash} AS h, {facts} FROM events GROUP BY h ORDER BY h")
+    rows = [{"place_hash": key, **_place(dict(zip(columns, values, strict=True)), settings)} for key, *values in found]
+    create_table(
+        session, "places", {"place_hash": "UBIGINT", "invoiced": "BOOLEAN", **dict.fromkeys(_COLUMNS, "ENUM")}, rows
+    )
+
+
+def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    channel = facts["provider"] or "unknown"
+    seller = sellers().get(channel, {})
+    account = settings.accounts.get(channel, Account())
+    name = seller.get("name", channel)
+    issuer = facts["invoice_issuer"]
+    issuer_name = sellers().get(issuer, {}).get("name", issuer) if issuer else None
+    account_id = facts["account_id"] or account.id
+    sub_account = facts["sub_account_id"] or facts["sub_account_name"]
+    return {
+        "source": facts["adapter"],
+        "service_provider": name,
+        "host": seller.get("host", name),
+        "issuer": account.invoice_issuer or issuer_name or name,
+        "service": seller.get("service", name),
+        "account_id": account_id or UNSPECIFIED,
+        "account_name": facts["account_name"] or (account.name if account_id == account.id else None) or account_id,
+        "account_type": seller.get("account", "Account"),
+        "sub_account_id": sub_account,
+        "sub_account_name": (
+            facts["sub_account_name"] or account.sub_accounts.get(sub_account, sub_account) if sub_account else None
+        ),
+        "sub_account_type": seller.get("sub_account", "Sub Account") if sub_account else None,
+        "resource_id": facts["resource_id"],
+        "resource_name": (facts["resource_name"] or facts["resource_id"]) if facts["resource_id"] else None,
+        "resource_type": "API Key" if facts["resource_id"] else None,
+        "region_id": _region(facts["region"]),
+        "region_name": _region(facts["region"]),
+        "invoiced": account.billing_mode == "postpaid" and account.billing_source == "primary",
+    }
+
+
+def _region(region: str | None) -> str | None:
+    """A region only where the source names one; `global` and the like are not regions."""
+    return None if region in (None, "global", "us", "eu", "not_available") else region

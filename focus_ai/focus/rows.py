@@ -1,0 +1,197 @@
+"""The projection: charges joined to their dimensions, one SQL expression per FOCUS column.
+
+The same expressions serve every version; a version takes the columns that its model has. Columns that AI spend never
+fills (capacity reservations, commitments, availability zones) are null of their type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from focus_ai.engine import ident, literal
+from focus_ai.focus.columns import Column, load
+from focus_ai.focus.meters import meters
+
+_SQL_TYPE = {"String": "VARCHAR", "JSON": "VARCHAR", "DateTime": "TIMESTAMPTZ", "Integer": "BIGINT"}
+_REQUEST = {
+    "x_RequestId": "c.record_id",
+    "x_LogicalRequestId": "c.logical_request_id",
+    "x_AttemptKind": "c.attempt_kind",
+    "x_UserId": "c.end_user_id",
+    "x_RequestedModel": "c.model_requested",
+}
+
+
+def expressions(*, billed: bool, request: bool) -> dict[str, str]:
+    """Column -> SQL over a charge `c`, its place `l` and its owner `o`."""
+    usage = "'Usage'" if not billed else "c.category"
+    priced = "TRUE" if not billed else "c.sku_price_id IS NOT NULL"
+    effective = "c.contracted_cost" if not billed else "c.effective_cost"
+    pricing_currency = "c.currency" if billed else "c.pricing_currency"
+    month = "date_trunc('month', c.period_start)"
+    found = {
+        "BilledCost": effective if billed else f"CASE WHEN l.invoiced THEN {effective} ELSE 0 END",
+        "BillingAccountId": "l.account_id",
+        "BillingAccountName": "l.account_name",
+        "BillingAccountType": "l.account_type",
+        "BillingCurrency": "c.currency",
+        "BillingPeriodEnd": f"{month} + INTERVAL 1 month",
+        "BillingPeriodStart": month,
+        "ChargeCategory": usage,
+        "ChargeDescription": "c.line_item" if billed else _description(),
+        "ChargeFrequency": f"CASE WHEN {usage} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END" if billed
+        else "'Usage-Based'",
+        "ChargePeriodEnd": "c.period_end",
+        "ChargePeriodStart": "c.period_start",
+        "ConsumedQuantity": "c.quantity",
+        "ConsumedUnit": "c.consumed_unit",
+        "ContractedCost": "c.contracted_cost",
+        "ContractedUnitPrice": "c.contracted_unit_price",
+        "EffectiveCost": effective,
+        "HostProviderName": "l.host",
+        "InvoiceId": "c.invoice_id" if billed else "NULL",
+        "InvoiceIssuerName": "l.issuer",
+        "ListCost": "c.list_cost",
+        "ListUnitPrice": "c.list_unit_price",
+        "PricingCategory": f"CASE WHEN {priced} THEN 'Standard' END",
+        "PricingCurrency": pricing_currency,
+        "PricingCurrencyContractedUnitPrice": "c.contracted_unit_price" if billed else "c.pc_contracted_unit_price",
+        "PricingCurrencyEffectiveCost": "c.effective_cost" if billed else "c.pc_effective_cost",
+        "PricingCurrencyListUnitPrice": "c.list_unit_price" if billed else "c.pc_list_unit_price",
+        "PricingQuantity": "c.pricing_quantity",
+        "PricingUnit": "c.pricing_unit",
+        "ProviderName": "l.service_provider",
+        "PublisherName": "coalesce(c.developer, l.service_provider)" if billed
+        else "coalesce(CAST(c.developer AS VARCHAR), CAST(l.service_provider AS VARCHAR))",
+        "RegionId": "l.region_id",
+        "RegionName": "l.region_name",
+        "ResourceId": "l.resource_id",
+        "ResourceName": "l.resource_name",
+        "ResourceType": "l.resource_type",
+        "ServiceCategory": "'AI and Machine Learning'",
+        "ServiceName": "l.service",
+        "ServiceProviderName": "l.service_provider",
+        "ServiceSubcategory": "'Generative AI'",
+        "SkuId": "c.sku_id",
+        "SkuMeter": _by_meter("sku_meter", f"CASE WHEN {priced} THEN coalesce(c.meter, 'Charges') END" if billed
+                              else "CAST(c.meter AS VARCHAR)"),
+        "SkuPriceDetails": "c.sku_details",
+        "SkuPriceId": "c.sku_price_id",
+        "SubAccountId": "l.sub_account_id",
+        "SubAccountName": "l.sub_account_name",
+        "SubAccountType": "l.sub_account_type",
+        "Tags": "o.tags",
+        "x_BusinessUnit": "o.business_unit",
+        "x_CostBasis": "'billed'" if billed else "'rated'",
+        "x_CostCenter": "o.cost_center",
+        "x_Environment": "o.environment",
+        "x_Feature": "o.feature",
+        "x_InferenceGeo": "c.inference_geo",
+        "x_LineItem": "c.line_item" if billed else "NULL",
+        "x_ModelDeveloper": "c.developer",
+        "x_ModelFamily": "c.family",
+        "x_ModelId": "c.model",
+        "x_ModelVersion": "c.version",
+        "x_Owner": "o.contact",
+        "x_OwnerEvidence": "o.evidence",
+        "x_OwnerStatus": "o.status",
+        "x_PriceAssumptions": "NULL" if billed else "c.assumptions",
+        "x_ProcessingTier": "c.processing_tier",
+        "x_Product": "o.product",
+        "x_RateId": "NULL" if billed else "c.rate_id",
+        "x_ReasoningTokens": "NULL" if billed else "NULLIF(c.reasoning, 0)",
+        "x_RequestCount": "c.requests",
+        "x_Source": "l.source",
+        "x_Team": "o.team",
+        "x_TokenCacheAction": _by_meter("cache_action", "NULL"),
+        "x_TokenDirection": _by_meter("direction", "NULL"),
+        "x_TokenType": _by_meter("token_type", "CAST(c.meter AS VARCHAR)"),
+        "x_UnattributedReason": "o.reason",
+        **_token_columns(),
+    }
+    if request and not billed:
+        found.update(_REQUEST)
+    key = _charge_key(billed=billed, request=request)
+    found["x_ChargeId"] = f"left(md5(concat_ws(chr(31), {key})), 16)"
+    return found
+
+
+def rows_sql(version: str, charges: str, *, billed: bool, request: bool, month: str | None = None) -> str:
+    """SELECT of rows with every column of the version in order. `month` keeps one billing period (first day)."""
+    model = load(version)
+    known = expressions(billed=billed, request=request)
+    columns = ", ".join(_column(c, known) for c in model.all_columns)
+    where = f" WHERE date_trunc('month', c.period_start) = TIMESTAMPTZ {literal(month + ' 00:00:00+00')}" if month else ""
+    return (
+        f"SELECT {columns} FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash "
+        f"JOIN owners o ON o.owner_id = c.owner_id{where}"
+    )
+
+
+def order_sql() -> str:
+    """The total order of rows inside a file: by time, then by charge; equal ids differ in what follows."""
+    return '"ChargePeriodStart", "x_ChargeId", "SkuPriceId", "x_RequestId", "x_LineItem", "BilledCost"'
+
+
+def _column(column: Column, known: dict[str, str]) -> str:
+    sql = known.get(column.name, "NULL")
+    if column.type == "Decimal":
+        precision, scale = column.decimal() or (38, 18)
+        sql = f"CAST({sql} AS DECIMAL({precision}, {scale}))"
+    elif column.type in ("DateTime", "Integer") or sql == "NULL":
+        sql = f"CAST({sql} AS {_SQL_TYPE[column.type]})"
+    return f"{sql} AS {ident(column.name)}"
+
+
+def _by_meter(attribute: str, other: str) -> str:
+    """SQL of an attribute of the charge's meter; `other` for a meter that the table does not know."""
+    groups: dict[str, list[str]] = {}
+    for name, meter in meters().items():
+        value = getattr(meter, attribute)
+        if value is not None:
+            groups.setdefault(str(value), []).append(name)
+    whens = " ".join(
+        f"WHEN c.meter IN ({', '.join(map(literal, names))}) THEN {literal(value)}" for value, names in groups.items()
+    )
+    if attribute in ("cache_action", "direction"):
+        return f"CASE {whens} END"
+    return f"CASE {whens} ELSE {other} END"
+
+
+def _token_columns() -> dict[str, str]:
+    columns: dict[str, list[str]] = {}
+    for name, meter in meters().items():
+        if meter.column:
+            columns.setdefault(meter.column, []).append(name)
+    return {
+        column: f"CASE WHEN c.meter IN ({', '.join(map(literal, names))}) THEN CAST(c.quantity AS BIGINT) END"
+        for column, names in columns.items()
+    }
+
+
+def _description() -> str:
+    return (
+        "concat_ws(' ', CAST(c.model AS VARCHAR), "
+        + _by_meter("sku_meter", "CAST(c.meter AS VARCHAR)")
+        + ", CASE WHEN c.processing_tier <> 'standard' THEN '(' || CAST(c.processing_tier AS VARCHAR) || ')' END)"
+    )
+
+
+def _charge_key(*, billed: bool, request: bool) -> str:
+    """What makes a charge: period, price, place, owner (and the request, or the billed line)."""
+    place = ["source", "account_id", "sub_account_id", "sub_account_name", "resource_id", "region_id", "issuer"]
+    owner = ["team", "product", "feature", "environment", "cost_center", "business_unit", "contact", "status", "tags",
+             "evidence"]  # fmt: skip
+    parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "c.sku_price_id", "c.currency"]
+    parts += [f"l.{p}" for p in place] + [f"o.{p}" for p in owner]
+    if billed:
+        parts += ["c.line_item", "c.invoice_id", "c.category"]
+    else:
+        parts += ["c.rate_id", "c.list_unit_price", "c.contracted_unit_price", "c.assumptions"]
+        parts += ["c.record_id"] if request else []
+    return ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
+
+
+def columns_of(version: str) -> Sequence[str]:
+    """Names of the columns of a file, in order."""
+    return load(version).all_names

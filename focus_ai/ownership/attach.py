@@ -1,0 +1,96 @@
+"""Owners for the events of a run: distinct evidence is resolved once, events join the answer.
+
+Out: table `owner_spans` (owner_hash, t_from, t_to, owner_id) and table `owners` (one row per distinct owner).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from focus_ai.engine import Session, ident, literal
+from focus_ai.engine.tables import create_table
+from focus_ai.ownership.book import OwnerBook
+from focus_ai.ownership.model import OWNER_FIELDS, Evidence, Owner
+from focus_ai.ownership.pseudonym import Pseudonyms
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TEXT = (*OWNER_FIELDS, "contact", "status", "reason", "tags", "evidence")
+
+
+def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
+    """Create the two tables for the view `events`; returns the SQL expression of an event's owner hash."""
+    owner_hash = _hash(session, book, present)
+    wanted = [n if n in book.needs and n in present else "" for n in Evidence._fields]
+    selected = ", ".join(f"any_value({ident(n)})" if n and n != "tags" else "NULL" for n in wanted)
+    tags = "any_value(tags)" if "tags" in book.needs and "tags" in present else "NULL"
+    rows = session.rows(
+        f"SELECT {owner_hash} AS h, epoch_us(min(event_time)), epoch_us(max(event_time)), {tags}, {selected} "
+        "FROM events GROUP BY h ORDER BY h"
+    )
+    owners: dict[tuple[object, ...], tuple[int, Owner]] = {}
+    spans: list[dict[str, Any]] = []
+    for key, first, last, tag_text, *values in rows:
+        evidence = Evidence(*values)._replace(tags=tag_text)
+        start, end = _EPOCH + timedelta(microseconds=first), _EPOCH + timedelta(microseconds=last)
+        for span in book.resolve(evidence, start, end):
+            identity = (*span.owner.key(), json.dumps(dict(span.owner.evidence), sort_keys=True))
+            number, _ = owners.setdefault(identity, (len(owners), span.owner))
+            spans.append({"owner_hash": key, "t_from": span.t_from, "t_to": span.t_to, "owner_id": number})
+    create_table(
+        session, "owner_spans",
+        {"owner_hash": "UBIGINT", "t_from": "TIMESTAMPTZ", "t_to": "TIMESTAMPTZ", "owner_id": "INTEGER"}, spans,
+    )  # fmt: skip
+    create_table(
+        session,
+        "owners",
+        {"owner_id": "INTEGER", **dict.fromkeys(_TEXT, "ENUM")},
+        [{"owner_id": number, **_row(owner)} for number, owner in owners.values()],
+    )
+    return owner_hash
+
+
+def attach_users(session: Session, pseudonyms: Pseudonyms, present: frozenset[str]) -> None:
+    """Create the table `users` (original, shown): what may be written for each end user, NULL where it is dropped."""
+    found = []
+    if "end_user_id" in present:
+        found = [str(r[0]) for r in session.rows(
+            "SELECT DISTINCT end_user_id FROM events WHERE end_user_id IS NOT NULL ORDER BY 1"
+        )]  # fmt: skip
+    shown = pseudonyms.apply(found)
+    rows = [{"original": user, "shown": shown.get(user)} for user in found]
+    create_table(session, "users", {"original": "VARCHAR", "shown": "VARCHAR"}, rows)
+
+
+def _row(owner: Owner) -> dict[str, str | None]:
+    tuple_tags = {name: getattr(owner, name) for name in OWNER_FIELDS if getattr(owner, name) is not None}
+    tags = {**owner.tags, **tuple_tags}
+    return {
+        **{name: getattr(owner, name) for name in OWNER_FIELDS},
+        "contact": owner.contact,
+        "status": owner.status,
+        "reason": owner.reason,
+        "tags": json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        "evidence": json.dumps(dict(owner.evidence), sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+    }
+
+
+def _hash(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
+    """Evidence that cannot change an answer is left out, so that equal owners share one lookup.
+
+    Tags are looked at where the record names no team, or when the settings ask for tags to be passed on.
+    """
+    columns = [ident(n) for n in Evidence._fields if n in book.needs and n in present and n != "tags"]
+    if "tags" in book.needs and "tags" in present:
+        only = "" if "owner_team" not in present else "CASE WHEN owner_team IS NULL THEN tags END"
+        source = only or "tags"
+        keys = [str(row[0]) for row in session.rows(
+            f"SELECT DISTINCT unnest(json_keys(t)) FROM (SELECT TRY_CAST({source} AS JSON) AS t FROM events) "
+            "WHERE json_type(t) = 'OBJECT'"
+        )]  # fmt: skip
+        relevant = sorted(k for k in book.relevant_tags(keys) if '"' not in k)
+        if relevant:
+            paths = ", ".join(literal(f'$."{k}"') for k in relevant)
+            columns.append(f"CAST(json_extract_string(TRY_CAST({source} AS JSON), [{paths}]) AS VARCHAR)")
+    return f"hash({', '.join(columns)})" if columns else "CAST(0 AS UBIGINT)"

@@ -1,0 +1,162 @@
+"""Amounts that a provider billed become charges. The money is the provider's; we only name its SKU and unit price.
+
+A unit price is the amount divided by the quantity, rounded once to nine places; list and contracted cost are its exact
+product, billed and effective cost are the amount itself, digit for digit. A line without a quantity is one `Charges`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from focus_ai.engine import Session, ident
+from focus_ai.engine.tables import create_table
+from focus_ai.pricing.charges import place_hash
+from focus_ai.pricing.tables import meters as meter_table
+from focus_ai.pricing.tables import model_facts
+
+_SKU = (
+    "provider", "model_served", "model_deployment", "billed_meter", "line_item", "service_tier", "is_batch",
+    "context_gt", "inference_geo", "speed", "price_variant",
+)  # fmt: skip
+_SKU_TEXT = (
+    "meter", "sku_id", "sku_price_id", "sku_details", "consumed_unit", "pricing_unit", "model", "developer", "family",
+    "version", "processing_tier", "geo", "line_item",
+)  # fmt: skip
+
+
+def create_billed(session: Session, present: frozenset[str], *, grain: str, owner_hash: str, carried: str) -> None:
+    """Create the table `billed_charges` (columns as `usage_charges` with costs). `carried`: lines left to usage."""
+    columns = [c for c in _SKU if c in present]
+    sku_hash = f"hash({', '.join(ident(c) for c in columns)})" if columns else "CAST(0 AS UBIGINT)"
+    facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in _SKU)
+    rows = session.rows(f"SELECT {sku_hash} AS h, {facts} FROM events WHERE kind = 'billed' GROUP BY h ORDER BY h")
+    create_table(
+        session, "billed_skus", {"sku_hash": "UBIGINT", "unit_size": "BIGINT", **dict.fromkeys(_SKU_TEXT, "VARCHAR")},
+        [{"sku_hash": key, **_sku(dict(zip(_SKU, values, strict=True)))} for key, *values in rows],
+    )  # fmt: skip
+    start, end = "event_time", "coalesce(bucket_end, date_trunc('day', event_time) + INTERVAL 1 day)"
+    if grain == "month":
+        start, end = "date_trunc('month', event_time)", "date_trunc('month', event_time) + INTERVAL 1 month"
+
+    def column(name: str, kind: str = "VARCHAR") -> str:
+        return ident(name) if name in present else f"CAST(NULL AS {kind})"
+
+    quantity, listed = column("billed_quantity", "DECIMAL(38, 18)"), column("list_amount", "DECIMAL(38, 18)")
+    count = f"coalesce({column('request_count', 'BIGINT')}, 0)"
+    lines = (
+        f"SELECT {start} AS period_start, {end} AS period_end, {place_hash(present)} AS place_hash, o.owner_id, "
+        f"{sku_hash} AS sku_hash, currency, coalesce({column('charge_category')}, CASE WHEN billed_cost < 0 "
+        f"THEN 'Credit' ELSE 'Usage' END) AS category, {column('invoice_id')} AS invoice_id, "
+        f"billed_cost, coalesce({listed}, billed_cost) AS listed, NULLIF({quantity}, 0) AS units, {count} AS requests "
+        f"FROM (SELECT *, {owner_hash} AS evidence_hash FROM events WHERE kind = 'billed' AND NOT ({carried})) e "
+        "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to"
+    )
+    session.sql(
+        f"""CREATE TABLE billed_groups AS
+        SELECT period_start, period_end, place_hash, owner_id, sku_hash, currency, category, invoice_id,
+               sum(billed_cost) AS amount, sum(listed) AS listed, sum(requests) AS requests,
+               CASE WHEN count(units) = count(*) THEN sum(units) END AS units
+        FROM ({lines}) GROUP BY ALL"""
+    )
+    session.sql(f"CREATE TABLE billed_charges AS {_charges()}")
+
+
+def _charges() -> str:
+    """Quantities and prices of the grouped lines; SKU and price stay empty for credits, taxes and adjustments."""
+    sized = (
+        "SELECT g.*, s.* EXCLUDE (sku_hash, unit_size, consumed_unit, pricing_unit), "
+        "g.category IN ('Usage', 'Purchase') AS priced, "
+        "g.units IS NOT NULL AND s.consumed_unit IS NOT NULL AS measured, s.unit_size AS size, "
+        "s.consumed_unit AS base_unit, s.pricing_unit AS block_unit "
+        "FROM billed_groups g JOIN billed_skus s USING (sku_hash)"
+    )
+    # A negative amount is a negative quantity at a price that is not negative.
+    signed = (
+        "SELECT *, CASE WHEN amount < 0 THEN -1 ELSE 1 END AS direction, "
+        "CASE WHEN measured THEN CAST(abs(units) AS DECIMAL(28, 9)) ELSE CAST(1 AS DECIMAL(28, 9)) END AS consumed, "
+        f"CASE WHEN measured THEN size ELSE 1 END AS block FROM ({sized})"
+    )
+    blocks = f"SELECT *, {_half_even(_digits('consumed'), 'CAST(block AS HUGEINT)')} AS q9 FROM ({signed})"
+    # A line so small that its quantity rounds to nothing is counted as one charge.
+    counted = (
+        "SELECT * REPLACE (CASE WHEN q9 = 0 THEN FALSE ELSE measured END AS measured, "
+        "CASE WHEN q9 = 0 THEN CAST(1 AS DECIMAL(28, 9)) ELSE consumed END AS consumed, "
+        f"CASE WHEN q9 = 0 THEN CAST(1000000000 AS HUGEINT) ELSE q9 END AS q9) FROM ({blocks})"
+    )
+    prices = ", ".join(
+        f"{_nine(_half_even(_digits(f'abs({amount})'), 'q9'))} AS {name}"
+        for amount, name in (("listed", "list_price"), ("amount", "net_price"))
+    )
+    priced = f"SELECT *, {prices}, CAST({_nine('q9 * direction')} AS DECIMAL(19, 9)) AS blocks FROM ({counted})"
+
+    def only(sql: str) -> str:
+        return f"CASE WHEN priced THEN {sql} END"
+
+    def cost(price: str, amount: str) -> str:
+        return f"CASE WHEN priced THEN CAST({price} * blocks AS DECIMAL(38, 18)) ELSE {amount} END"
+
+    usage = "category = 'Usage'"
+    return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, currency, invoice_id, line_item,
+        {only("meter")} AS meter, {only("sku_id")} AS sku_id, {only("sku_price_id")} AS sku_price_id,
+        {only("sku_details")} AS sku_details,
+        CASE WHEN {usage} THEN CAST(consumed * direction AS DECIMAL(38, 9)) END AS quantity,
+        CASE WHEN {usage} THEN CASE WHEN measured THEN base_unit ELSE 'Charges' END END AS consumed_unit,
+        {only("blocks")} AS pricing_quantity, {only("CASE WHEN measured THEN block_unit ELSE 'Charges' END")} AS pricing_unit,
+        {only("list_price")} AS list_unit_price, {only("net_price")} AS contracted_unit_price,
+        {cost("list_price", "listed")} AS list_cost, {cost("net_price", "amount")} AS contracted_cost,
+        CAST(amount AS DECIMAL(38, 18)) AS effective_cost, model, developer, family, version, processing_tier,
+        geo AS inference_geo
+        FROM ({priced})"""
+
+
+def _digits(decimal: str) -> str:
+    """SQL of a decimal as the whole number of its smallest units."""
+    return f"CAST(replace(CAST({decimal} AS VARCHAR), '.', '') AS HUGEINT)"
+
+
+def _half_even(top: str, bottom: str) -> str:
+    """SQL of a whole-number division rounded half-even; both sides not negative."""
+    whole, rest = f"({top} // {bottom})", f"({top} % {bottom})"
+    return f"({whole} + CASE WHEN 2 * {rest} > {bottom} OR (2 * {rest} = {bottom} AND {whole} % 2 = 1) THEN 1 ELSE 0 END)"
+
+
+def _nine(units: str) -> str:
+    """SQL of a number of billionths as DECIMAL(18,9)."""
+    return f"CAST(CAST({units} AS DECIMAL(18, 0)) * CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(18, 9))"
+
+
+def _sku(facts: dict[str, Any]) -> dict[str, Any]:
+    """SKU ids and texts of one kind of billed line."""
+    provider = facts["provider"] or "unknown"
+    model = facts["model_served"] or facts["model_deployment"]
+    meter = meter_table().get(facts["billed_meter"] or "")
+    name = facts["billed_meter"] or facts["line_item"] or "charge"
+    sku_id = "/".join(part for part in (provider, model, name) if part)
+    details: dict[str, str | int] = {}
+    if facts["is_batch"]:
+        details["x_Processing"] = "batch"
+    if facts["service_tier"] not in (None, "standard", "default", "batch"):
+        details["x_ServiceTier"] = facts["service_tier"]
+    if facts["context_gt"]:
+        details["x_ContextTokensAbove"] = int(facts["context_gt"])
+    for key, column in (("x_InferenceGeo", "inference_geo"), ("x_Speed", "speed"), ("x_Variant", "price_variant")):
+        if facts[column] not in (None, "standard", "global", "not_available"):
+            details[key] = facts[column]
+    if meter is not None and meter.ttl:
+        details["x_CacheLifetime"] = meter.ttl
+    marks = [f"{k.removeprefix('x_')}={v}" for k, v in sorted(details.items()) if k != "x_CacheLifetime"]
+    developer, family, version = model_facts(model) if model else (None, None, None)
+    return {
+        "meter": facts["billed_meter"],
+        "sku_id": sku_id,
+        "sku_price_id": "#".join([sku_id, *marks]),
+        "sku_details": json.dumps(dict(sorted(details.items())), separators=(",", ":"), ensure_ascii=False),
+        "consumed_unit": meter.consumed_unit if meter else None,
+        "pricing_unit": meter.pricing_unit if meter else None,
+        "unit_size": meter.unit_size if meter else 1,
+        "model": model, "developer": developer, "family": family, "version": version,
+        "processing_tier": "batch" if facts["is_batch"] else facts["service_tier"] or "standard",
+        "geo": facts["inference_geo"],
+        "line_item": facts["line_item"],
+    }  # fmt: skip

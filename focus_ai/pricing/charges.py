@@ -1,0 +1,186 @@
+"""Charges: one leaf meter of one event or group of events, or one billed line, with quantity, prices and four costs.
+
+Out: table or view `usage_groups` (events of equal period, price set, owner and place, one column per meter) and the
+SQL of charges. Events are grouped only inside one price set, so quantity times price stays exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from focus_ai.engine import Session, ident
+from focus_ai.pricing.rating import AT, MeterColumn, priced_quantity, quantities
+
+PLACE = (
+    "adapter", "provider", "account_id", "account_name", "sub_account_id", "sub_account_name", "resource_id",
+    "resource_name", "region", "invoice_issuer", "billing_path",
+)  # fmt: skip
+REQUEST = ("record_id", "logical_request_id", "attempt_kind", "end_user_id", "model_requested")
+_STEP = {"hour": "hour", "day": "day", "month": "month"}
+
+
+def place_hash(present: frozenset[str]) -> str:
+    """SQL of the hash of everything that says where a charge arose."""
+    return f"hash({', '.join(ident(c) for c in PLACE if c in present)})"
+
+
+def periods(grain: str) -> tuple[str, str]:
+    """SQL of the charge period of an event: start inclusive, end exclusive.
+
+    A bucket that is longer than the grain keeps its own bounds; a shorter one joins the period that it lies in.
+    """
+    if grain == "request":
+        end = "coalesce(end_time, bucket_end)"
+        return "event_time", f"CASE WHEN {end} > event_time THEN {end} ELSE event_time + INTERVAL 1 second END"
+    step = _STEP[grain]
+    start = f"date_trunc('{step}', event_time)"
+    long_bucket = f"bucket_end IS NOT NULL AND bucket_end > {start} + INTERVAL 1 {step}"
+    return (
+        f"CASE WHEN {long_bucket} THEN event_time ELSE {start} END",
+        f"CASE WHEN {long_bucket} THEN bucket_end ELSE {start} + INTERVAL 1 {step} END",
+    )
+
+
+def create_groups(
+    session: Session,
+    present: frozenset[str],
+    meters: Sequence[MeterColumn],
+    *,
+    grain: str,
+    owner_hash: str,
+    with_other: bool,
+    carried: str,
+) -> None:
+    """Create `usage_groups` and, when there are other meters, `other_groups` (same keys, meter and quantity).
+
+    `carried` is a SQL condition: events whose money another export carries are not grouped.
+    """
+    q = quantities(meters)
+    context = " + ".join(
+        f"coalesce({ident(c)}, 0)" for c in sorted(_input_fields(meters))
+    ) or "0"
+    start, end = periods(grain)
+    reasoning = "coalesce(output_reasoning_tokens, 0)" if "output_reasoning_tokens" in present else "0"
+    keys = {"period_start": start, "period_end": end, "price_set": "s.price_set", "owner_id": "o.owner_id",
+            "place_hash": place_hash(present)}  # fmt: skip
+    request = grain == "request"
+    if request:
+        keys |= {c: f"e.{ident(c)}" if c in present else "CAST(NULL AS VARCHAR)" for c in REQUEST}
+        if "end_user_id" in present:
+            keys["end_user_id"] = "u.shown"
+    joined = (
+        f"(SELECT *, {AT} AS priced_at, {context} AS context_tokens, {owner_hash} AS evidence_hash "
+        f"FROM events WHERE kind = 'usage' AND NOT ({carried})) e "
+        "JOIN segments s ON e.profile_hash = s.profile_hash AND e.priced_at >= s.t_from AND e.priced_at < s.t_to "
+        "AND e.context_tokens > s.context_gt AND e.context_tokens <= s.context_le "
+        "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to"
+    )
+    if request and "end_user_id" in present:
+        joined += " LEFT JOIN users u ON u.original = e.end_user_id"
+    key_sql = ", ".join(f"{sql} AS {n}" for n, sql in keys.items())
+    count = "coalesce(request_count, 1)" if "request_count" in present else "1"
+    if request:
+        measures = ", ".join(f"{sql} AS {n}" for n, sql in {**q, "reasoning": reasoning, "requests": count}.items())
+        session.sql(f"CREATE VIEW usage_groups AS SELECT {key_sql}, {measures} FROM {joined}")
+    else:
+        measures = ", ".join(
+            f"sum({sql}) AS {n}" for n, sql in {**q, "reasoning": reasoning, "requests": count}.items()
+        )
+        session.sql(f"CREATE TABLE usage_groups AS SELECT {key_sql}, {measures} FROM {joined} GROUP BY ALL")
+    _create_unpriced(session, present, meters, joined, with_other=with_other)
+    if with_other:
+        unnested = (
+            f"SELECT {key_sql}, {count} AS requests, unnest(other_meters) AS m FROM {joined} "
+            "WHERE other_meters IS NOT NULL"
+        )
+        names = ", ".join(keys)
+        if request:
+            session.sql(f"CREATE VIEW other_groups AS SELECT {names}, requests, m.meter AS meter, "
+                        f"m.quantity AS quantity FROM ({unnested})")  # fmt: skip
+        else:
+            session.sql(f"CREATE TABLE other_groups AS SELECT {names}, sum(requests) AS requests, m.meter AS meter, "
+                        f"sum(m.quantity) AS quantity FROM ({unnested}) GROUP BY ALL")  # fmt: skip
+
+
+def _create_unpriced(
+    session: Session, present: frozenset[str], meters: Sequence[MeterColumn], joined: str, *, with_other: bool
+) -> None:
+    """The table `unpriced_meters`: one row per event and meter that has a quantity and no price."""
+    row = "source_row" if "source_row" in present else "CAST(NULL AS BIGINT)"
+    facts = (
+        f"e.source_file AS file, e.{row} AS row, e.record_id, strftime(e.event_time, '%Y-%m-%dT%H:%M:%S.%fZ') AS time, "
+        "p.provider, p.model, p.meter, p.reason, p.detail, e.file_no, e.row_no"
+    )
+    parts = [
+        "SELECT NULL::VARCHAR AS file, NULL::BIGINT AS row, NULL::VARCHAR AS record_id, NULL::VARCHAR AS time, "
+        "NULL::VARCHAR AS provider, NULL::VARCHAR AS model, NULL::VARCHAR AS meter, NULL::VARCHAR AS reason, "
+        "NULL::VARCHAR AS detail, 0 AS file_no, 0::BIGINT AS row_no, 0::DECIMAL(38, 9) AS quantity, TRUE AS is_token "
+        "WHERE FALSE"
+    ]
+    open_prices = "JOIN prices p ON p.price_set = s.price_set AND p.reason IS NOT NULL"
+    if session.rows("SELECT 1 FROM prices WHERE reason IS NOT NULL LIMIT 1"):
+        for meter, sql in zip(meters, quantities(meters).values(), strict=True):
+            parts.append(
+                f"SELECT {facts}, CAST({sql} AS DECIMAL(38, 9)), TRUE FROM {joined} {open_prices} "
+                f"AND p.meter_no = {meter.number} WHERE {sql} > 0"
+            )
+        if with_other:
+            parts.append(
+                f"SELECT {facts}, CAST(m.quantity AS DECIMAL(38, 9)), FALSE FROM (SELECT j.*, unnest(other_meters) AS m "
+                f"FROM (SELECT e.*, s.price_set FROM {joined} WHERE other_meters IS NOT NULL) j) e "
+                "JOIN prices p ON p.price_set = e.price_set AND p.reason IS NOT NULL AND p.meter = e.m.meter"
+            )
+    session.sql(f"CREATE TABLE unpriced_meters AS {' UNION ALL '.join(parts)}")
+
+
+def _input_fields(meters: Sequence[MeterColumn]) -> set[str]:
+    from focus_ai.pricing.tables import meters as meter_table
+
+    table = meter_table()
+    return {f for m in meters for f in table[m.name].fields if f.startswith("input_")}
+
+
+def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: bool) -> str:
+    """SQL of the charges of usage: one row per group and meter with a quantity, priced or not (`reason` says why)."""
+    extra = ", ".join(f"g.{c}" for c in REQUEST) if request else ""
+    extra = f", {extra}" if extra else ""
+    keys = f"g.period_start, g.period_end, g.price_set, g.owner_id, g.place_hash, g.requests{extra}"
+    parts = []
+    if meters:
+        numbers = ", ".join(f"({m.number})" for m in meters)
+        quantity = "CASE n.meter_no " + " ".join(f"WHEN {m.number} THEN g.q_{m.name}" for m in meters) + " END"
+        reasoning = next((f"CASE WHEN n.meter_no = {m.number} THEN g.reasoning END" for m in meters
+                          if m.name == "output"), "NULL")  # fmt: skip
+        parts.append(
+            f"SELECT {keys}, n.meter_no, CAST({quantity} AS DECIMAL(38, 9)) AS quantity, "
+            f"CAST({reasoning} AS BIGINT) AS reasoning FROM usage_groups g CROSS JOIN (VALUES {numbers}) n(meter_no) "
+            f"WHERE {quantity} > 0"
+        )
+    if with_other:
+        parts.append(
+            f"SELECT {keys}, p.meter_no, CAST(g.quantity AS DECIMAL(38, 9)), NULL FROM other_groups g "
+            "JOIN prices p ON p.price_set = g.price_set AND p.meter = g.meter"
+        )
+    if not parts:
+        return ""
+    # Tokens are whole numbers and nearly all prices are per million: that product needs no rounding at all.
+    pq = priced_quantity("c.quantity", "p.unit_size")
+    return (
+        f"SELECT c.*, p.* EXCLUDE (price_set, meter_no), {pq} AS pricing_quantity "
+        f"FROM ({' UNION ALL '.join(parts)}) c "
+        "JOIN prices p ON p.price_set = c.price_set AND p.meter_no = c.meter_no"
+    )
+
+
+def with_costs(charges: str) -> str:
+    """SQL of priced charges with their exact costs."""
+    def product(price: str) -> str:
+        return f"CAST(CAST({price} AS DECIMAL(18, 9)) * pricing_quantity AS DECIMAL(38, 18))"
+
+    return (
+        f"SELECT *, {product('list_unit_price')} AS list_cost, {product('contracted_unit_price')} AS contracted_cost, "
+        f"{product('pc_contracted_unit_price')} AS pc_effective_cost FROM ({charges}) WHERE reason IS NULL"
+    )
+
+
+__all__ = ["PLACE", "REQUEST", "create_groups", "periods", "place_hash", "usage_charges", "with_costs"]

@@ -1,0 +1,79 @@
+"""Structural checks of a rate card: overlaps, gaps, reviews that are due, prices finer than nine places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from focus_ai.pricing import overlay, snapshot
+from focus_ai.pricing.rate_row import DERIVED, OVERLAY, USER, Rate
+from focus_ai.pricing.tables import channel, known_channels
+
+if TYPE_CHECKING:
+    from focus_ai.pricing.card import RateCard
+
+_LOW, _HIGH = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding: severity `error` or `warning`, a kind, the SKU price it is about, and a sentence."""
+
+    severity: str
+    kind: str
+    subject: str
+    text: str
+
+
+def check(card: RateCard, today: date) -> list[Problem]:
+    """All findings, errors first. Overlaps and gaps are errors in curated and user rows, warnings in imported ones."""
+    found: list[Problem] = []
+    for name in known_channels() if card.shipped else ():
+        for listed in channel(name).lists[:1]:
+            found += _noise(listed)
+            for model in card.shipped_models(listed):
+                found += check_rows(card.shipped_rows(name, listed, model), today)
+    found += check_rows(card.user_rates, today)
+    unique = dict.fromkeys(found)
+    return sorted(unique, key=lambda p: (p.severity, p.kind, p.subject, p.text))
+
+
+def check_rows(rows: Iterable[Rate], today: date) -> list[Problem]:
+    """Findings of a set of rows."""
+    found: list[Problem] = []
+    groups: dict[tuple[object, ...], list[Rate]] = {}
+    for row in rows:
+        if row.layer != DERIVED:
+            groups.setdefault((row.layer, *row.key), []).append(row)
+        if row.review_by is not None and row.review_by < today:
+            text = f"status {row.status}, to be reviewed by {row.review_by.isoformat()} ({row.source.name})"
+            found.append(Problem("warning", "review_overdue", row.sku_price_id, text))
+    for members in groups.values():
+        members.sort(key=lambda r: (r.effective_from or _LOW, r.effective_to or _HIGH))
+        severity = "error" if members[0].layer in (OVERLAY, USER) else "warning"
+        for first, second in pairwise(members):
+            end, start = first.effective_to or _HIGH, second.effective_from or _LOW
+            if end > start and first.price != second.price:
+                text = f"two prices from {start.isoformat()} ({first.source.name}, {second.source.name})"
+                found.append(Problem(severity, "overlap", first.sku_price_id, text))
+            elif end < start:
+                text = f"no price from {end.isoformat()} to {start.isoformat()} ({first.source.name})"
+                found.append(Problem(severity, "gap", first.sku_price_id, text))
+    return found
+
+
+def _noise(listed: str) -> list[Problem]:
+    prices = snapshot.price_list(listed)
+    return [
+        Problem("warning", "price_rounded_9", f"{listed}/{model}/{meter}", "the imported amount has more places")
+        for model, line in (prices.models.items() if prices else ())
+        for meter in line.get("noise", ())
+    ]
+
+
+def curated_lists() -> list[str]:
+    """Price lists that have a curated file."""
+    return [name for name in snapshot.list_names() if overlay.shipped(name).rows]

@@ -1,0 +1,119 @@
+"""Negotiated prices: what a contract makes of a list price.
+
+Order: a fixed `unit_price` wins; otherwise every `percent_off` and `multiplier` that fits is multiplied exactly and the
+result is rounded once to nine places. Entries are dated and may be limited to a model, meter, condition or account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from focus_ai.errors import InputError, nearest
+from focus_ai.money import CTX, round9
+from focus_ai.pricing.rate_row import ANY, DEFAULTS, NoRate, Rate, normal_when
+from focus_ai.pricing.tables import amount, channel, meters, moment
+
+KINDS = ("unit_price", "percent_off", "multiplier")
+_HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One entry. `model` is exact, `prefix*` or `*`; `meter` a leaf meter or `*`; `account` None = every account.
+
+    `unit_size` says what a `unit_price` is per (None = as the list price).
+    """
+
+    contract_id: str
+    channel: str
+    model: str
+    meter: str
+    kind: str
+    value: Decimal
+    currency: str | None = None
+    unit_size: int | None = None
+    effective_from: datetime | None = None
+    effective_to: datetime | None = None
+    when: tuple[tuple[str, str], ...] = ()
+    account: str | None = None
+
+    def fits(self, rate: Rate, names: Iterable[str], at: datetime, account: str | None) -> bool:
+        """Whether the entry speaks about this price for this account at this instant."""
+        if self.channel not in (ANY, rate.channel) or self.meter not in (ANY, rate.meter):
+            return False
+        if self.account is not None and self.account != account:
+            return False
+        if (self.effective_from and at < self.effective_from) or (self.effective_to and at >= self.effective_to):
+            return False
+        if any(rate.conditions.get(key, DEFAULTS.get(key)) != value for key, value in self.when):
+            return False
+        if self.model.endswith(ANY):
+            return any(name.startswith(self.model[:-1]) for name in names)
+        return self.model in names
+
+
+def contracted(
+    contracts: Sequence[Contract], rate: Rate, names: Iterable[str], at: datetime, account: str | None = None
+) -> Decimal | NoRate:
+    """The contracted unit price in the currency of the list price; the list price when no entry fits."""
+    if rate.price is None:
+        return NoRate("empty_price", rate.sku_price_id)
+    known = (rate.model, *names)
+    fitting = [entry for entry in contracts if entry.fits(rate, known, at, account)]
+    fixed = [entry for entry in fitting if entry.kind == "unit_price"]
+    if fixed:
+        return _fixed(fixed, rate)
+    price = rate.price
+    for entry in fitting:
+        share = entry.value if entry.kind == "multiplier" else CTX.divide(_HUNDRED - entry.value, _HUNDRED)
+        price = CTX.multiply(price, share)
+    return round9(price) if fitting else rate.price
+
+
+def _fixed(fixed: list[Contract], rate: Rate) -> Decimal | NoRate:
+    best = max(_precision(entry) for entry in fixed)
+    chosen = [entry for entry in fixed if _precision(entry) == best]
+    if len({(entry.value, entry.unit_size) for entry in chosen}) > 1:
+        return NoRate("ambiguous", "contracts " + " and ".join(sorted(entry.contract_id for entry in chosen)))
+    entry = chosen[0]
+    if entry.currency and entry.currency != rate.currency:
+        return NoRate("contract_currency", f"{entry.contract_id} is in {entry.currency}, the price in {rate.currency}")
+    size = entry.unit_size or rate.unit_size
+    return round9(CTX.divide(CTX.multiply(entry.value, Decimal(rate.unit_size)), Decimal(size)))
+
+
+def _precision(entry: Contract) -> tuple[int, int, int, int]:
+    model = 0 if entry.model == ANY else len(entry.model) + (0 if entry.model.endswith(ANY) else 1000)
+    return (int(entry.account is not None), model, int(entry.meter != ANY), len(entry.when))
+
+
+def contract_of(row: dict[str, Any], where: str) -> Contract:
+    """One entry of a contract file. Raises `InputError` with place, value and expectation."""
+    stated = [kind for kind in KINDS if row.get(kind) not in (None, "")]
+    if len(stated) != 1:
+        raise InputError(
+            "a contract entry needs one kind of price", where=where, value=stated, expected="one of " + ", ".join(KINDS)
+        )
+    kind = stated[0]
+    value = amount(row[kind], f"{where}, {kind}")
+    if kind == "percent_off" and value > _HUNDRED:
+        raise InputError("a discount is above 100 percent", where=where, value=value, expected="0 to 100")
+    meter = str(row.get("meter") or ANY)
+    if meter != ANY and meter not in meters():
+        raise InputError("the meter is unknown", where=where, value=meter, expected=nearest(meter, meters()))
+    start, end = moment(row.get("effective_from"), where), moment(row.get("effective_to"), where)
+    if start and end and end <= start:
+        raise InputError("a contract entry ends before it starts", where=where, value=f"{start} to {end}")
+    name = str(row.get("channel") or row.get("provider") or ANY)
+    when = row.get("when") or {}
+    return Contract(
+        str(row.get("contract_id") or where), name if name == ANY else channel(name).name,
+        str(row.get("model") or ANY), meter, kind, value, str(row["currency"]) if row.get("currency") else None,
+        int(row["unit_size"]) if row.get("unit_size") else None, start, end,
+        normal_when({str(k): str(v) for k, v in when.items()}),
+        str(row["account_id"]) if row.get("account_id") else None,
+    )  # fmt: skip

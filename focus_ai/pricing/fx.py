@@ -1,0 +1,64 @@
+"""Exchange rates: a dated table; the rate of a day is the last one on or before it, and is never inverted."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from focus_ai.errors import InputError
+from focus_ai.pricing.tables import amount
+
+
+@dataclass(frozen=True, slots=True)
+class FxRate:
+    """One unit of `base` costs `rate` units of `quote` from `day` on."""
+
+    day: date
+    base: str
+    quote: str
+    rate: Decimal
+    source: str = ""
+
+
+class FxTable:
+    """Rates by pair, sorted by day. Raises `InputError` when one pair has two rates on one day."""
+
+    def __init__(self, rates: Iterable[FxRate]) -> None:
+        self._pairs: dict[tuple[str, str], list[FxRate]] = {}
+        for rate in sorted(rates, key=lambda r: (r.base, r.quote, r.day)):
+            pair = self._pairs.setdefault((rate.base, rate.quote), [])
+            if pair and pair[-1].day == rate.day:
+                raise InputError(
+                    "two exchange rates for one day", value=f"{rate.base}/{rate.quote} {rate.day}", where=rate.source
+                )
+            pair.append(rate)
+
+    def find(self, base: str, quote: str, day: date) -> FxRate | None:
+        """The rate in force on a day, or None; the inverse pair is another row and is not derived."""
+        if base == quote:
+            return FxRate(day, base, quote, Decimal(1), "same currency")
+        pair = self._pairs.get((base, quote), [])
+        position = bisect_right(pair, day, key=lambda rate: rate.day)
+        return pair[position - 1] if position else None
+
+    def days(self, base: str, quote: str) -> list[date]:
+        """The days on which the rate of a pair changes."""
+        return [rate.day for rate in self._pairs.get((base, quote), [])]
+
+
+def fx_of(row: dict[str, str], where: str) -> FxRate:
+    """One row of an exchange-rate file: date, base, quote, rate, source."""
+    try:
+        day = date.fromisoformat(str(row.get("date") or "").strip())
+    except ValueError:
+        raise InputError("a date is not readable", where=where, value=row.get("date"), expected="YYYY-MM-DD") from None
+    for key in ("base", "quote"):
+        if not str(row.get(key) or "").strip():
+            raise InputError(f"an exchange rate needs {key}", where=where, expected="a currency code such as EUR")
+    rate = amount(row.get("rate"), f"{where}, rate")
+    if rate == 0:
+        raise InputError("an exchange rate is zero", where=where, value=row.get("rate"))
+    return FxRate(day, str(row["base"]).strip(), str(row["quote"]).strip(), rate, str(row.get("source") or where))

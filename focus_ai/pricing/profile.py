@@ -1,0 +1,256 @@
+"""From the distinct price-affecting facts of many events to segments with one price per meter each.
+
+`resolve` asks the same lookup as a single event does, once per cell of the grid that the card's own boundaries draw:
+dates, time windows, exchange-rate days and contract dates along the time, context bounds along the size of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from focus_ai.money import CTX, round9
+from focus_ai.pricing.contract import contracted
+from focus_ai.pricing.lookup import Found
+from focus_ai.pricing.rate_row import Conditions, NoRate, Rate
+from focus_ai.pricing.tables import meters as meter_table
+from focus_ai.pricing.tables import model_facts
+
+if TYPE_CHECKING:
+    from focus_ai.pricing.card import ModelRef, RateCard
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What prices depend on. `models` in order of preference: served, deployment, requested.
+
+    `context_gt`: the lower bound when an aggregate row states its context window. `aggregate`: the row sums several
+    requests, so its token count says nothing about their context; without `context_gt` the base tier is assumed.
+    """
+
+    channel: str
+    models: tuple[str | None, ...]
+    service_tier: str | None = None
+    is_batch: bool | None = None
+    inference_geo: str | None = None
+    speed: str | None = None
+    region: str | None = None
+    context_gt: int | None = None
+    price_variant: str | None = None
+    account_id: str | None = None
+    aggregate: bool = False
+
+    def conditions(self, context: int | None) -> Conditions:
+        """The conditions of an event of this profile with so many input tokens."""
+        return Conditions.of(
+            service_tier=self.service_tier, is_batch=self.is_batch, inference_geo=self.inference_geo, speed=self.speed,
+            region=self.region, variant=self.price_variant, context=context,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of one meter. Unit prices are per `unit_size` units of `consumed_unit` and have nine places."""
+
+    rate_id: str
+    sku_id: str
+    sku_price_id: str
+    details: dict[str, str | int]
+    unit_size: int
+    consumed_unit: str
+    pricing_unit: str
+    list_unit_price: Decimal
+    contracted_unit_price: Decimal
+    currency: str
+    pricing_currency: str
+    pc_list_unit_price: Decimal
+    pc_contracted_unit_price: Decimal
+    status: str
+    assumptions: tuple[str, ...]
+    model: str
+    developer: str | None
+    family: str | None
+    version: str | None
+    source_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """No price for a meter; reasons as in `NoRate`."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Prices for events with `t_from` <= time < `t_to` and `context_gt` < input tokens <= `context_le` (None = open).
+
+    The lowest `context_gt` is -1, so that a request without input tokens is covered. A meter missing from `prices`
+    (`output_reasoning` only) is not priced apart: its tokens belong to the wider meter.
+    """
+
+    t_from: datetime
+    t_to: datetime
+    context_gt: int
+    context_le: int | None
+    prices: dict[str, Price | Unpriced] = field(default_factory=dict)
+
+
+def resolve(
+    card: RateCard, profile: Profile, meters: Iterable[str], t_min: datetime, t_max: datetime
+) -> list[Segment]:
+    """Segments that cover the closed range `t_min` to `t_max` (aware) and every context size exactly once.
+
+    `t_to` of the last segment is one microsecond after `t_max`. Neighbours with equal prices are one segment.
+    """
+    first, last = t_min.astimezone(UTC), t_max.astimezone(UTC) + _TICK
+    asked = tuple(meters)
+    edges = sorted({first, *_time_edges(card, profile, asked, first, last)})
+    edges.append(last)
+    found: list[Segment] = []
+    for start, end in pairwise(edges):
+        for segment in _cells(card, profile, asked, start, end):
+            _join(found, segment)
+    return sorted(found, key=lambda s: (s.t_from, s.context_gt))
+
+
+def _join(found: list[Segment], segment: Segment) -> None:
+    for position in range(len(found) - 1, -1, -1):
+        other = found[position]
+        if other.context_gt == segment.context_gt and other.context_le == segment.context_le:
+            if other.t_to == segment.t_from and other.prices == segment.prices:
+                found[position] = replace(other, t_to=segment.t_to)
+                return
+            break
+        if other.t_to < segment.t_from:
+            break
+    found.append(segment)
+
+
+def _rows(card: RateCard, ref: ModelRef, asked: Sequence[str]) -> list[Rate]:
+    return [row for meter in asked for row in card.meter_rows(ref, meter)[0]]
+
+
+def _time_edges(
+    card: RateCard, profile: Profile, asked: Sequence[str], first: datetime, last: datetime
+) -> set[datetime]:
+    edges = {edge for edge in card.alias_changes(profile.channel, profile.models) if first < edge < last}
+    windows = set()
+    for start in (first, *sorted(edges)):
+        ref = card.place(profile.channel, profile.models, start)
+        if isinstance(ref, NoRate):
+            continue
+        for row in _rows(card, ref, asked):
+            ends = [row.effective_from, row.effective_to]
+            if row.review_by:
+                ends.append(datetime.combine(row.review_by + timedelta(days=1), time(), UTC))
+            edges |= {edge for edge in ends if edge and first < edge < last}
+            if row.window and (row.effective_to is None or row.effective_to > first):
+                windows.add(row.window)
+            if card.billing_currency and card.fx and row.currency != card.billing_currency:
+                days = card.fx.days(row.currency, card.billing_currency)
+                edges |= {e for d in days if first < (e := datetime.combine(d, time(), UTC)) < last}
+    for entry in card.contracts:
+        edges |= {edge for edge in (entry.effective_from, entry.effective_to) if edge and first < edge < last}
+    for window in windows:
+        edges |= {edge for span in window.spans(first, last) for edge in span if first < edge < last}
+    return edges
+
+
+def _cells(
+    card: RateCard, profile: Profile, asked: Sequence[str], start: datetime, end: datetime
+) -> Iterable[Segment]:
+    ref = card.place(profile.channel, profile.models, start)
+    if isinstance(ref, NoRate):
+        yield Segment(start, end, -1, None, {meter: Unpriced(ref.reason, ref.detail) for meter in asked})
+        return
+    bounds = sorted({row.context_gt for row in _rows(card, ref, asked) if row.context_gt})
+    if profile.context_gt is not None:
+        yield Segment(start, end, -1, None, _prices(card, profile, ref, asked, start, profile.context_gt + 1))
+    elif profile.aggregate:
+        yield Segment(start, end, -1, None, _prices(card, profile, ref, asked, start, None))
+    else:
+        lower = [-1, *bounds]
+        cells: list[Segment] = []
+        for gt, le in zip(lower, [*bounds, None], strict=True):
+            prices = _prices(card, profile, ref, asked, start, gt + 1)
+            if cells and cells[-1].prices == prices:
+                cells[-1] = replace(cells[-1], context_le=le)
+            else:
+                cells.append(Segment(start, end, gt, le, prices))
+        yield from cells
+
+
+def _prices(
+    card: RateCard, profile: Profile, ref: ModelRef, asked: Sequence[str], at: datetime, context: int | None
+) -> dict[str, Price | Unpriced]:
+    conditions = profile.conditions(context)
+    prices: dict[str, Price | Unpriced] = {}
+    for meter in asked:
+        if meter == "output_reasoning" and not card.has_own_price(ref, meter):
+            continue
+        found = card.price(ref, meter, at, conditions)
+        prices[meter] = Unpriced(found.reason, found.detail) if isinstance(found, NoRate) else price_of(
+            card, ref, found, at, profile.account_id
+        )  # fmt: skip
+    return prices
+
+
+def price_of(card: RateCard, ref: ModelRef, found: Found, at: datetime, account: str | None) -> Price | Unpriced:
+    """List, contracted and converted unit prices of a chosen row."""
+    rate = named(found.rate, ref)
+    assert rate.price is not None
+    own = contracted(card.contracts, rate, ref.names, at, account)
+    if isinstance(own, NoRate):
+        return Unpriced(own.reason, own.detail)
+    currency, factor = card.billing_currency or rate.currency, Decimal(1)
+    if currency != rate.currency:
+        fx = card.fx.find(rate.currency, currency, at.date()) if card.fx else None
+        if fx is None:
+            return Unpriced("no_fx_rate", f"{rate.currency} to {currency} on or before {at.date().isoformat()}")
+        factor = fx.rate
+    developer, family, version = model_facts(ref.model)
+    return Price(
+        rate.rate_id, rate.sku_id, rate.sku_price_id, details(rate), rate.unit_size, rate.unit, rate.pricing_unit,
+        round9(CTX.multiply(rate.price, factor)), round9(CTX.multiply(own, factor)), currency, rate.currency,
+        round9(rate.price), round9(own), rate.status, found.assumptions, ref.model, developer, family, version,
+        rate.source.url,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=65536)
+def _named(rate: Rate, channel: str, model: str) -> Rate:
+    return rate if (rate.channel, rate.model) == (channel, model) else replace(rate, channel=channel, model=model)
+
+
+def named(rate: Rate, ref: ModelRef) -> Rate:
+    """A row given by pattern, under the model it was found for."""
+    return rate if rate.model == ref.model and rate.channel == ref.channel.name else _named(
+        rate, ref.channel.name, ref.model
+    )  # fmt: skip
+
+
+def details(rate: Rate) -> dict[str, str | int]:
+    """SkuPriceDetails keys of a row: its conditions, nothing dated, no amounts."""
+    names = {
+        "processing": "x_Processing", "service_tier": "x_ServiceTier", "speed": "x_Speed", "geo": "x_InferenceGeo",
+        "region": "x_Region", "search_type": "x_SearchType", "resolution": "x_Resolution", "quality": "x_Quality",
+        "route": "x_Route", "variant": "x_Variant",
+    }  # fmt: skip
+    facts: dict[str, str | int] = {names[key]: value for key, value in rate.when if value != "*" and key in names}
+    if rate.context_gt:
+        facts["x_ContextTokensAbove"] = rate.context_gt
+    if rate.window:
+        facts["x_TimeWindow"] = rate.window.label
+    entry = meter_table().get(rate.meter)
+    if entry and entry.ttl:
+        facts["x_CacheLifetime"] = entry.ttl
+    return facts

@@ -1,0 +1,208 @@
+"""Events become charges: distinct price profiles are resolved once, the engine multiplies.
+
+In: the view `events`, the owner spans, the rate card. Out: table `segments` (which price set holds for which events),
+table `prices` (one row per price set and meter), and the SQL of grouped usage and of charges. Quantities are exact
+decimals, unit prices were rounded once, a cost is always the exact product. Must not know FOCUS columns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from focus_ai.engine import Session, ident
+from focus_ai.engine.tables import create_table
+from focus_ai.pricing.card import RateCard
+from focus_ai.pricing.profile import Price, Profile, Segment, Unpriced, resolve
+from focus_ai.pricing.tables import meters as meter_table
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR = 9_000_000_000_000_000_000
+AT = "CASE WHEN grain = 'aggregate' THEN event_time ELSE coalesce(end_time, event_time) END"
+_FACTS = (
+    "provider", "model_served", "model_deployment", "model_requested", "model_alias", "service_tier", "is_batch",
+    "inference_geo", "speed", "region", "context_gt", "price_variant", "account_id",
+)  # fmt: skip
+PRICE_COLUMNS = {
+    "price_set": "INTEGER", "meter_no": "INTEGER", "meter": "ENUM", "reason": "ENUM", "detail": "ENUM",
+    "rate_id": "ENUM", "sku_id": "ENUM", "sku_price_id": "ENUM", "sku_details": "ENUM", "unit_size": "BIGINT",
+    "consumed_unit": "ENUM", "pricing_unit": "ENUM", "list_unit_price": "DECIMAL(18, 9)",
+    "contracted_unit_price": "DECIMAL(18, 9)", "currency": "ENUM", "pricing_currency": "ENUM",
+    "pc_list_unit_price": "DECIMAL(18, 9)", "pc_contracted_unit_price": "DECIMAL(18, 9)", "assumptions": "ENUM",
+    "model": "ENUM", "developer": "ENUM", "family": "ENUM", "version": "ENUM", "provider": "ENUM",
+    "processing_tier": "ENUM", "inference_geo": "ENUM",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MeterColumn:
+    """A meter that occurs in this run: its number, name and the SQL of its quantity in an event."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def token_meters(present: frozenset[str], used: frozenset[str]) -> list[MeterColumn]:
+    """Token meters with a quantity in this run, with the SQL that adds up their fields."""
+    found = []
+    for number, (name, meter) in enumerate(meter_table().items()):
+        columns = [f for f in meter.fields if f in present and f in used]
+        if columns:
+            found.append(MeterColumn(number, name, " + ".join(f"coalesce({ident(c)}, 0)" for c in columns)))
+    return found
+
+
+def meter_numbers(names: Sequence[str]) -> dict[str, int]:
+    """A number for every meter: its place in the table, or one above it for a meter that the table does not know."""
+    known = {name: n for n, name in enumerate(meter_table())}
+    unknown = sorted(set(names) - set(known))
+    return {**known, **{name: len(known) + n for n, name in enumerate(unknown)}}
+
+
+def used_fields(session: Session, present: frozenset[str]) -> frozenset[str]:
+    """Meter fields with a quantity above zero somewhere."""
+    names = [f for m in meter_table().values() for f in m.fields if f in present]
+    if not names:
+        return frozenset()
+    row = session.one("SELECT " + ", ".join(f"coalesce(max({ident(n)}), 0) > 0" for n in names) + " FROM events")
+    return frozenset(n for n, some in zip(names, row, strict=True) if some)
+
+
+def other_meters(session: Session, present: frozenset[str]) -> list[str]:
+    """Names of the meters that are not tokens."""
+    if "other_meters" not in present:
+        return []
+    return [str(r[0]) for r in session.rows(
+        "SELECT DISTINCT m.meter FROM (SELECT unnest(other_meters) AS m FROM events WHERE other_meters IS NOT NULL) "
+        "ORDER BY 1"
+    )]  # fmt: skip
+
+
+def create_segments(session: Session, card: RateCard, present: frozenset[str], names: Sequence[str]) -> None:
+    """Resolve every distinct profile of the usage events; create `segments` and `prices`."""
+    facts = ", ".join(f"any_value({ident(f)})" if f in present else "NULL" for f in _FACTS)
+    rows = session.rows(
+        f"SELECT profile_hash, bool_or(grain = 'aggregate'), epoch_us(min({AT})), epoch_us(max({AT})), {facts} "
+        "FROM events WHERE kind = 'usage' GROUP BY profile_hash ORDER BY profile_hash"
+    )
+    numbers = meter_numbers(names)
+    sets: dict[tuple[Any, ...], int] = {}
+    segments: list[dict[str, Any]] = []
+    prices: list[dict[str, Any]] = []
+    for key, aggregate, first, last, *values in rows:
+        profile = _profile(dict(zip(_FACTS, values, strict=True)), bool(aggregate))
+        start, end = (_EPOCH + timedelta(microseconds=int(t)) for t in (first, last))
+        for segment in resolve(card, profile, names, start, end):
+            identity = (profile.channel, tuple((m, _identity(p)) for m, p in sorted(segment.prices.items())))
+            if identity not in sets:
+                sets[identity] = len(sets)
+                prices += _price_rows(sets[identity], segment, profile, numbers)
+            segments.append(
+                {
+                    "profile_hash": key,
+                    "price_set": sets[identity],
+                    "t_from": segment.t_from,
+                    "t_to": segment.t_to,
+                    "context_gt": segment.context_gt,
+                    "context_le": _FAR if segment.context_le is None else segment.context_le,
+                    "splits_reasoning": "output_reasoning" in segment.prices,
+                }
+            )
+    create_table(
+        session, "segments",
+        {"profile_hash": "UBIGINT", "price_set": "INTEGER", "t_from": "TIMESTAMPTZ", "t_to": "TIMESTAMPTZ",
+         "context_gt": "BIGINT", "context_le": "BIGINT", "splits_reasoning": "BOOLEAN"}, segments,
+    )  # fmt: skip
+    create_table(session, "prices", PRICE_COLUMNS, prices)
+
+
+def _profile(facts: Mapping[str, Any], aggregate: bool) -> Profile:
+    return Profile(
+        channel=facts["provider"] or "",
+        models=(facts["model_served"], facts["model_deployment"], facts["model_requested"], facts["model_alias"]),
+        service_tier=facts["service_tier"],
+        is_batch=facts["is_batch"],
+        inference_geo=facts["inference_geo"],
+        speed=facts["speed"],
+        region=facts["region"],
+        context_gt=facts["context_gt"],
+        price_variant=facts["price_variant"],
+        account_id=facts["account_id"],
+        aggregate=aggregate,
+    )
+
+
+def _identity(price: Price | Unpriced) -> tuple[Any, ...]:
+    if isinstance(price, Unpriced):
+        return ("unpriced", price.reason, price.detail)
+    return (
+        price.rate_id, price.sku_price_id, price.list_unit_price, price.contracted_unit_price, price.currency,
+        price.assumptions, price.model,
+    )  # fmt: skip
+
+
+def _price_rows(
+    number: int, segment: Segment, profile: Profile, numbers: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for meter, price in sorted(segment.prices.items()):
+        row: dict[str, Any] = {
+            "price_set": number, "meter": meter, "meter_no": numbers[meter], "provider": profile.channel,
+        }  # fmt: skip
+        if isinstance(price, Unpriced):
+            names = " / ".join(dict.fromkeys(m for m in profile.models if m))
+            row |= {"reason": price.reason, "detail": price.detail, "model": names or None}
+        else:
+            details = dict(sorted(price.details.items()))
+            tier = details.get("x_ServiceTier")
+            row |= {
+                "rate_id": price.rate_id, "sku_id": price.sku_id, "sku_price_id": price.sku_price_id,
+                "sku_details": json.dumps(details, separators=(",", ":"), ensure_ascii=False),
+                "unit_size": price.unit_size, "consumed_unit": price.consumed_unit,
+                "pricing_unit": price.pricing_unit, "list_unit_price": price.list_unit_price,
+                "contracted_unit_price": price.contracted_unit_price, "currency": price.currency,
+                "pricing_currency": price.pricing_currency, "pc_list_unit_price": price.pc_list_unit_price,
+                "pc_contracted_unit_price": price.pc_contracted_unit_price,
+                "assumptions": ",".join(sorted(price.assumptions)) or None, "model": price.model,
+                "developer": price.developer, "family": price.family, "version": price.version,
+                "processing_tier": "batch" if details.get("x_Processing") == "batch" else str(tier or "standard"),
+                "inference_geo": None if details.get("x_InferenceGeo") is None else str(details["x_InferenceGeo"]),
+            }  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+def quantities(meters: Sequence[MeterColumn]) -> dict[str, str]:
+    """Name of the grouped column -> SQL of the meter's quantity in one event (reasoning apart only where priced so)."""
+    found: dict[str, str] = {}
+    for meter in meters:
+        sql = meter.sql
+        if meter.name == "output":
+            plain = " + ".join(p for p in sql.split(" + ") if "reasoning" not in p)
+            sql = f"CASE WHEN splits_reasoning THEN {plain or '0'} ELSE {sql} END" if "reasoning" in sql else sql
+        if meter.name == "output_reasoning":
+            sql = f"CASE WHEN splits_reasoning THEN {sql} ELSE 0 END"
+        found[f"q_{meter.name}"] = sql
+    return found
+
+
+def priced_quantity(quantity: str, unit_size: str) -> str:
+    """SQL of PricingQuantity as DECIMAL(19,9): exact for powers of ten, else rounded once, half-even."""
+    units = f"CAST(CAST({quantity} AS DECIMAL(28, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS HUGEINT)"
+    by_million = f"CAST(CAST({quantity} AS DECIMAL(19, 0)) * CAST(0.000001 AS DECIMAL(6, 6)) AS DECIMAL(19, 9))"
+    whole, rest = f"({units} // {unit_size})", f"({units} % {unit_size})"
+    up = f"(2 * {rest} > {unit_size} OR (2 * {rest} = {unit_size} AND {whole} % 2 = 1))"
+    rounded = (
+        f"CAST(CAST({whole} + CASE WHEN {up} THEN 1 ELSE 0 END AS DECIMAL(19, 0)) "
+        "* CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(19, 9))"
+    )
+    return (
+        f"CASE WHEN {unit_size} = 1000000 AND {quantity} = floor({quantity}) THEN {by_million} ELSE {rounded} END"
+    )
+
+
+__all__ = ["MeterColumn", "create_segments", "other_meters", "priced_quantity", "quantities", "token_meters", "used_fields"]

@@ -1,0 +1,170 @@
+"""Counts and totals of a run, as the dictionary that becomes OUT/run.json (schema `focus-ai/run@1`).
+
+Every amount is an exact text. The counts add up: read = events + billed lines + duplicates + rejected + ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from focus_ai.adapters.stage import Staged
+from focus_ai.engine import Session, ident, literals
+from focus_ai.errors import InternalError
+from focus_ai.focus.places import UNSPECIFIED
+from focus_ai.money import text
+from focus_ai.pipeline import Rated, summary
+from focus_ai.sinks.parquet import Written
+
+SCHEMA = "focus-ai/run@1"
+_COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
+_COLUMNS = ("ListCost", "ContractedCost", "EffectiveCost", "BilledCost")
+_TOKENS = ("x_InputTokens", "x_CacheReadTokens", "x_CacheWriteTokens", "x_OutputTokens")
+
+
+def records(session: Session, staged: Sequence[Staged], rated: Rated) -> dict[str, int]:
+    """What became of every source record. Raises `InternalError` when the sum does not hold."""
+    kinds = dict(session.rows("SELECT kind, count(*) FROM events GROUP BY kind"))
+    rejected = sum(1 for s in staged for r in s.rejects if r.row is not None) + rated.duplicates.conflicting
+    found = {
+        "read": sum(s.read for s in staged),
+        "events": kinds.get("usage", 0),
+        "billed_lines": kinds.get("billed", 0),
+        "duplicates": rated.duplicates.total,
+        "rejected": rejected,
+        "ignored": sum(s.ignored for s in staged) + rated.duplicates.repeated_spans,
+    }
+    if found["read"] != sum(v for k, v in found.items() if k != "read"):
+        raise InternalError("the record counts do not add up", value=str(found), expected="read = sum of the rest")
+    return found
+
+
+def token_counts(session: Session, rated: Rated) -> dict[str, int]:
+    """Tokens of the events that count, by kind. Reasoning is part of output."""
+    groups = {
+        "input": ["input_uncached_tokens", "input_audio_tokens", "input_image_tokens", "input_video_tokens",
+                  "input_tool_use_tokens"],
+        "cache_read": ["input_cache_read_tokens", "input_cache_read_audio_tokens", "input_cache_read_image_tokens"],
+        **{f"cache_write_{t}": [f"input_cache_write_{t}_tokens"] for t in ("5m", "30m", "1h", "12h", "other")},
+        "output": ["output_text_tokens", "output_reasoning_tokens", "output_audio_tokens", "output_image_tokens",
+                   "output_video_tokens"],
+        "reasoning": ["output_reasoning_tokens"],
+    }  # fmt: skip
+    sums = [
+        " + ".join(f"coalesce(sum({ident(c)}), 0)" for c in columns if c in rated.present) or "0"
+        for columns in groups.values()
+    ]
+    row = session.one(f"SELECT {', '.join(sums)} FROM events WHERE kind = 'usage'")
+    return {name: int(value) for name, value in zip(groups, row, strict=True)}
+
+
+def data_relation(files: Sequence[Written]) -> str:
+    """The rows of this run, read back from what was written."""
+    if not files:
+        return ""
+    return f"read_parquet([{literals(str(f.path) for f in files)}], hive_partitioning=false)"
+
+
+def money_totals(session: Session, relation: str) -> dict[str, Any]:
+    """Totals per currency and the breakdowns, from the written rows."""
+    empty: dict[str, Any] = {
+        "rows": 0, "totals": [], "by_provider": [], "by_model": [], "by_team": [],
+        "unattributed": {"rows": 0, "effective_cost": "0"},
+    }  # fmt: skip
+    if not relation:
+        return empty
+    sums = ", ".join(f"sum({c}) AS {n}" for c, n in zip(_COLUMNS, _COSTS, strict=True))
+    totals = summary(session, f"SELECT BillingCurrency AS currency, {sums}, count(*) AS n FROM {relation} "
+                              "GROUP BY 1 ORDER BY 1")  # fmt: skip
+    open_rows = summary(
+        session, f"SELECT count(*) AS n, coalesce(sum(EffectiveCost), 0) AS cost FROM {relation} "
+        "WHERE x_OwnerStatus = 'unattributed'",
+    )[0]  # fmt: skip
+    return {
+        "rows": sum(t["n"] for t in totals),
+        "totals": [{"currency": t["currency"], **{n: _amount(t[n]) for n in _COSTS}} for t in totals],
+        "by_provider": _by(session, relation, "ServiceName"),
+        "by_model": _by(session, relation, "x_ModelId"),
+        "by_team": _by(session, relation, "coalesce(x_Team, 'Unattributed')"),
+        "unattributed": {"rows": open_rows["n"], "effective_cost": _amount(open_rows["cost"])},
+    }
+
+
+def _by(session: Session, relation: str, key: str) -> list[dict[str, Any]]:
+    tokens = " + ".join(f"coalesce(sum({c}), 0)" for c in _TOKENS)
+    rows = summary(
+        session, f"SELECT {key} AS name, BillingCurrency AS currency, count(*) AS n, sum(EffectiveCost) AS e, "
+        f"sum(BilledCost) AS b, CAST({tokens} AS BIGINT) AS t FROM {relation} GROUP BY ALL ORDER BY name, currency",
+    )  # fmt: skip
+    return [
+        {"name": r["name"], "currency": r["currency"], "rows": r["n"], "effective_cost": _amount(r["e"]),
+         "billed_cost": _amount(r["b"]), "tokens": r["t"]} for r in rows
+    ]  # fmt: skip
+
+
+def _amount(value: Any) -> str:
+    return text(value) if isinstance(value, Decimal) else str(value)
+
+
+def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Staged]) -> list[dict[str, Any]]:
+    """What a person should look at, each with its size in records and money."""
+    found: list[dict[str, Any]] = []
+
+    def add(code: str, message: str, records: int | None = None, money: str | None = None) -> None:
+        found.append({"code": code, "message": message, "records": records, "money": money})
+
+    for source in staged:
+        for reject in source.rejects:
+            if reject.row is None:
+                add(reject.reason, f"{source.source}: {_WORDS.get(reject.reason, 'the file is damaged')}")
+        if source.read == 0 and not source.rejects:
+            add("no_records", f"{source.source}: the file holds no record")
+    if relation:
+        for row in summary(session, f"SELECT ServiceProviderName AS p, count(*) AS n, sum(EffectiveCost) AS e "
+                           f"FROM {relation} WHERE BillingAccountId = '{UNSPECIFIED}' GROUP BY 1 ORDER BY 1"):  # fmt: skip
+            add("account_unspecified", f"the billing account of {row['p']} is not known; name it in focus-ai.toml "
+                "[accounts] or with --account", row["n"], _amount(row["e"]))  # fmt: skip
+        for row in summary(session, "SELECT a, count(*) AS n, sum(e) AS e FROM (SELECT EffectiveCost AS e, "
+                           f"unnest(string_split(x_PriceAssumptions, ',')) AS a FROM {relation} "
+                           "WHERE x_PriceAssumptions IS NOT NULL) GROUP BY 1 ORDER BY 1"):  # fmt: skip
+            if row["a"] not in _SILENT:
+                add(f"price_assumption:{row['a']}", _ASSUMED.get(row["a"], "a price condition took its default"),
+                    row["n"], _amount(row["e"]))  # fmt: skip
+    if "flags" in rated.present:
+        for flag, number in session.rows(
+            "SELECT f, count(*) FROM (SELECT unnest(string_split(flags, ',')) AS f FROM events WHERE flags IS NOT NULL) "
+            "GROUP BY 1 ORDER BY 1"
+        ):
+            add(f"quality:{flag}", _FLAGS.get(flag, "a quality flag of the records"), int(number))
+    if rated.duplicates.conflicting:
+        add("conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
+            "newest export, or map a version", rated.duplicates.conflicting)  # fmt: skip
+    return found
+
+
+_WORDS = {"empty_file": "the file is empty", "truncated_compression": "the compressed file ends too early"}
+# Defaults that every source leaves unsaid are no news.
+_SILENT = {"processing", "service_tier", "speed", "geo", "region", "context"}
+_ASSUMED = {
+    "context_tier_assumed": "summed records do not tell the context of a request; the base tier was taken",
+    "cache_ttl_unknown": "cache writes without a lifetime were priced at the five-minute rate",
+    "alias_undated": "a floating model name was priced as the model it means today",
+}
+_FLAGS = {
+    "semantics_inferred": "whether input tokens contain cache tokens was taken from the adapter's documented default",
+    "usage_estimated": "token counts are estimates of the gateway",
+    "cache_ttl_unknown": "cache writes without a lifetime",
+    "input_remainder_as_cache_write": "input tokens that the export counts nowhere were taken as cache writes",
+}
+
+
+def file_entries(root: Path, written: Sequence[Path], rows: dict[Path, int]) -> list[dict[str, Any]]:
+    """Path (relative to the data set), rows where they make sense, bytes and hash of every file of the run."""
+    from focus_ai.sinks.parquet import sha256
+
+    return [
+        {"path": p.relative_to(root).as_posix(), "rows": rows.get(p), "bytes": p.stat().st_size, "sha256": sha256(p)}
+        for p in sorted(written)
+    ]

@@ -1,0 +1,113 @@
+"""Parquet whose bytes depend on the rows alone: sorted by the engine, written by one writer in fixed row groups."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from focus_ai.engine import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP = 122_880
+
+
+@dataclass(frozen=True)
+class Written:
+    """A finished file: path, rows, size in bytes and SHA-256."""
+
+    path: Path
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def write_parquet(
+    session: Session,
+    query: str,
+    order: str,
+    schema: pa.Schema,
+    path: Path,
+    footer: Mapping[str, str],
+    *,
+    compression: str = "zstd",
+) -> Written | None:
+    """Write the rows of a query in `order`. The columns of the query are those of the schema, by position.
+
+    Text of few values arrives as dictionaries and is written as such. None, and no file, when there are no rows.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    reader = session.connection.cursor().sql(f"{query} ORDER BY {order}").to_arrow_reader(ROW_GROUP)
+    physical = pa.schema([_physical(want, have) for want, have in zip(schema, reader.schema, strict=True)])
+    writer: Any = None
+    rows = 0
+    for table in _groups(reader, physical):
+        if writer is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = pq.ParquetWriter(
+                path,
+                physical.with_metadata({k.encode(): v.encode() for k, v in footer.items()}),
+                compression=compression,
+                compression_level=1 if compression == "zstd" else None,
+                version="2.6",
+                store_schema=False,
+                write_statistics=True,
+            )
+        writer.write_table(table, row_group_size=ROW_GROUP)
+        rows += table.num_rows
+    if writer is None:
+        return None
+    # pyarrow keeps schema metadata only together with its own schema; the pairs are added to the footer apart.
+    writer.add_key_value_metadata(dict(footer))
+    writer.close()
+    return Written(path, rows, path.stat().st_size, sha256(path))
+
+
+def _physical(want: pa.Field, have: pa.Field) -> pa.Field:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(have.type) and pa.types.is_string(want.type):
+        return pa.field(want.name, have.type)
+    return pa.field(want.name, want.type)
+
+
+def _groups(reader: Any, physical: pa.Schema) -> Iterator[pa.Table]:
+    """Batches re-cut to whole row groups, in the types of the file."""
+    import pyarrow as pa
+
+    held: list[Any] = []
+    count = 0
+    for batch in reader:
+        if batch.num_rows == 0:
+            continue
+        held.append(_cast(batch, physical))
+        count += batch.num_rows
+        while count >= ROW_GROUP:
+            table = pa.Table.from_batches(held)
+            yield table.slice(0, ROW_GROUP)
+            held = table.slice(ROW_GROUP).to_batches()
+            count -= ROW_GROUP
+    if count:
+        yield pa.Table.from_batches(held)
+
+
+def _cast(batch: Any, physical: pa.Schema) -> Any:
+    import pyarrow as pa
+
+    columns = [
+        column if column.type == field.type else column.cast(field.type)
+        for column, field in zip(batch.columns, physical, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=physical)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,118 @@
+"""A run builds the whole new data set beside the old one and puts it in place in one step.
+
+The new folder holds the periods of this run and links to the untouched periods of the old one. Then the two folders
+are exchanged, where the system can do that atomically; elsewhere by two renames, repaired at the next start if the
+process dies between them. Killed at any moment, the old or the new data set stands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+from pathlib import Path
+
+from focus_ai.errors import InputError
+
+_EXCHANGE = 2
+_HERE = -100
+
+
+class Delivery:
+    """The next state of an output folder. `folder` is where a run writes; `commit` makes it the output folder."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out.absolute()
+        if self.out.exists() and not self.out.is_dir():
+            raise InputError("the output is a file, not a folder", where=str(out), next_step="choose another --out")
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        self._prefix = f".{self.out.name}.focus-ai-"
+        self._repair()
+        self.folder = self.out.parent / f"{self._prefix}next-{os.getpid()}"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        self.work = self.folder / ".work"
+        self.work.mkdir()
+
+    def _repair(self) -> None:
+        """Put back an old data set that a killed run left aside, and remove what dead runs left behind."""
+        for left in sorted(self.out.parent.glob(self._prefix + "old-*")):
+            if self.out.exists():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.rename(self.out)
+        for left in self.out.parent.glob(self._prefix + "next-*"):
+            pid = left.name.rpartition("-")[2]
+            if not _alive(int(pid) if pid.isdigit() else 0):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def keep_untouched(self, periods: set[str]) -> list[str]:
+        """Link everything of the old data set that this run does not replace; returns the periods kept."""
+        kept: list[str] = []
+        if not self.out.is_dir():
+            return kept
+        for path in sorted(self.out.rglob("*")):
+            relative = path.relative_to(self.out)
+            parts = relative.parts
+            target = self.folder / relative
+            if parts[0] in ("exceptions", "events") or relative.name == "run.json" and len(parts) == 1:
+                continue
+            period = next((p for p in parts[:2] if p.startswith("billing_period=")), None)
+            if period is not None and period in periods:
+                continue
+            if target.exists() or path.is_dir():
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(path, target)
+            if period and parts[0] == "data" and period not in kept:
+                kept.append(period)
+        return kept
+
+    def commit(self) -> None:
+        """Make the new folder the output folder."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        if not self.out.exists():
+            self.folder.rename(self.out)
+            return
+        if _exchange(self.folder, self.out):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        old = self.out.parent / f"{self._prefix}old-{os.getpid()}"
+        self.out.rename(old)
+        self.folder.rename(self.out)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove what was built; the output folder stays as it was."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    with contextlib.suppress(ProcessLookupError, OverflowError):
+        try:
+            os.kill(pid, 0)
+        except PermissionError:
+            return True
+        return True
+    return False
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step (Linux renameat2); False where that cannot be done."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        swap = library.renameat2
+    except (OSError, AttributeError, TypeError):
+        return False
+    done = swap(_HERE, os.fsencode(first), _HERE, os.fsencode(second), _EXCHANGE)
+    return bool(done == 0)

@@ -1,0 +1,93 @@
+"""The same record twice counts once; two versions of a record count as the newest; contradictions count not at all.
+
+The key is `record_key`: a hash of source instance, adapter and the identity that the mapping names. Repeated keys are
+found first (they are few), and only their rows are compared. Records of equal key and version that say different
+things are set aside together as `conflicting_duplicate`: which one is right cannot be known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from focus_ai.adapters.record import fields
+from focus_ai.engine import Session, ident
+
+# Records per pass when looking for repeated keys; bounds the memory of the search.
+PER_PASS = 2_000_000
+_LINEAGE = ("source_file", "source_row", "adapter", "record_version", "flags", "raw_usage", "duration_ms")
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """How many records were left out, by kind. The rows are in the tables `left_out` and `conflicts`."""
+
+    same: int
+    superseded: int
+    repeated_spans: int
+    conflicting: int
+
+    @property
+    def total(self) -> int:
+        """Records counted as duplicates (older versions and exact repeats)."""
+        return self.same + self.superseded
+
+
+def deduplicate(session: Session, present: frozenset[str], *, leaf_spans: tuple[str, ...] = ()) -> Duplicates:
+    """Create the table `left_out` (file_no, row_no, reason, kept) and the view `events` without those rows."""
+    total = session.one("SELECT count(*) FROM staged")[0]
+    passes = max(1, -(-int(total) // PER_PASS))
+    session.sql("CREATE TABLE repeated (record_key HUGEINT)")
+    for number in range(passes):
+        bucket = f"WHERE record_key % {passes} = {number}" if passes > 1 else ""
+        session.sql(
+            f"INSERT INTO repeated SELECT record_key FROM staged {bucket} GROUP BY record_key HAVING count(*) > 1"
+        )
+    content = ", ".join(f"s.{ident(n)}" for n in fields() if n in present and n not in _LINEAGE)
+    session.sql(
+        f"""CREATE TABLE compared AS
+        SELECT s.file_no, s.row_no, s.record_key, s.source_file, s.source_row, s.record_id, s.record_version,
+               hash({content or "0"}) AS content,
+               TRY_CAST(s.record_version AS DECIMAL(38, 9)) AS version_number
+        FROM staged s SEMI JOIN repeated r ON s.record_key = r.record_key"""
+    )
+    session.sql(
+        """CREATE TABLE ranked AS SELECT *,
+          row_number() OVER newest AS place,
+          rank() OVER by_version AS version_place,
+          first(source_file) OVER newest AS kept_file, first(source_row) OVER newest AS kept_row,
+          first(content) OVER newest AS kept_content
+        FROM compared
+        WINDOW newest AS (PARTITION BY record_key ORDER BY version_number DESC NULLS LAST,
+                          record_version DESC NULLS LAST, content, source_file, source_row, row_no),
+               by_version AS (PARTITION BY record_key ORDER BY version_number DESC NULLS LAST,
+                          record_version DESC NULLS LAST)"""
+    )
+    session.sql(
+        """CREATE TABLE left_out AS
+        WITH judged AS (SELECT *, count(DISTINCT content) OVER (PARTITION BY record_key, version_place) > 1
+                                  AND version_place = 1 AS unclear FROM ranked),
+             keys AS (SELECT record_key, bool_or(unclear) AS conflict FROM judged GROUP BY record_key)
+        SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row,
+               CASE WHEN conflict THEN 'conflicting_duplicate'
+                    WHEN version_place > 1 AND content <> kept_content THEN 'older_version'
+                    ELSE 'same_record' END AS reason
+        FROM judged JOIN keys USING (record_key) WHERE conflict OR place > 1"""
+    )
+    for table in ("repeated", "compared", "ranked"):
+        session.sql(f"DROP TABLE {table}")
+    spans = 0
+    if leaf_spans and "span_id" in present:
+        from focus_ai.usage.spans import leave_out_repeated_spans
+
+        spans = leave_out_repeated_spans(session, leaf_spans)
+    counts = dict(session.rows("SELECT reason, count(*) FROM left_out GROUP BY reason"))
+    if counts:
+        session.sql(
+            "CREATE VIEW events AS SELECT s.* FROM staged s ANTI JOIN left_out l "
+            "ON s.file_no = l.file_no AND s.row_no = l.row_no"
+        )
+    else:
+        session.sql("CREATE VIEW events AS SELECT * FROM staged")
+    return Duplicates(
+        counts.get("same_record", 0), counts.get("older_version", 0), spans, counts.get("conflicting_duplicate", 0)
+    )

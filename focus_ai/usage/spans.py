@@ -1,0 +1,62 @@
+"""Tracing: an inference span that only repeats what a span below it already says is left out.
+
+Two instrumentations of one call (framework and client, application and gateway) give nested inference spans. The
+deepest one counts. A span is repeated when a span below it has the same response id, or the same model and token
+counts within its time (reference: OpenTelemetry GenAI conventions, checked 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from focus_ai.engine import Session, literals
+
+
+def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int:
+    """Add the repeated spans to `left_out` with reason `repeated_by_child_span`; returns how many."""
+    chosen = f"adapter IN ({literals(adapters)})"
+    session.sql(
+        f"""CREATE TABLE traces AS SELECT trace_id FROM staged s
+        ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
+        WHERE {chosen} AND trace_id IS NOT NULL AND span_id IS NOT NULL GROUP BY trace_id HAVING count(*) > 1"""
+    )
+    columns = (
+        "s.trace_id, s.span_id, s.parent_span_id, s.provider_response_id, s.event_time, s.end_time, "
+        "coalesce(s.model_served, s.model_requested) AS model, s.reported_input_tokens, s.reported_output_tokens"
+    )
+    session.sql(
+        f"""CREATE TABLE spans AS
+        SELECT {columns}, s.file_no, s.row_no, TRUE AS inference FROM staged s
+        ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
+        SEMI JOIN traces t ON s.trace_id = t.trace_id WHERE {chosen}
+        UNION ALL
+        SELECT {columns}, s.file_no, s.row_no, FALSE FROM set_aside s
+        SEMI JOIN traces t ON s.trace_id = t.trace_id WHERE {chosen}"""
+    )
+    session.sql(
+        """CREATE TABLE below AS
+        WITH RECURSIVE walk AS (
+          SELECT trace_id, span_id AS top, span_id AS node, 0 AS depth FROM spans WHERE inference
+          UNION
+          SELECT w.trace_id, w.top, s.span_id, w.depth + 1 FROM walk w
+          JOIN spans s ON s.trace_id = w.trace_id AND s.parent_span_id = w.node WHERE w.depth < 64)
+        SELECT DISTINCT trace_id, top, node FROM walk WHERE depth > 0"""
+    )
+    before = session.one("SELECT count(*) FROM left_out")[0]
+    session.sql(
+        """INSERT INTO left_out
+        SELECT p.file_no, p.row_no, any_value(st.source_file), any_value(st.source_row), any_value(st.record_id),
+               any_value(c.source_file), min(c.source_row), 'repeated_by_child_span'
+        FROM spans p JOIN below b ON b.trace_id = p.trace_id AND b.top = p.span_id
+        JOIN spans q ON q.trace_id = b.trace_id AND q.span_id = b.node AND q.inference
+        JOIN staged st ON st.file_no = p.file_no AND st.row_no = p.row_no
+        JOIN staged c ON c.file_no = q.file_no AND c.row_no = q.row_no
+        WHERE p.inference AND (
+          p.provider_response_id = q.provider_response_id
+          OR (p.model IS NOT DISTINCT FROM q.model
+              AND p.reported_input_tokens IS NOT DISTINCT FROM q.reported_input_tokens
+              AND p.reported_output_tokens IS NOT DISTINCT FROM q.reported_output_tokens
+              AND q.event_time >= p.event_time AND coalesce(q.end_time, q.event_time) <= coalesce(p.end_time, q.event_time)))
+        GROUP BY p.file_no, p.row_no"""
+    )
+    for table in ("traces", "spans", "below"):
+        session.sql(f"DROP TABLE {table}")
+    return int(session.one("SELECT count(*) FROM left_out")[0]) - int(before)

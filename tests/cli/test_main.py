@@ -1,0 +1,238 @@
+"""Exit codes, where messages go, and what a person sees when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from report_example import report
+
+import focus_ai
+from focus_ai.cli import main
+from focus_ai.errors import InputError, InternalError, UsageError
+
+HEAVY = ("duckdb", "pyarrow", "jsonschema", "yaml", "rich", "httpx", "pandera")
+
+
+class Api(ModuleType):
+    """Stands in for `focus_ai.api`: records the call and answers with what the test sets."""
+
+    def __init__(self) -> None:
+        super().__init__("focus_ai.api")
+        self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+        self.answer: Any = report()
+
+    def convert(self, *given: Any, **options: Any) -> dict[str, Any]:
+        self.calls.append((given, options))
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return dict(self.answer)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Api:
+    stand_in = Api()
+    monkeypatch.setitem(sys.modules, "focus_ai.api", stand_in)
+    monkeypatch.setattr(focus_ai, "api", stand_in, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return stand_in
+
+
+def run_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main())", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["convert", "--help"], ["rates", "--help"], ["--version"]])
+def test_help_and_version_import_no_data_library(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from focus_ai.cli import main
+code = main({arguments!r})
+print("HEAVY", sorted(set(m.partition(".")[0] for m in sys.modules) & set({HEAVY!r})), code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY [] 0"
+
+
+def test_no_command_shows_the_help_and_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "convert" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["convrt"], "convrt"),
+        (["convert"], "INPUT..."),
+        (["convert", "a.json"], "--out"),
+        (["convert", "a.json", "--out", "o", "--focus", "9"], "'1.2'"),
+        (["convert", "a.json", "--out", "o", "--jobs", "0"], "--jobs"),
+        (["convert", "a.json", "--out", "o", "--colour"], "--colour"),
+        (["convert", "a.json", "--out", "o", "--fail-on", "unprised"], "did you mean unpriced"),
+        (["convert", "a.json", "--out", "o", "--fail-on", "none,unpriced"], "cannot be combined"),
+        (["convert", "a.json", "--out", "o", "--account", "openai"], "NAME=VALUE"),
+        (["convert", "a.json", "--out", "o", "--account", "openai=a", "--account", "openai=b"], "two values"),
+        (["convert", "a.json", "--out", "o", "--config", "missing.toml"], "missing.toml"),
+        (["adapters"], "adapters --help"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_two_and_says_what_is_right(
+    arguments: list[str], told: str, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("focus-ai: ")
+    assert told in shown.err
+    assert "Traceback" not in shown.err
+    assert api.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("wrong"), 2),
+        (InputError("unreadable", where="a.json", next_step="look"), 3),
+        (InternalError("x"), 4),
+    ],
+)
+def test_each_kind_of_error_has_its_code(
+    error: Exception, code: int, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.answer = error
+    assert main(["convert", "a.json", "--out", "o"]) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "focus-ai: " + str(error) + "\n"
+
+
+def test_a_fault_of_ours_is_one_clear_message(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FOCUS_AI_DEBUG", raising=False)
+    api.answer = ZeroDivisionError("ratio")
+    assert main(["convert", "a.json", "--out", "o"]) == 4
+    shown = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError: ratio" in shown
+    assert "Traceback" not in shown
+    monkeypatch.setenv("FOCUS_AI_DEBUG", "1")
+    assert main(["convert", "a.json", "--out", "o"]) == 4
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_with_130(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.answer = KeyboardInterrupt()
+    assert main(["convert", "a.json", "--out", "o"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_leaves_no_message() -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main(['schema', '1.3']))"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert writer.stdout is not None and writer.stderr is not None
+    writer.stdout.close()
+    complaint = writer.stderr.read()
+    writer.stderr.close()
+    assert (writer.wait(), complaint) == (0, b"")
+
+
+def test_the_report_is_the_only_thing_on_standard_output(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", "a.json", "--out", "o"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Records")
+    assert "\x1b" not in shown.out
+    assert shown.err == ""
+
+
+def test_json_is_one_document_with_amounts_as_text(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", "a.json", "--out", "o", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out, parse_float=lambda number: pytest.fail(f"a float: {number}"))
+    assert document == report()
+
+
+def test_options_reach_the_conversion(api: Api, tmp_path: Path) -> None:
+    words = "convert a.json b/ --out o --adapter litellm-spend-logs --focus 1.2 --grain hour --numeric double --events"
+    more = "--jobs 3 --memory-limit 400MB --threads 2 --mapping m.yaml --rates r.csv --owner-map w.csv --accounts c.csv"
+    assert main([*words.split(), *more.split(), "--account", "openai=org-1", "--quiet"]) == 0
+    (inputs, out), options = api.calls[0]
+    assert (inputs, out) == (["a.json", "b/"], Path("o"))
+    settings = options.pop("settings")
+    options.pop("progress")
+    assert options == {
+        "adapter": "litellm-spend-logs",
+        "mapping": [Path("m.yaml")],
+        "focus": "1.2",
+        "grain": "hour",
+        "numeric": "double",
+        "events": True,
+        "jobs": 3,
+        "memory_limit": "400MB",
+        "threads": 2,
+    }
+    assert settings.rates.files == (Path("r.csv"),)
+    assert settings.owners.map == (Path("w.csv"),)
+    assert settings.owners.accounts == (Path("c.csv"),)
+    assert settings.accounts["openai"].id == "org-1"
+
+
+def test_flags_win_over_settings_and_keep_the_other_facts(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "focus-ai.toml").write_text(
+        '[convert]\nfocus = "1.2"\ngrain = "month"\n[accounts.openai]\nid = "old"\nname = "Acme"\n'
+    )
+    assert main(["convert", "a.json", "--out", "o", "--grain", "day", "--account", "openai=new"]) == 0
+    options = api.calls[0][1]
+    assert (options["focus"], options["grain"]) == ("1.2", "day")
+    assert (options["settings"].accounts["openai"].id, options["settings"].accounts["openai"].name) == ("new", "Acme")
+
+
+@pytest.mark.parametrize(
+    ("causes", "code"),
+    [
+        ([], 0),
+        (["none"], 0),
+        (["unpriced"], 1),
+        (["rejected,unattributed"], 1),
+        (["rejected", "--fail-on", "unpriced"], 1),
+    ],
+)
+def test_fail_on_turns_findings_into_exit_code_one(
+    causes: list[str], code: int, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--fail-on", *causes] if causes else []
+    assert main(["convert", "a.json", "--out", "o", *flags]) == code
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Records")
+    assert ("--fail-on" in shown.err) == bool(code)
+
+
+def test_fail_on_is_fine_when_the_cause_did_not_occur(api: Api) -> None:
+    api.answer = report(unpriced={"events": 0, "tokens": 0, "reasons": {}})
+    assert main(["convert", "a.json", "--out", "o", "--fail-on", "unpriced"]) == 0
+
+
+def test_settings_can_refuse_unpriced_usage(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "focus-ai.toml").write_text("[rates]\nallow_unpriced = false\n")
+    assert main(["convert", "a.json", "--out", "o"]) == 1
+
+
+def test_nothing_in_a_message_depends_on_the_terminal_encoding() -> None:
+    done = run_process("schema", "1.3", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert done.stderr == ""

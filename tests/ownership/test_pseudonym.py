@@ -1,0 +1,78 @@
+"""Pseudonyms: policies, keys, what looks like an e-mail address, nothing in clear."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+
+import pytest
+
+from focus_ai.errors import UsageError
+from focus_ai.ownership import Pseudonyms, looks_like_email
+from focus_ai.settings import Settings
+
+KEY = "an-example-key-of-32-characters!"
+ANA = "ana@example.com"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [ANA, "ANA@EXAMPLE.COM", "mailto:ana@example.com", "Ana <ana@example.com>", "user:ana.b+c@mail.example.co.uk",
+     "ana%40example.com", "bot@project.iam.gserviceaccount.example", "änä@exämple.de", "role/session/ana@example.com"],
+)  # fmt: skip
+def test_addresses(text: str) -> None:
+    assert looks_like_email(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["u-77", "ana", "@handle", "a@b", "x @example.com", "model@2026.01", "", "user@host:22"]
+)
+def test_no_addresses(text: str) -> None:
+    assert not looks_like_email(text)
+
+
+def test_known_value() -> None:
+    digest = hmac.new(KEY.encode(), b"focus-ai:user:1\x00ana@example.com", hashlib.sha256).hexdigest()
+    assert Pseudonyms("auto", KEY).one(ANA) == f"usr_{digest[:20]}"
+
+
+def test_policies() -> None:
+    values = [ANA, "Ana@Example.com ", "u-77"]
+    auto = Pseudonyms("auto", KEY).apply(values)
+    assert auto["u-77"] == "u-77"
+    assert auto[ANA] == auto["Ana@Example.com "]
+    assert Pseudonyms("auto").apply(values) == {
+        ANA: "user-redacted",
+        "Ana@Example.com ": "user-redacted",
+        "u-77": "u-77",
+    }
+    assert Pseudonyms("keep").apply(values) == {value: value for value in values}
+    assert Pseudonyms("drop").apply(values) == {}
+    hashed = Pseudonyms("hash", KEY).apply(values)
+    assert all(len(text) == 24 and text.startswith("usr_") for text in hashed.values())
+    assert hashed["u-77"] != Pseudonyms("hash", KEY[::-1]).apply(values)["u-77"]
+    assert Pseudonyms("hash", KEY).text("plain words") == "plain words"
+    assert dict(Pseudonyms("auto").counts(values)) == {"redacted": 2, "kept": 1}
+    assert dict(Pseudonyms("auto", KEY).counts(values)) == {"hashed": 2, "kept": 1}
+    assert dict(Pseudonyms("drop").counts(values)) == {"dropped": 3}
+
+
+def test_key_comes_from_the_environment_and_is_never_shown() -> None:
+    settings = Settings.from_dict({"privacy": {"user_ids": "hash"}})
+    made = Pseudonyms.from_settings(settings, {"FOCUS_AI_USER_KEY": KEY})
+    assert made.one("x") == Pseudonyms("hash", KEY).one("x")
+    assert KEY not in repr(made)
+    for environ in ({}, {"FOCUS_AI_USER_KEY": ""}):
+        with pytest.raises(UsageError, match="FOCUS_AI_USER_KEY"):
+            Pseudonyms.from_settings(settings, environ)
+    with pytest.raises(UsageError) as caught:
+        Pseudonyms.from_settings(settings, {"FOCUS_AI_USER_KEY": "zq81short"})
+    assert "zq81short" not in str(caught.value)
+
+
+def test_long_hostile_text_is_quick() -> None:
+    start = time.process_time()
+    for text in ("a" * 1_000_000 + "@", "@" * 200_000, "x@" + "a." * 200_000, "x@" * 100_000):
+        looks_like_email(text)
+    assert time.process_time() - start < 3
