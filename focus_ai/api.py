@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping as MappingType, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingType
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from focus_ai import __version__
 from focus_ai.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ test_mapping.__test__ = False  # type: ignore[attr-defined]
 def created_at() -> datetime:
     """Now, or the instant of SOURCE_DATE_EPOCH for reproducible builds."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch and epoch.isdigit() else datetime.now(UTC).replace(microsecond=0)
+    return (
+        datetime.fromtimestamp(int(epoch), UTC)
+        if epoch and epoch.isdigit()
+        else datetime.now(UTC).replace(microsecond=0)
+    )
 
 
 def digest(content: MappingType[str, Any]) -> str:

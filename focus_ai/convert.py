@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping as MappingType, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingType
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ from focus_ai.focus import arrow_schema
 from focus_ai.ownership import OwnerBook
 from focus_ai.pricing.card import RateCard
 from focus_ai.settings import Settings
-from focus_ai.sinks import Delivery, Written
-from focus_ai.sinks import metadata
+from focus_ai.sinks import Delivery, Written, metadata
 from focus_ai.sinks.events import write_events
 from focus_ai.sinks.exceptions import write_lines, write_rejects
 from focus_ai.sinks.manifest import manifest, write_json

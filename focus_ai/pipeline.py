@@ -105,7 +105,9 @@ def write_periods(
             progress("write", done, len(months))
         parts = []
         if rated.usage:
-            parts.append(rows_sql(plan.focus, charges.with_costs(rated.usage), billed=False, request=request, month=month))
+            parts.append(
+                rows_sql(plan.focus, charges.with_costs(rated.usage), billed=False, request=request, month=month)
+            )
         if has_bills:
             parts.append(rows_sql(plan.focus, rated.billed, billed=True, request=request, month=month))
         if not parts:

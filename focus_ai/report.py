@@ -56,7 +56,7 @@ def token_counts(session: Session, rated: Rated) -> dict[str, int]:
         " + ".join(f"coalesce(sum({ident(c)}), 0)" for c in columns if c in rated.present) or "0"
         for columns in groups.values()
     ]
-    row = session.one(f"SELECT {', '.join(sums)} FROM events WHERE kind = 'usage'")
+    row = session.one(f"SELECT {', '.join(sums)}, count(*) FROM events WHERE kind = 'usage'")[:-1]
     return {name: int(value) for name, value in zip(groups, row, strict=True)}
 
 
@@ -146,7 +146,7 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
 
 _WORDS = {"empty_file": "the file is empty", "truncated_compression": "the compressed file ends too early"}
 # Defaults that every source leaves unsaid are no news.
-_SILENT = {"processing", "service_tier", "speed", "geo", "region", "context"}
+_SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}
 _ASSUMED = {
     "context_tier_assumed": "summed records do not tell the context of a request; the base tier was taken",
     "cache_ttl_unknown": "cache writes without a lifetime were priced at the five-minute rate",

@@ -49,4 +49,4 @@ def load_yaml(path: Path) -> Any:
 
     Loader.add_constructor("tag:yaml.org,2002:float", keep_text)
     Loader.add_constructor("tag:yaml.org,2002:timestamp", keep_text)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506
+    return yaml.load(path.read_text(encoding="utf-8"), Loader)

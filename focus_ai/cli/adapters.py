@@ -66,22 +66,15 @@ def _section(title: str, body: list[str]) -> list[str]:
 
 def _flat(recognise: dict[str, Any]) -> list[str]:
     """The recognition conditions, one line each."""
-    words = {"keys": "has", "any": "has one of", "absent": "has no", "values": "with"}
-    lines = []
-    for kind, wanted in recognise.items():
-        if isinstance(wanted, dict):
-            lines += [f"{words.get(kind, kind)} {path} = {_words(value)}" for path, value in wanted.items()]
-        else:
-            lines.append(f"{words.get(kind, kind)} {_words(wanted)}")
+    lines = [f"has {', '.join(recognise['keys'])}"] if recognise.get("keys") else []
+    if recognise.get("any"):
+        lines.append("has one of: " + "; ".join(", ".join(group) for group in recognise["any"]))
+    if recognise.get("absent"):
+        lines.append(f"has no {', '.join(recognise['absent'])}")
+    for path, wanted in recognise.get("values", {}).items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        lines.append(f"with {path} = {' or '.join(map(str, values))}")
     return lines
-
-
-def _words(value: Any) -> str:
-    """A literal, a list of alternatives, or key sets."""
-    if not isinstance(value, list):
-        return str(value)
-    nested = any(isinstance(inner, list) for inner in value)
-    return " | ".join(map(_words, value)) if nested else " or ".join(map(str, value))
 
 
 @app.command("test")

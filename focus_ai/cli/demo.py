@@ -66,7 +66,7 @@ def answer(out: Path) -> list[str]:
 
     from focus_ai.reports.table import table
 
-    with duckdb.connect(config={"TimeZone": "UTC", "file_search_path": str(out)}) as session:
+    with duckdb.connect(config={"file_search_path": str(out)}) as session:
         result = session.execute(QUESTION)
         header = [column[0] for column in result.description]
         rows: list[tuple[Any, ...]] = result.fetchall()

@@ -94,7 +94,7 @@ def _adapter(topic: str) -> dict[str, Any] | None:
     from focus_ai import api
 
     known = {str(adapter["id"]) for adapter in api.adapters()}
-    return {"kind": "adapter", **api.adapter(topic)} if topic in known else None
+    return {"kind": "adapter", "name": topic, "adapter": api.adapter(topic)} if topic in known else None
 
 
 def _unknown(topic: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def text(facts: Mapping[str, Any]) -> list[str]:
     if facts["kind"] == "adapter":
         from focus_ai.cli.adapters import describe
 
-        return describe(dict(facts))
+        return describe(facts["adapter"])
     if facts["kind"] == "sku":
         from focus_ai.cli.rates_cmd import explain_lines
 

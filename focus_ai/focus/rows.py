@@ -39,7 +39,8 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
         "BillingPeriodStart": month,
         "ChargeCategory": usage,
         "ChargeDescription": "c.line_item" if billed else _description(),
-        "ChargeFrequency": f"CASE WHEN {usage} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END" if billed
+        "ChargeFrequency": f"CASE WHEN {usage} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END"
+        if billed
         else "'Usage-Based'",
         "ChargePeriodEnd": "c.period_end",
         "ChargePeriodStart": "c.period_start",
@@ -61,7 +62,8 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
         "PricingQuantity": "c.pricing_quantity",
         "PricingUnit": "c.pricing_unit",
         "ProviderName": "l.service_provider",
-        "PublisherName": "coalesce(c.developer, l.service_provider)" if billed
+        "PublisherName": "coalesce(c.developer, l.service_provider)"
+        if billed
         else "coalesce(CAST(c.developer AS VARCHAR), CAST(l.service_provider AS VARCHAR))",
         "RegionId": "l.region_id",
         "RegionName": "l.region_name",
@@ -73,8 +75,10 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
         "ServiceProviderName": "l.service_provider",
         "ServiceSubcategory": "'Generative AI'",
         "SkuId": "c.sku_id",
-        "SkuMeter": _by_meter("sku_meter", f"CASE WHEN {priced} THEN coalesce(c.meter, 'Charges') END" if billed
-                              else "CAST(c.meter AS VARCHAR)"),
+        "SkuMeter": _by_meter(
+            "sku_meter",
+            f"CASE WHEN {priced} THEN coalesce(c.meter, 'Charges') END" if billed else "CAST(c.meter AS VARCHAR)",
+        ),
         "SkuPriceDetails": "c.sku_details",
         "SkuPriceId": "c.sku_price_id",
         "SubAccountId": "l.sub_account_id",
@@ -121,7 +125,9 @@ def rows_sql(version: str, charges: str, *, billed: bool, request: bool, month: 
     model = load(version)
     known = expressions(billed=billed, request=request)
     columns = ", ".join(_column(c, known) for c in model.all_columns)
-    where = f" WHERE date_trunc('month', c.period_start) = TIMESTAMPTZ {literal(month + ' 00:00:00+00')}" if month else ""
+    where = (
+        f" WHERE date_trunc('month', c.period_start) = TIMESTAMPTZ {literal(month + ' 00:00:00+00')}" if month else ""
+    )
     return (
         f"SELECT {columns} FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash "
         f"JOIN owners o ON o.owner_id = c.owner_id{where}"

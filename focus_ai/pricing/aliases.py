@@ -26,6 +26,7 @@ _PREFIXES = {
     "aws_bedrock": ("bedrock/", "converse/", "invoke/"),
 }
 _GEO = re.compile(r"(global|us-gov|us|eu|apac|au|jp|ca|sa|me|af)\.(?=[a-z0-9]+\.)")
+_COMPACT = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|\Z)")
 _VERSION = re.compile(r"-v\d+(:\d+){0,2}(:[0-9a-z]+)?\Z")
 
 
@@ -66,6 +67,7 @@ def spellings(channel_name: str, raw: str) -> Name:
     if "@" in name:
         base, _, date = name.partition("@")
         found += [f"{base}-{date}", base]
+    found += [_COMPACT.sub(r"-\1-\2-\3", spelling) for spelling in found]
     return Name(tuple(dict.fromkeys(found)), geo)
 
 

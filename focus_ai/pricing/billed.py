@@ -118,7 +118,9 @@ def _digits(decimal: str) -> str:
 def _half_even(top: str, bottom: str) -> str:
     """SQL of a whole-number division rounded half-even; both sides not negative."""
     whole, rest = f"({top} // {bottom})", f"({top} % {bottom})"
-    return f"({whole} + CASE WHEN 2 * {rest} > {bottom} OR (2 * {rest} = {bottom} AND {whole} % 2 = 1) THEN 1 ELSE 0 END)"
+    return (
+        f"({whole} + CASE WHEN 2 * {rest} > {bottom} OR (2 * {rest} = {bottom} AND {whole} % 2 = 1) THEN 1 ELSE 0 END)"
+    )
 
 
 def _nine(units: str) -> str:

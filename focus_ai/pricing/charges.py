@@ -56,9 +56,7 @@ def create_groups(
     `carried` is a SQL condition: events whose money another export carries are not grouped.
     """
     q = quantities(meters)
-    context = " + ".join(
-        f"coalesce({ident(c)}, 0)" for c in sorted(_input_fields(meters))
-    ) or "0"
+    context = " + ".join(f"coalesce({ident(c)}, 0)" for c in sorted(_input_fields(meters))) or "0"
     start, end = periods(grain)
     reasoning = "coalesce(output_reasoning_tokens, 0)" if "output_reasoning_tokens" in present else "0"
     keys = {"period_start": start, "period_end": end, "price_set": "s.price_set", "owner_id": "o.owner_id",
@@ -158,7 +156,8 @@ def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: b
         )
     if with_other:
         parts.append(
-            f"SELECT {keys}, p.meter_no, CAST(g.quantity AS DECIMAL(38, 9)), NULL FROM other_groups g "
+            f"SELECT {keys}, p.meter_no, CAST(g.quantity AS DECIMAL(38, 9)) AS quantity, "
+            "CAST(NULL AS BIGINT) AS reasoning FROM other_groups g "
             "JOIN prices p ON p.price_set = g.price_set AND p.meter = g.meter"
         )
     if not parts:
@@ -174,6 +173,7 @@ def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: b
 
 def with_costs(charges: str) -> str:
     """SQL of priced charges with their exact costs."""
+
     def product(price: str) -> str:
         return f"CAST(CAST({price} AS DECIMAL(18, 9)) * pricing_quantity AS DECIMAL(38, 18))"
 

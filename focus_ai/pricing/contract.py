@@ -14,7 +14,7 @@ from typing import Any
 
 from focus_ai.errors import InputError, nearest
 from focus_ai.money import CTX, round9
-from focus_ai.pricing.rate_row import ANY, DEFAULTS, NoRate, Rate, normal_when
+from focus_ai.pricing.rate_row import ANY, DEFAULTS, VARIANT_KEYS, NoRate, Rate, normal_when
 from focus_ai.pricing.tables import amount, channel, meters, moment
 
 KINDS = ("unit_price", "percent_off", "multiplier")
@@ -110,6 +110,9 @@ def contract_of(row: dict[str, Any], where: str) -> Contract:
         raise InputError("a contract entry ends before it starts", where=where, value=f"{start} to {end}")
     name = str(row.get("channel") or row.get("provider") or ANY)
     when = row.get("when") or {}
+    known = [*DEFAULTS, *VARIANT_KEYS]
+    for key in when.keys() - set(known):
+        raise InputError("a negotiated price cannot depend on this", where=where, value=key, expected=", ".join(known))
     return Contract(
         str(row.get("contract_id") or where), name if name == ANY else channel(name).name,
         str(row.get("model") or ANY), meter, kind, value, str(row["currency"]) if row.get("currency") else None,

@@ -1,6 +1,7 @@
 """Reading a user's own files over the shipped card: rates (CSV or YAML), contracts, exchange rates.
 
 Rates in CSV have one row per meter (`cost_rates.csv`) or, in the wide form, one column per meter, which is unpivoted.
+Rows of kind `contracted` and `multiplier` are negotiated prices: they change the contracted price of what they fit.
 Every complaint names file, row, value and what was expected.
 """
 

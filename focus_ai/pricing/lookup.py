@@ -56,7 +56,8 @@ def choose(rows: Sequence[Rate], at: datetime, conditions: Conditions) -> Found 
         keys |= DEFAULTS.keys()
     fitting = [row for row in in_window if _fits(row, keys, conditions)]
     if not fitting:
-        return NoRate("no_rate", _missing(in_window, keys, conditions))
+        later = [row for row in rows if row.effective_from and row.effective_from > at and _fits(row, keys, conditions)]
+        return _not_live(later, at) if later else NoRate("no_rate", _missing(in_window, keys, conditions))
     own = [row for row in fitting if row.layer >= USER_DERIVED]
     pool = own or fitting
     best = max(_rank(row, keys) for row in pool)

@@ -104,9 +104,7 @@ class Segment:
     prices: dict[str, Price | Unpriced] = field(default_factory=dict)
 
 
-def resolve(
-    card: RateCard, profile: Profile, meters: Iterable[str], t_min: datetime, t_max: datetime
-) -> list[Segment]:
+def resolve(card: RateCard, profile: Profile, meters: Iterable[str], t_min: datetime, t_max: datetime) -> list[Segment]:
     """Segments that cover the closed range `t_min` to `t_max` (aware) and every context size exactly once.
 
     `t_to` of the last segment is one microsecond after `t_max`. Neighbours with equal prices are one segment.
@@ -165,12 +163,11 @@ def _time_edges(
     return edges
 
 
-def _cells(
-    card: RateCard, profile: Profile, asked: Sequence[str], start: datetime, end: datetime
-) -> Iterable[Segment]:
+def _cells(card: RateCard, profile: Profile, asked: Sequence[str], start: datetime, end: datetime) -> Iterable[Segment]:
     ref = card.place(profile.channel, profile.models, start)
     if isinstance(ref, NoRate):
-        yield Segment(start, end, -1, None, {meter: Unpriced(ref.reason, ref.detail) for meter in asked})
+        unknown = Unpriced(ref.reason, ref.detail)
+        yield Segment(start, end, -1, None, {meter: unknown for meter in asked if meter != "output_reasoning"})
         return
     bounds = sorted({row.context_gt for row in _rows(card, ref, asked) if row.context_gt})
     if profile.context_gt is not None:

@@ -49,8 +49,11 @@ class MeterColumn:
 def token_meters(present: frozenset[str], used: frozenset[str]) -> list[MeterColumn]:
     """Token meters with a quantity in this run, with the SQL that adds up their fields."""
     found = []
-    for number, (name, meter) in enumerate(meter_table().items()):
-        columns = [f for f in meter.fields if f in present and f in used]
+    table = meter_table()
+    for number, (name, meter) in enumerate(table.items()):
+        # Reasoning is part of output unless the price set of an event prices it apart (see `quantities`).
+        fields = meter.fields + (table["output_reasoning"].fields if name == "output" else ())
+        columns = [f for f in fields if f in present and f in used]
         if columns:
             found.append(MeterColumn(number, name, " + ".join(f"coalesce({ident(c)}, 0)" for c in columns)))
     return found
@@ -145,9 +148,7 @@ def _identity(price: Price | Unpriced) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _price_rows(
-    number: int, segment: Segment, profile: Profile, numbers: Mapping[str, int]
-) -> list[dict[str, Any]]:
+def _price_rows(number: int, segment: Segment, profile: Profile, numbers: Mapping[str, int]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for meter, price in sorted(segment.prices.items()):
         row: dict[str, Any] = {
@@ -200,9 +201,15 @@ def priced_quantity(quantity: str, unit_size: str) -> str:
         f"CAST(CAST({whole} + CASE WHEN {up} THEN 1 ELSE 0 END AS DECIMAL(19, 0)) "
         "* CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(19, 9))"
     )
-    return (
-        f"CASE WHEN {unit_size} = 1000000 AND {quantity} = floor({quantity}) THEN {by_million} ELSE {rounded} END"
-    )
+    return f"CASE WHEN {unit_size} = 1000000 AND {quantity} = floor({quantity}) THEN {by_million} ELSE {rounded} END"
 
 
-__all__ = ["MeterColumn", "create_segments", "other_meters", "priced_quantity", "quantities", "token_meters", "used_fields"]
+__all__ = [
+    "MeterColumn",
+    "create_segments",
+    "other_meters",
+    "priced_quantity",
+    "quantities",
+    "token_meters",
+    "used_fields",
+]

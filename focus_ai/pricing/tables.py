@@ -103,7 +103,17 @@ def channel(name: str | None) -> Channel:
     """The channel for any spelling of a provider; an unknown one becomes a channel without shipped prices."""
     channels, aliases = _channel_table()
     found = aliases.get(_slug(name or ""))
-    return channels[found] if found else Channel((name or "").strip().lower(), (_slug(name or "").replace("_", "-"),))
+    if found:
+        return channels[found]
+    return _unlisted((name or "").strip().lower())
+
+
+@cache
+def _unlisted(name: str) -> Channel:
+    """A seller outside the table: an imported list of its own name when there is one."""
+    plain = [name, _slug(name).replace("_", "-")] if re.fullmatch(r"[a-z0-9 ._-]+", name) else []
+    lists = [item for item in plain if (prices_folder() / "genai-prices" / f"{item}.jsonl").is_file()]
+    return Channel(name, tuple(lists[:1]))
 
 
 def known_channels() -> tuple[str, ...]:
@@ -130,7 +140,12 @@ def meters() -> dict[str, Meter]:
     data = read_yaml(schemas() / "meters.yaml")["meters"]
     return {
         name: Meter(
-            name, m["consumed_unit"], m["pricing_unit"], int(m["unit_size"]), m.get("ttl"), m.get("part_of"),
+            name,
+            m["consumed_unit"],
+            m["pricing_unit"],
+            int(m["unit_size"]),
+            m.get("ttl"),
+            m.get("part_of"),
             tuple(m["fields"]),
         )
         for name, m in data.items()

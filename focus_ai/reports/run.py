@@ -19,6 +19,7 @@ TOP = 10
 UNATTRIBUTED = "Unattributed"
 _KINDS = (("events", "events"), ("billed lines", "billed_lines"), ("duplicates", "duplicates"))
 _COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
+_NAMELESS = {"by_provider": "(unknown)", "by_model": "(no model)", "by_team": UNATTRIBUTED}
 _BREAKDOWNS = (("Provider", "by_provider"), ("Model", "by_model"), ("Team", "by_team"))
 
 
@@ -34,7 +35,7 @@ def _records(report: Report) -> list[str]:
     """Records in and what became of each, then rows out."""
     records = report["records"]
     unpriced = report["unpriced"]
-    rows: list[tuple[str, int, str]] = [("read", records["read"], ", ".join(report.get("adapters", ())))]
+    rows: list[tuple[str, int, str]] = [("read", records["read"], _sources(report))]
     rows += [(f"  {label}", records[key], "") for label, key in _KINDS]
     rows.append(("  rejected", records["rejected"], ""))
     rows.append(("  ignored", records["ignored"], _reasons(report.get("ignored", {}))))
@@ -42,6 +43,13 @@ def _records(report: Report) -> list[str]:
     rows.append(("unpriced", unpriced["events"], reasons and f"{count(unpriced['tokens'])} tokens: {reasons}"))
     rows.append(("rows out", report["rows"], ""))
     return table(["Records", "count", ""], rows)
+
+
+def _sources(report: Report) -> str:
+    """How many files of which export; with many kinds, how many kinds."""
+    kinds, files = list(report.get("adapters", ())), len(report.get("inputs", ()))
+    named = ", ".join(kinds) if len(kinds) <= 2 else f"{len(kinds)} kinds of export"
+    return f"{count(files)} file{'' if files == 1 else 's'}: {named}" if kinds else ""
 
 
 def _totals(report: Report) -> list[str]:
@@ -62,7 +70,7 @@ def _breakdown(title: str, report: Report, key: str, top: int) -> list[str]:
     rows = [_row(str(e["name"]), e) for e in named[:top]]
     rows += _rest(named[top:])
     if held:
-        rows += [_row(UNATTRIBUTED if key == "by_team" else "(unknown)", e) for e in held]
+        rows += [_row(_NAMELESS[key], e) for e in held]
     elif key == "by_team":
         rows.append(_row(UNATTRIBUTED, report["unattributed"]))
     many = len({e.get("currency") for e in entries}) > 1
@@ -124,9 +132,13 @@ def _bills(report: Report) -> list[str]:
 
 
 def _bill(source: Report | str) -> str:
+    """`openai-organization: bill (openai-costs), 2 days from 2026-11-16 to 2026-11-17`."""
     if isinstance(source, str):
         return source
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in source.items() if value not in (None, ""))
+    days = f"{source['days']} day{'' if source['days'] == 1 else 's'}"
+    return (
+        f"{source['family']}: {source['carried_by']} ({source['adapter']}), {days} {source['from']} to {source['to']}"
+    )
 
 
 def _warnings(report: Report, top: int) -> list[str]:

@@ -56,7 +56,7 @@ class Delivery:
             relative = path.relative_to(self.out)
             parts = relative.parts
             target = self.folder / relative
-            if parts[0] in ("exceptions", "events") or relative.name == "run.json" and len(parts) == 1:
+            if parts[0] in ("exceptions", "events") or (relative.name == "run.json" and len(parts) == 1):
                 continue
             period = next((p for p in parts[:2] if p.startswith("billing_period=")), None)
             if period is not None and period in periods:

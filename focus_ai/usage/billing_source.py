@@ -52,7 +52,15 @@ def choose(session: Session, present: frozenset[str], source: str) -> Carriers:
         for f, a, first, last, days in both
     ]  # fmt: skip
     decisions += [
-        {"family": f, "carried_by": "bill", "adapter": a, "from": first, "to": last, "days": days, "between": "two bills"}
+        {
+            "family": f,
+            "carried_by": "bill",
+            "adapter": a,
+            "from": first,
+            "to": last,
+            "days": days,
+            "between": "two bills",
+        }
         for f, a, first, last, days in twice
     ]
     event_account = account

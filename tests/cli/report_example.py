@@ -63,7 +63,17 @@ def report(**changes: Any) -> dict[str, Any]:
             },
             {"code": "unpriced", "message": "usage without a rate", "records": 12, "money": "0.50"},
         ],
-        "billing_source": ["openai: the bill carries the money of 2026-11"],
+        "billing_source": [
+            {
+                "family": "openai-organization",
+                "carried_by": "bill",
+                "adapter": "openai-costs",
+                "from": "2026-11-16",
+                "to": "2026-11-17",
+                "days": 2,
+                "between": "usage and bill",
+            }
+        ],
         "ignored": {"span_not_inference": 6},
         "inputs": [{"path": "exports/a.jsonl", "adapter": "litellm-spend-logs", "records": 1290, "sha256": "4" * 64}],
         "out": "demo-out",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import redirect_stdout
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from focus_ai import resources
 from focus_ai.adapters import recognise, shipped
+from focus_ai.cli import main
+from focus_ai.cli.demo import answer
 from focus_ai.sources import discover
 
 EXPORTS = {
@@ -58,3 +63,73 @@ def test_the_settings_of_the_demo_are_valid_and_point_to_its_tables() -> None:
     settings = Settings.load(resources.root("demo") / "focus-ai.toml")
     assert all(path.is_file() for path in (*settings.owners.map, *settings.owners.accounts))
     assert OwnerBook.load(settings)
+
+
+# By hand as well: what the rated sources cost at list prices (LiteLLM: the spend column of the lines that count once).
+RATED = {
+    "generic-event": Decimal("0.124623"),  # batch 0.06 + Claude 0.039425 + retry 0.003698 + pilot 0.0215
+    "litellm-spend-logs": Decimal("0.21223595"),
+    "nginx-json-access-log": Decimal("0.006988"),  # 0.003698 + 0.002625 + 0.00034 + 0.000325
+}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The demo run once: its folder and the report."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    with redirect_stdout(StringIO()) as printed:
+        assert main(["demo", "--out", str(out), "--format", "json"]) == 0
+    return out, json.loads(printed.getvalue())
+
+
+def test_the_spend_column_of_litellm_is_what_the_hand_sum_says() -> None:
+    lines = (exports() / "litellm_spend_logs.jsonl").read_text().splitlines()
+    rows = {row["request_id"]: row for row in (json.loads(line, parse_float=Decimal) for line in lines[:-1])}
+    assert sum(Decimal(row["spend"]) for row in rows.values()) == RATED["litellm-spend-logs"]
+
+
+def test_every_cent_of_the_demo_is_explained(converted: tuple[Path, dict[str, Any]]) -> None:
+    import duckdb
+
+    out, report = converted
+    with duckdb.connect() as session:
+        rows = session.execute(
+            "SELECT x_Source, sum(EffectiveCost) FROM read_parquet(?) GROUP BY ALL", [f"{out}/data/*/*.parquet"]
+        ).fetchall()
+    by_source = dict(rows)
+    assert by_source["openai-costs"] == OPENAI_BILL
+    assert by_source["anthropic-cost-report"] == ANTHROPIC_BILL
+    assert {name: by_source[name] for name in RATED} == RATED
+    assert set(by_source) == {*RATED, "openai-costs", "anthropic-cost-report", "otlp-genai"}
+    assert Decimal(report["totals"][0]["effective_cost"]) == sum(by_source.values())
+
+
+def test_the_records_of_the_demo_add_up(converted: tuple[Path, dict[str, Any]]) -> None:
+    records = converted[1]["records"]
+    assert records["read"] == 10 + 3 + 7 + 43 + 5 + 13 + 5 + 18
+    assert records["read"] == sum(count for name, count in records.items() if name != "read")
+    assert (records["duplicates"], records["rejected"], records["ignored"]) == (1, 1, 6)
+    assert converted[1]["unpriced"]["events"] == 1
+
+
+def test_the_written_report_is_the_printed_one(converted: tuple[Path, dict[str, Any]]) -> None:
+    out, report = converted
+    written = json.loads((out / "run.json").read_text())
+    assert {key: report[key] for key in written} == written
+
+
+def test_nothing_is_counted_as_tokens_that_is_none(converted: tuple[Path, dict[str, Any]]) -> None:
+    import duckdb
+
+    tokens = "coalesce(x_InputTokens, x_OutputTokens, x_CacheReadTokens, x_CacheWriteTokens)"
+    query = f"SELECT count(*) FROM read_parquet(?) WHERE ConsumedUnit <> 'Tokens' AND {tokens} IS NOT NULL"
+    with duckdb.connect() as session:
+        found = session.execute(query, [f"{converted[0]}/data/*/*.parquet"]).fetchall()
+    assert found == [(0,)]
+
+
+def test_the_question_of_the_demo_has_its_answer(converted: tuple[Path, dict[str, Any]]) -> None:
+    lines = answer(converted[0])
+    assert len(lines) == 6
+    assert lines[1].split() == ["search", "gpt-5.4", "1,500,000", "7.50"]
+    assert lines[2].split() == ["care", "gpt-5.4", "1,200,000", "6.75"]

@@ -12,7 +12,7 @@ from focus_ai.reports.table import amount, table
 
 GOLDEN = """\
 Records         count
-read            1,290  litellm-spend-logs, openai-costs
+read            1,290  1 file: litellm-spend-logs, openai-costs
   events        1,200
   billed lines     60
   duplicates       20
@@ -46,7 +46,7 @@ search         424  1,020,000  1,199.9999975    0.00
 Unattributed     7          5      0.0000025    0.00
 
 Money taken from
-  openai: the bill carries the money of 2026-11
+  openai-organization: bill (openai-costs), 2 days 2026-11-16 to 2026-11-17
 
 Warnings  2
   unpriced: usage without a rate (12 records, 0.50)

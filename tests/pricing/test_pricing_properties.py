@@ -55,7 +55,8 @@ def test_segments_cover_once_and_agree_with_lookup(
 ) -> None:
     profile = Profile("openai", ("m",), is_batch=batch)
     segments = resolve(own, profile, ["input", "output"], START, END)
-    edges = [(edge, c) for s in segments for edge in (s.t_from, s.t_to - timedelta(microseconds=1)) for c in (0, 200_001)]
+    tick = timedelta(microseconds=1)
+    edges = [(edge, c) for s in segments for edge in (s.t_from, s.t_to - tick) for c in (0, 200_001)]
     for at, context in [*events, (START, 0), (END, 10**9), *edges]:
         (segment,) = covering(segments, at, context)
         for meter in ("input", "output"):

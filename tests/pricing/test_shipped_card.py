@@ -115,7 +115,7 @@ def test_conditions_are_never_mixed() -> None:
     assert price("anthropic", "claude-opus-4-6", "output", inference_geo="us") == "27.5"
     assert price("anthropic", "claude-opus-4-6", "output", inference_geo="not_available") == "25"
     assert price("openai", "gpt-5", "input", service_tier="scale") == "no_rate"
-    assert price("openai", "gpt-5", "input", stamp("2026-09-01"), service_tier="flex") == "no_rate"
+    assert price("openai", "gpt-5", "input", stamp("2026-09-01"), service_tier="flex") == "not_yet_effective"
     assert price("anthropic", "claude-sonnet-4-5", "input", service_tier="priority") == "no_rate"
     assert price("anthropic", "claude-opus-5", "output", speed="fast") == "50"
 
@@ -158,6 +158,7 @@ def test_modalities() -> None:
         ("xai", "grok-4.7", "grok-4.7"),
         ("openrouter", "openrouter/openai/gpt-5", "openai/gpt-5"),
         ("openai", "gpt-5.6", "gpt-5.6-sol"),
+        ("openai", "gpt-5-20250807", "gpt-5"),
     ],
 )  # fmt: skip
 def test_names(channel: str, name: str, model: str) -> None:
@@ -175,6 +176,8 @@ def test_names_that_nobody_listed_stay_unknown() -> None:
     assert price("openai", "gpt-latest", "input") == "alias_unmapped"
     assert price("openai", "my-deployment", "input") == "alias_unmapped"
     assert price("no-such-provider", "gpt-5", "input") == "channel_unknown"
+    assert price("../genai-prices/openai", "gpt-5", "input") == "channel_unknown"
+    assert price("huggingface_together", "Qwen/Qwen3-VL-8B-Instruct", "input") == "0.18"
     ref = CARD.place("openai", (None, "my-deployment", "gpt-5"), NOON)
     assert not isinstance(ref, NoRate) and ref.assumptions == ("model_name_fallback",)
 
@@ -201,7 +204,8 @@ def test_aggregates_take_the_base_tier_and_say_so() -> None:
 
 
 def test_sku_price_ids_hold_no_amount_date_or_account() -> None:
-    found = lookup(CARD, "anthropic", "claude-opus-4-6", "input", NOON, Conditions.of(is_batch=True, inference_geo="us"))
+    said = Conditions.of(is_batch=True, inference_geo="us")
+    found = lookup(CARD, "anthropic", "claude-opus-4-6", "input", NOON, said)
     assert isinstance(found, Rate)
     assert found.sku_price_id == "anthropic/claude-opus-4-6/input#batch#geo-us"
     assert found.status == "derived"
@@ -302,7 +306,8 @@ def test_the_snapshot_prices_as_the_package_does() -> None:
         for model in provider.models:
             rates = listed.rates("c", model.id)
             for at in instants:
-                for said in [{}, *[dict(v.when) for v in model.price_variants or () if "default" not in v.when.values()]]:
+                variants = [dict(v.when) for v in model.price_variants or ()]
+                for said in [{}, *[when for when in variants if "default" not in when.values()]]:
                     standard = model.get_prices(at, said or None)
                     if said and not any(r.when and r.live(at) and set(said.items()) <= set(r.when) for r in rates):
                         continue

@@ -1,0 +1,244 @@
+"""A user's own files: long and wide rates, wildcards, contracts, exchange rates, aliases, and clear complaints."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+from pricing_builders import NOON, stamp
+
+from focus_ai.cli import rates_cmd
+from focus_ai.errors import FocusAiError, InputError, UsageError
+from focus_ai.pricing import Conditions, NoRate, Price, Profile, RateCard, Unpriced, lookup, resolve
+from focus_ai.pricing.check import check_rows
+from focus_ai.pricing.fx import FxRate, FxTable
+from focus_ai.pricing.rate import rate
+
+HEADER = (
+    "provider,model,region,service_tier,meter,unit,unit_size,price,currency,effective_from,effective_to,rate_card_id,"
+    "price_kind,source_note\n"
+)
+
+
+def files(tmp_path: Path, **texts: str) -> list[Path]:
+    made = []
+    for name, body in texts.items():
+        path = tmp_path / name.replace("__", ".")
+        path.write_text(body, encoding="utf-8")
+        made.append(path)
+    return made
+
+
+def own_card(tmp_path: Path, *lines: str) -> RateCard:
+    return RateCard.load(files(tmp_path, cost_rates__csv=HEADER + "".join(line + "\n" for line in lines)))
+
+
+def price(card: RateCard, channel: str, model: str, meter: str, **said: object) -> D | str | None:
+    found = lookup(card, channel, model, meter, said.pop("at", NOON), Conditions.of(**said))  # type: ignore[arg-type]
+    return found.reason if isinstance(found, NoRate) else found.price
+
+
+def test_long_form_beats_the_shipped_price_only_where_it_speaks(tmp_path: Path) -> None:
+    card = own_card(
+        tmp_path,
+        "openai,gpt-5,*,*,input_uncached,tokens,1000000,1.00,USD,2026-01-01,2026-12-01,own-1,list,agreed",
+        "openai,gpt-5,eu-west-1,*,input_uncached,tokens,1000000,1.10,USD,2026-01-01,,own-1,list,",
+        "openai,gpt-5,*,flex,input_uncached,tokens,1000000,0.40,USD,2026-01-01,,own-1,list,",
+    )
+    assert price(card, "openai", "gpt-5-2025-08-07", "input") == D(1)
+    assert price(card, "openai", "gpt-5", "input", service_tier="priority") == D(1)
+    assert price(card, "openai", "gpt-5", "input", service_tier="flex") == D("0.4")
+    assert price(card, "openai", "gpt-5", "input", region="eu-west-1") == D("1.1")
+    assert price(card, "openai", "gpt-5", "output") == D(10)
+    assert price(card, "openai", "gpt-5", "input", at=stamp("2025-12-31T23:59:59")) == D("1.25")
+    assert price(card, "openai", "gpt-5", "input", at=stamp("2026-12-01")) == D("1.25")
+
+
+def test_wildcards_and_fixed_fees(tmp_path: Path) -> None:
+    card = own_card(
+        tmp_path,
+        "gateway,*,*,*,request,requests,1,0.0001,USD,,,own,fixed_request_fee,",
+        "gateway,house-*,*,*,input_uncached,tokens,1000000,2,USD,,,own,list,",
+        "gateway,house-large,*,*,input_uncached,tokens,1000000,5,USD,,,own,list,",
+        "*,*,*,*,pages,pages,1000,4,USD,,,own,list,",
+    )
+    assert price(card, "gateway", "anything", "request_fee") == D("0.0001")
+    assert price(card, "gateway", "house-small", "input") == D(2)
+    assert price(card, "gateway", "house-large", "input") == D(5)
+    assert price(card, "gateway", "other", "input") == "no_rate"
+    assert price(card, "openai", "gpt-5", "pages") == D(4)
+    result = rate(card, Profile("gateway", ("house-small",)), {"input": 500_000, "request_fee": 1}, NOON)
+    assert [(c.sku_id, c.effective_cost) for c in result.charges] == [
+        ("gateway/house-small/input", D(1)),
+        ("gateway/house-small/request_fee", D("0.0001")),
+    ]
+
+
+def test_contracted_and_multiplied_rows(tmp_path: Path) -> None:
+    card = own_card(
+        tmp_path,
+        "openai,gpt-5,*,*,output,tokens,1000000,8.00,USD,2026-01-01,,deal,contracted,",
+        "openai,gpt-5*,*,*,input_uncached,tokens,1000000,0.9,USD,2026-01-01,,deal,multiplier,",
+    )
+    result = rate(card, Profile("openai", ("gpt-5",)), {"input": 1_000_000, "output": 1_000_000}, NOON)
+    assert [(c.list_cost, c.contracted_cost) for c in result.charges] == [(D("1.25"), D("1.125")), (D(10), D(8))]
+
+
+def test_wide_form(tmp_path: Path) -> None:
+    body = (
+        "provider,model,currency,input_price_per_1m,cached_input_price_per_1m,output_price_per_1m,fixed_request_fees\n"
+        "acme,alpha,USD,2.00,0.50,8.00,0.001\n"
+    )
+    card = RateCard.load(files(tmp_path, wide__csv=body))
+    counts = {"input": 10**6, "cache_read": 10**6, "output": 10**6, "request_fee": 2}
+    result = rate(card, Profile("acme", ("alpha",)), counts, NOON)
+    assert [c.effective_cost for c in result.charges] == [D(2), D("0.5"), D(8), D("0.002")]
+
+
+def test_yaml_rates_with_own_alias_and_window(tmp_path: Path) -> None:
+    body = """
+list: openai
+windows: {night: [{start: "22:00", end: "06:00", zone: Europe/Berlin}]}
+entries:
+  - {model: gpt-5, from: 2026-11-01, prices: {input: "1.20"}}
+  - {model: gpt-5, from: 2026-11-01, window: night, prices: {input: "0.60"}}
+aliases:
+  - {alias: gpt-latest, channel: openai, model: gpt-5, effective_from: 2026-10-01}
+  - {alias: house-model, channel: openai, model: gpt-5}
+"""
+    card = RateCard.load(files(tmp_path, own__yaml=body))
+    assert price(card, "openai", "gpt-latest", "input") == D("1.2")
+    assert price(card, "openai", "gpt-latest", "input", at=stamp("2026-11-18T22:00:00")) == D("0.6")
+    assert price(card, "openai", "gpt-latest", "input", at=stamp("2026-09-30")) == "alias_unmapped"
+    undated = card.find("openai", ("house-model",), "input", NOON, Conditions())
+    assert not isinstance(undated, NoRate) and "alias_undated" in undated.assumptions
+    segments = resolve(card, Profile("openai", ("gpt-latest",)), ["output"], stamp("2026-09-30"), stamp("2026-10-02"))
+    kinds = [type(s.prices["output"]) for s in segments]
+    assert kinds == [Unpriced, Price]
+    assert segments[1].t_from == stamp("2026-10-01")
+
+
+def test_contract_file(tmp_path: Path) -> None:
+    body = """
+contracts:
+  - {contract_id: all, channel: anthropic, percent_off: "10", effective_from: 2026-01-01}
+  - {contract_id: more, channel: anthropic, model: "claude-opus-*", percent_off: "5", effective_from: 2026-01-01}
+  - {contract_id: fixed, channel: anthropic, model: claude-sonnet-4-5, meter: output, unit_price: "12.00",
+     account_id: acme, effective_from: 2026-01-01}
+"""
+    (path,) = files(tmp_path, contracts__yaml=body)
+    card = RateCard.load(contracts=[path])
+
+    def contracted(model: str, meter: str, **more: str) -> D:
+        (segment, *_) = resolve(card, Profile("anthropic", (model,), **more), [meter], NOON, NOON)  # type: ignore[arg-type]
+        found = segment.prices[meter]
+        assert isinstance(found, Price)
+        return found.contracted_unit_price
+
+    assert contracted("claude-sonnet-4-5", "input") == D("2.7")
+    assert contracted("claude-opus-5", "input") == D("4.275")
+    assert contracted("claude-sonnet-4-5", "output") == D("13.5")
+    assert contracted("claude-sonnet-4-5", "output", account_id="acme") == D(12)
+
+
+def test_exchange_rates_are_dated_and_never_inverted(tmp_path: Path) -> None:
+    body = "date,base,quote,rate,source\n2026-11-13,USD,EUR,0.90,bank\n2026-11-17,USD,EUR,0.923417,bank\n"
+    (path,) = files(tmp_path, fx__csv=body)
+    card = RateCard.load(fx=path, billing_currency="EUR")
+    profile = Profile("openai", ("gpt-5.4",), context_gt=0)
+    segments = resolve(card, profile, ["input"], stamp("2026-11-12"), NOON)
+    found = [s.prices["input"] for s in segments]
+    assert isinstance(found[0], Unpriced) and found[0].reason == "no_fx_rate"
+    assert [p.list_unit_price for p in found[1:] if isinstance(p, Price)] == [D("2.25"), D("2.3085425")]
+    table = FxTable([FxRate(date(2026, 11, 13), "USD", "EUR", D("0.9"))])
+    assert table.find("EUR", "USD", date(2026, 11, 14)) is None
+    weekend = table.find("USD", "EUR", date(2026, 11, 15))
+    assert weekend is not None and weekend.day == date(2026, 11, 13)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("openai,gpt-5,*,*,inputs,tokens,1000000,1,USD,,,r,list,", ["meter is unknown", "row 2", "input"]),
+        ("openai,gpt-5,*,*,input_uncached,tokens,1000000,one,USD,,,r,list,", ["not a number", "row 2", "one"]),
+        ("openai,gpt-5,*,*,input_uncached,tokens,1000000,-1,USD,,,r,list,", ["negative", "row 2"]),
+        ("openai,gpt-5,*,*,input_uncached,tokens,1000000,NaN,USD,,,r,list,", ["not a number"]),
+        ("openai,gpt-5,*,*,input_uncached,tokens,,1,USD,,,r,list,", ["what the price is per", "unit_size"]),
+        ("openai,gpt-5,*,*,input_uncached,pages,1000,1,USD,,,r,list,", ["unit does not fit", "Tokens"]),
+        ("openai,gpt-5,*,*,input_uncached,tokens,1000000,1,USD,2026-13-01,,r,list,", ["date", "2026-13-01"]),
+        ("openai,gpt-5,*,*,input_uncached,tokens,1000000,1,USD,2026-02-01,2026-01-01,r,list,", ["ends before"]),
+        ("openai,gpt-5,*,*,input_uncached,tokens,1000000,1,USD,,,r,offer,", ["price_kind", "offer"]),
+        ("openai,gpt-5,eu,*,output,tokens,1000000,1,USD,,,r,contracted,", ["cannot depend", "region"]),
+        (",gpt-5,*,*,input_uncached,tokens,1000000,1,USD,,,r,list,", ["provider"]),
+        ("openai,gpt-5,*,*,input_uncached", ["number of cells", "row 2"]),
+    ],
+)
+def test_complaints_say_where_and_what(tmp_path: Path, line: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        own_card(tmp_path, line)
+    for word in words:
+        assert word in str(caught.value)
+    assert "cost_rates.csv" in str(caught.value)
+
+
+def test_overlapping_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="same time"):
+        own_card(
+            tmp_path,
+            "openai,gpt-5,*,*,input_uncached,tokens,1000000,1,USD,2026-01-01,2026-07-01,r,list,",
+            "openai,gpt-5,*,*,input_uncached,tokens,1000000,2,USD,2026-06-01,,r,list,",
+        )
+
+
+def test_a_gap_is_reported(tmp_path: Path) -> None:
+    card = own_card(
+        tmp_path,
+        "openai,gpt-5,*,*,input_uncached,tokens,1000000,1,USD,2026-01-01,2026-02-01,r,list,",
+        "openai,gpt-5,*,*,input_uncached,tokens,1000000,2,USD,2026-03-01,,r,list,",
+    )
+    (problem,) = check_rows(card.user_rates, date(2026, 11, 22))
+    assert (problem.severity, problem.kind) == ("error", "gap")
+
+
+def test_an_unquoted_yaml_price_is_refused(tmp_path: Path) -> None:
+    (path,) = files(tmp_path, own__yaml="list: openai\nentries: [{model: m, prices: {input: 2.50}}]\n")
+    with pytest.raises(InputError, match="quoted"):
+        RateCard.load([path])
+
+
+def test_a_missing_file_is_told() -> None:
+    with pytest.raises(FocusAiError, match="missing"):
+        RateCard.load(["no-such-file.csv"])
+
+
+def test_commands_list_and_explain() -> None:
+    card = rates_cmd.card_of()
+    found = rates_cmd.list_rates(card, channel="openai", model="gpt-5-mini", meter="output", at=NOON)
+    assert {r["price"] for r in found if not r["when"]} == {"2"}
+    assert any("openai/gpt-5-mini/output" in line for line in rates_cmd.list_lines(found))
+    facts = rates_cmd.explain_rate(card, "openai", "gpt-5-2025-08-07", NOON, Conditions(), "input")
+    assert (facts["model"], facts["alias_source"]) == ("gpt-5", "imported_id")
+    (row,) = facts["meters"]
+    assert (row["price"], row["per"], row["status"]) == ("1.25", "1000000 Tokens", "imported")
+    text = "\n".join(rates_cmd.explain_lines(facts))
+    assert "1.25 USD per 1000000 Tokens" in text and "https://" in text
+    unknown = rates_cmd.explain_rate(card, "openai", "gpt-latest", NOON, Conditions())
+    assert "alias_unmapped" in "\n".join(rates_cmd.explain_lines(unknown))
+    batch = rates_cmd.explain_rate(card, "groq", "openai/gpt-oss-120b", NOON, Conditions.of(service_tier="x"), "input")
+    assert "no price: no_rate" in "\n".join(rates_cmd.explain_lines(batch))
+    with pytest.raises(UsageError, match="channel"):
+        rates_cmd.list_rates(card, channel="opnai")
+    with pytest.raises(UsageError, match="--at"):
+        rates_cmd.instant("yesterday")
+
+
+def test_commands_check_and_refresh(tmp_path: Path) -> None:
+    facts = rates_cmd.check_card(rates_cmd.card_of(), date(2026, 11, 22))
+    assert facts["errors"] == 0 and facts["warnings"] > 0
+    assert "0 errors" in rates_cmd.check_lines(facts)[-1]
+    pytest.importorskip("genai_prices", reason="extra `prices` is not installed")
+    first = rates_cmd.refresh_snapshot(date(2026, 11, 22), tmp_path)
+    assert len(first["changes"]) == len(list(rates_cmd.refresh_lines(first))) - 1 > 1000
+    assert rates_cmd.refresh_snapshot(date(2026, 11, 22), tmp_path)["changes"] == []
