@@ -106,12 +106,12 @@ def convert(
             threads=threads or settings.engine.threads,
             progress=progress,
         )
-    show(report, format_, no_color=no_color)
+    show(report, format_, out, no_color=no_color)
     stop_on(report, causes)
 
 
-def show(report: Mapping[str, Any], format_: Format, *, no_color: bool) -> None:
-    """Print the run report the asked way."""
+def show(report: Mapping[str, Any], format_: Format, out: Path, *, no_color: bool) -> None:
+    """Print the run report the asked way; in text the folder is named as it was typed."""
     from focus_ai.cli.terminal import bold_headings, colour, say, say_json
 
     if format_ is Format.json:
@@ -119,7 +119,7 @@ def show(report: Mapping[str, Any], format_: Format, *, no_color: bool) -> None:
         return
     from focus_ai.reports import run_text
 
-    say(bold_headings(run_text(report), on=colour(no_color)))
+    say(bold_headings(run_text({**report, "out": str(out)}), on=colour(no_color)))
 
 
 def found(report: Mapping[str, Any], causes: Collection[str]) -> list[str]:

@@ -47,7 +47,7 @@ def demo(
             threads=None,
             progress=progress,
         )
-    show(report, format_, no_color=no_color)
+    show(report, format_, out, no_color=no_color)
     if format_ is Format.text:
         _ask(out)
 

@@ -17,6 +17,7 @@ from focus_ai.reports.table import amount, count, table
 Report = Mapping[str, Any]
 TOP = 10
 UNATTRIBUTED = "Unattributed"
+_ASIDE = "exceptions/"
 _KINDS = (("events", "events"), ("billed lines", "billed_lines"), ("duplicates", "duplicates"))
 _COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
 _NAMELESS = {"by_provider": "(unknown)", "by_model": "(no model)", "by_team": UNATTRIBUTED}
@@ -165,8 +166,8 @@ def _files(report: Report, top: int) -> list[str]:
     lines = table([f"Written to {out}", "rows"], [(f"  {f['path']}", f.get("rows")) for f in data[:top]])
     if len(data) > top:
         lines.append(f"  and {count(len(data) - top)} more data files")
-    aside = sorted({str(f["path"]) for f in files if str(f["path"]).startswith("exceptions/")})
-    lines += [f"  {path}" for path in aside]
+    aside = sorted(str(f["path"]).removeprefix(_ASIDE) for f in files if str(f["path"]).startswith(_ASIDE))
+    lines += [f"  {_ASIDE}: {', '.join(aside)}"] if aside else []
     lines.append("  run.json")
     lines.append(f"Rate card {report.get('rate_card')}" if report.get("rate_card") else "Rate card none")
     return lines
