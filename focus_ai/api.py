@@ -76,17 +76,6 @@ def adapter(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_mapping(path: Path, sample: Path | None = None) -> dict[str, Any]:
-    """Check a mapping file: its form, whether others claim the same sample, and its golden cases or first records."""
-    from focus_ai.adapters.check import check_mapping
-
-    return check_mapping(path, sample)
-
-
-# pytest collects names that start with test_; this one is a function of the product.
-test_mapping.__test__ = False  # type: ignore[attr-defined]
-
-
 def created_at() -> datetime:
     """Now, or the instant of SOURCE_DATE_EPOCH for reproducible builds."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")

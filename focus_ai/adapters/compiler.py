@@ -215,7 +215,9 @@ def _assemble(
     if scope.mode != "typed":
         select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
     select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, key_text)) // 2 AS HUGEINT)"
-    select["money_family"] = literal(mapping.money_family) if mapping.money_family else "CAST(NULL AS VARCHAR)"
+    for group in ("money_family", "same_usage"):
+        word = getattr(mapping, group)
+        select[group] = literal(word) if word else "CAST(NULL AS VARCHAR)"
     select["profile_hash"] = f"hash({', '.join(_hashed(n, produced) for n in PROFILE)})"
     select["owner_hash"] = f"hash({', '.join(_hashed(n, produced) for n in EVIDENCE)})"
     raw = select.pop("raw")

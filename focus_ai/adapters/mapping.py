@@ -42,6 +42,7 @@ class Mapping:
     version: Expression | None
     settings: tuple[str, ...]
     money_family: str | None
+    same_usage: str | None
     leaf_spans: bool
     leaves_out: MappingType[str, str]
     traps: tuple[str, ...]
@@ -87,6 +88,7 @@ def load(path: Path) -> Mapping:
         version=raw.get("version"),
         settings=tuple(raw.get("settings", ())),
         money_family=raw.get("money_family"),
+        same_usage=raw.get("same_usage"),
         leaf_spans=bool(raw.get("leaf_spans", False)),
         leaves_out=raw.get("leaves_out", {}),
         traps=tuple(raw.get("traps", ())),

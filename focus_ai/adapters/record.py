@@ -35,6 +35,7 @@ HOUSEKEEPING = {
     "problem": "VARCHAR",
     "ignored": "VARCHAR",
     "money_family": "VARCHAR",
+    "same_usage": "VARCHAR",
 }
 
 

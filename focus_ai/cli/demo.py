@@ -56,7 +56,7 @@ def _ask(out: Path) -> None:
     """Run the example query over the data set with plain DuckDB and print both."""
     from focus_ai.cli.terminal import say
 
-    say("\n".join(["", f"Ask it anything, for example with DuckDB in {out}:", "", *QUESTION.splitlines(), ""]))
+    say("\n".join(["", f"Ask it anything, for example with DuckDB in {out}:", "", *QUESTION.splitlines(), "", ""]))
     say("\n".join(answer(out)))
 
 

@@ -1,8 +1,9 @@
-"""One bill, one carrier: when usage and cost exports of the same account and day are given together.
+"""One spend, one carrier: when several exports that describe the same spend are given together.
 
 The exports of one `money_family` describe the same spend. By default the bill carries the money and the usage of the
-covered days is kept aside (`exceptions/carried_by_bill.jsonl`); with `billing.source = "usage"` it is the other way
-round. Two cost exports of one family for one day also count once.
+covered days is kept aside (`exceptions/carried_elsewhere.jsonl`); with `billing.source = "usage"` it is the other way
+round. Two cost exports of one family, and two usage exports of one `same_usage` group, also count once per account
+and UTC day: the finer one carries.
 """
 
 from __future__ import annotations
@@ -23,60 +24,82 @@ class Carriers:
 
 
 def choose(session: Session, present: frozenset[str], source: str) -> Carriers:
-    """Decide per family, account and UTC day. Creates the table `covered`."""
-    if "money_family" not in present:
-        return Carriers("FALSE", "FALSE", ())
+    """Decide per group, account and UTC day. `source` is `bill` or `usage`: which of the two carries the money."""
     account = "account_id" if "account_id" in present else "CAST(NULL AS VARCHAR)"
+    usage: list[str] = []
+    billed: list[str] = []
+    decisions: list[dict[str, Any]] = []
+    if session.rows("SELECT 1 FROM events WHERE same_usage IS NOT NULL LIMIT 1"):
+        _create_spend(session, "same_usage", account, "usage")
+        decisions += _one_per_day(session, "same_usage", account, "usage exports", usage)
+    if session.rows("SELECT 1 FROM events WHERE kind = 'billed' AND money_family IS NOT NULL LIMIT 1"):
+        _create_spend(session, "money_family", account, "billed")
+        decisions += _one_per_day(session, "money_family", account, "cost exports", billed)
+        decisions += _usage_or_bill(session, account, source, usage, billed)
+    return Carriers(" OR ".join(usage) or "FALSE", " OR ".join(billed) or "FALSE", tuple(decisions))
+
+
+def _create_spend(session: Session, group: str, account: str, kind: str) -> None:
+    """Table `carriers_<group>`: per group, account and day the export that carries, and how many there are.
+
+    An export that does not name its account belongs to the only account of the group, when there is just one.
+    """
     session.sql(
-        f"""CREATE TABLE spend AS SELECT money_family, {account} AS account, CAST(event_time AS DATE) AS day, kind,
-        adapter, count(*) AS records FROM events WHERE money_family IS NOT NULL GROUP BY ALL"""
+        f"""CREATE TABLE carriers_{group} AS
+        WITH exports AS (
+          SELECT {group} AS word, {account} AS account, CAST(event_time AS DATE) AS day, adapter,
+                 max(CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END) AS fineness, count(*) AS records
+          FROM events WHERE kind = '{kind}' AND {group} IS NOT NULL GROUP BY ALL),
+        accounts AS (SELECT word, max(account) AS only_one FROM exports GROUP BY word HAVING count(DISTINCT account) = 1)
+        SELECT word, coalesce(account, only_one) AS account, day,
+               arg_max(adapter, (fineness, records, adapter)) AS adapter, count(DISTINCT adapter) AS exports
+        FROM exports LEFT JOIN accounts USING (word) GROUP BY ALL"""
     )
-    session.sql(
-        """CREATE TABLE bills AS SELECT money_family, account, day,
-        arg_max(adapter, (records, adapter)) AS adapter, count(*) AS exports
-        FROM (SELECT money_family, account, day, adapter, sum(records) AS records FROM spend
-              WHERE kind = 'billed' GROUP BY ALL) GROUP BY ALL"""
+
+
+def _one_per_day(
+    session: Session, group: str, account: str, between: str, conditions: list[str]
+) -> list[dict[str, Any]]:
+    rows = session.rows(
+        f"SELECT word, adapter, min(day)::VARCHAR, max(day)::VARCHAR, count(DISTINCT day) FROM carriers_{group} "
+        "WHERE exports > 1 GROUP BY word, adapter ORDER BY word, adapter"
     )
-    session.sql("CREATE TABLE metered AS SELECT DISTINCT money_family, account, day FROM spend WHERE kind = 'usage'")
-    both = session.rows(
-        "SELECT b.money_family, any_value(b.adapter), min(b.day)::VARCHAR, max(b.day)::VARCHAR, count(DISTINCT b.day) "
-        f"FROM bills b JOIN metered m ON {_same('b', 'm')} GROUP BY b.money_family ORDER BY 1"
-    )
-    twice = session.rows(
-        "SELECT money_family, any_value(adapter), min(day)::VARCHAR, max(day)::VARCHAR, count(*) FROM bills "
-        "WHERE exports > 1 GROUP BY money_family ORDER BY 1"
-    )
-    decisions = [
-        {"family": f, "carried_by": "bill" if source == "bill" else "usage", "adapter": a if source == "bill" else None,
-         "from": first, "to": last, "days": days, "between": "usage and bill"}
-        for f, a, first, last, days in both
-    ]  # fmt: skip
-    decisions += [
-        {
-            "family": f,
-            "carried_by": "bill",
-            "adapter": a,
-            "from": first,
-            "to": last,
-            "days": days,
-            "between": "two bills",
-        }
-        for f, a, first, last, days in twice
+    if rows:
+        match = _match(group, account)
+        conditions.append(
+            f"EXISTS (SELECT 1 FROM carriers_{group} c WHERE {match} AND c.exports > 1 AND c.adapter <> events.adapter)"
+        )
+    return [
+        {"family": word, "between": between, "carried_by": adapter, "from": first, "to": last, "days": days}
+        for word, adapter, first, last, days in rows
     ]
-    event_account = account
-    match = f"c.money_family = events.money_family AND c.day = CAST(events.event_time AS DATE) AND (c.account IS NULL OR {event_account} IS NULL OR c.account = {event_account})"
-    usage = f"EXISTS (SELECT 1 FROM bills c WHERE {match})" if both and source == "bill" else "FALSE"
-    billed = [f"EXISTS (SELECT 1 FROM metered c WHERE {match})"] if both and source == "usage" else []
-    if twice:
-        billed.append(f"EXISTS (SELECT 1 FROM bills c WHERE {match} AND c.exports > 1 AND c.adapter <> events.adapter)")
-    return Carriers(usage, " OR ".join(billed) or "FALSE", tuple(decisions))
 
 
-def _same(a: str, b: str) -> str:
-    return (
-        f"{a}.money_family = {b}.money_family AND {a}.day = {b}.day "
-        f"AND ({a}.account IS NULL OR {b}.account IS NULL OR {a}.account = {b}.account)"
+def _usage_or_bill(
+    session: Session, account: str, source: str, usage: list[str], billed: list[str]
+) -> list[dict[str, Any]]:
+    session.sql(
+        f"CREATE TABLE metered AS SELECT DISTINCT money_family AS word, {account} AS account, "
+        "CAST(event_time AS DATE) AS day FROM events WHERE kind = 'usage' AND money_family IS NOT NULL"
     )
+    rows = session.rows(
+        "SELECT b.word, min(b.day)::VARCHAR, max(b.day)::VARCHAR, count(DISTINCT b.day) FROM carriers_money_family b "
+        "JOIN metered m ON b.word = m.word AND b.day = m.day "
+        "AND (b.account IS NULL OR m.account IS NULL OR b.account = m.account) GROUP BY b.word ORDER BY b.word"
+    )
+    if rows:
+        match = _match("money_family", account)
+        table = "carriers_money_family" if source == "bill" else "metered"
+        (usage if source == "bill" else billed).append(f"EXISTS (SELECT 1 FROM {table} c WHERE {match})")
+    return [
+        {"family": word, "between": "usage and bill", "carried_by": source, "from": first, "to": last, "days": days}
+        for word, first, last, days in rows
+    ]
 
 
-__all__ = ["Carriers", "choose"]
+def _match(group: str, account: str) -> str:
+    """SQL: the carrier `c` is of the same group and day, and of the same account as far as both are known."""
+    return (
+        f"c.word = events.{group} AND c.day = CAST(events.event_time AS DATE) "
+        f"AND (c.account IS NULL OR {account} IS NULL OR c.account = {account})"
+    )
