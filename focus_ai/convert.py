@@ -14,7 +14,8 @@ from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session
 from focus_ai.errors import InputError, InternalError, UsageError
 from focus_ai.focus import arrow_schema
-from focus_ai.ownership import OwnerBook
+from focus_ai.ownership import OwnerBook, Pseudonyms
+from focus_ai.ownership.attach import attach_users
 from focus_ai.pricing.card import RateCard
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery, Written, metadata
@@ -165,6 +166,8 @@ def _deliver(
     exceptions = _exceptions(session, delivery.folder / "exceptions", staged, rated)
     paths = [*(f.path for f in files), *exceptions]
     if events:
+        if plan.grain != "request":  # rows of that grain needed the table of users before
+            attach_users(session, Pseudonyms.from_settings(plan.settings), rated.present)
         paths += write_events(session, delivery.folder / "events", rated.present)
     source_facts = [
         {"path": s.name, "adapter": chosen[s.name].id if s.name in chosen else None,

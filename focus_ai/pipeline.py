@@ -20,6 +20,7 @@ from focus_ai.ownership.attach import attach, attach_users
 from focus_ai.pricing import charges, rating
 from focus_ai.pricing.billed import create_billed
 from focus_ai.pricing.card import RateCard
+from focus_ai.pricing.enrich import create_enriched
 from focus_ai.settings import Settings
 from focus_ai.sinks.parquet import Written, write_parquet
 from focus_ai.usage import Duplicates, create_view, deduplicate
@@ -73,7 +74,9 @@ def rate(
         session, present, meters, grain=plan.grain, owner_hash=owner_hash, with_other=bool(others),
         carried=carriers.usage,
     )  # fmt: skip
-    create_billed(session, present, grain=plan.grain, owner_hash=owner_hash, carried=carriers.billed)
+    found = create_enriched(session, present, card, usage=carriers.usage, billed=carriers.billed)
+    carriers = carriers.with_quantities({family: (n.enriched, n.not_matched) for family, n in found.items()})
+    create_billed(session, present, card, grain=plan.grain, owner_hash=owner_hash, carried=carriers.billed)
     create_places(session, present, charges.PLACE, charges.place_hash(present), settings)
     usage = charges.usage_charges(meters, request=request, with_other=bool(others))
     return Rated(present, duplicates, carriers, meters, owner_hash, usage, "SELECT * FROM billed_charges", card)

@@ -20,6 +20,8 @@ from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
 
 REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
+# A gateway's own estimate is often a binary float with more than 18 decimals; it is information, never money.
+ROUNDED = ("reported_cost",)
 # More tokens in one call than any model takes, or more in one bucket than the fields hold exactly.
 ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000}
 
@@ -58,7 +60,7 @@ def compile_mapping(
                 "a mapping fills a field that does not exist", where=str(mapping.path), value=name,
                 expected=nearest(name, known),
             )  # fmt: skip
-        out[name] = _typed(scope, known[name].type, e)
+        out[name] = _typed(scope, known[name].type, e, rounded=name in ROUNDED)
     for name, value in (facts or {}).items():
         if name in known:
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)
@@ -122,11 +124,11 @@ def _let(scope: Scope, name: str, e: Any) -> str | None:
     return f"TRY_CAST({expression.as_text(scope, inner)} AS JSON)"
 
 
-def _typed(scope: Scope, kind: str, e: Any) -> str:
+def _typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
     if kind == "integer":
         return expression.as_integer(scope, e)
     if kind == "decimal":
-        return expression.as_decimal(scope, e)
+        return expression.as_decimal(scope, e, rounded=rounded)
     if kind == "timestamp":
         return expression.as_timestamp(scope, e)
     if kind == "boolean":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from focus_ai.adapters.mapping import table
@@ -77,19 +78,19 @@ def as_integer(scope: Scope, e: Expression) -> str:
     return value
 
 
-def as_decimal(scope: Scope, e: Expression) -> str:
-    """SQL DECIMAL(38,18), exact: digits that do not fit are a problem, never rounded away."""
+def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
+    """SQL DECIMAL(38,18), exact: digits that do not fit are a problem, never rounded away unless `rounded` says so."""
     factor = Decimal(1)
     if isinstance(e, Mapping) and "decimal" in e:
         factor = dec(str(e.get("times", "1")))
         e = _scaled(e["decimal"], factor)
     if isinstance(e, Mapping) and "if" in e:
-        return _branches(scope, e, as_decimal)
+        return _branches(scope, e, partial(as_decimal, rounded=rounded))
     if isinstance(e, Mapping) and "first" in e and factor == 1:
-        return f"coalesce({', '.join(as_decimal(scope, part) for part in e['first'])})"
+        return f"coalesce({', '.join(as_decimal(scope, part, rounded=rounded) for part in e['first'])})"
     if isinstance(e, Mapping) and ("sum" in e or "sub" in e):
         key = "sum" if "sum" in e else "sub"
-        parts = [as_decimal(scope, part) for part in e[key]]
+        parts = [as_decimal(scope, part, rounded=rounded) for part in e[key]]
         joined = (" + " if key == "sum" else " - ").join(f"coalesce({p}, 0)" for p in parts)
         return f"CASE WHEN {' OR '.join(f'{p} IS NOT NULL' for p in parts)} THEN CAST({joined} AS DECIMAL(38, 18)) END"
     raw = scope.hold(as_text(scope, e))
@@ -103,7 +104,8 @@ def as_decimal(scope: Scope, e: Expression) -> str:
     # More digits than are kept would be rounded by the cast; trailing zeros are harmless.
     plain_part = f"rtrim(regexp_extract({raw}, '\\.([0-9]*)', 1), '0')"
     exponent = f"coalesce(TRY_CAST(regexp_extract({raw}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"
-    scope.problem(f"{numeric} AND length({plain_part}) - {exponent} > {kept}", f"too_many_decimals:{name}")
+    if not rounded:
+        scope.problem(f"{numeric} AND length({plain_part}) - {exponent} > {kept}", f"too_many_decimals:{name}")
     if factor == 1:
         return scope.hold_typed(f"(CASE WHEN {numeric} THEN {number} END)")
     amount = f"CAST({plain(factor)} AS DECIMAL({digits}, {scale}))"

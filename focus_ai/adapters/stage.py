@@ -22,6 +22,7 @@ from focus_ai.sources.relation import (
     csv_table,
     json_lines,
     parquet_table,
+    spooled_lines,
     typed_lines,
     whole,
     with_raw_text,
@@ -113,7 +114,7 @@ def _relation(
         path, compression, rejects = whole(source, spool.parent)
         return json_lines(path, compression), "json", (), rejects
     rejects = spool_lines(source.name, source.path, form, spool)
-    return json_lines(spool), "json", (), rejects
+    return spooled_lines(spool), "json", (), rejects
 
 
 def _copy(compiled: Compiled, relation: str, target: Path) -> str:

@@ -38,7 +38,7 @@ def create_places(
     found = session.rows(f"SELECT {place_hash} AS h, {facts} FROM events GROUP BY h ORDER BY h")
     rows = [{"place_hash": key, **_place(dict(zip(columns, values, strict=True)), settings)} for key, *values in found]
     create_table(
-        session, "places", {"place_hash": "UBIGINT", "invoiced": "BOOLEAN", **dict.fromkeys(_COLUMNS, "ENUM")}, rows
+        session, "places", {"place_hash": "UBIGINT", "invoiced": "BOOLEAN", "primary_source": "BOOLEAN", **dict.fromkeys(_COLUMNS, "ENUM")}, rows
     )
 
 
@@ -66,12 +66,26 @@ def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         ),
         "sub_account_type": seller.get("sub_account", "Sub Account") if sub_account else None,
         "resource_id": facts["resource_id"],
-        "resource_name": (facts["resource_name"] or facts["resource_id"]) if facts["resource_id"] else None,
-        "resource_type": "API Key" if facts["resource_id"] else None,
+        # A generated id is no name (ResourceName-C-006-C), so a resource without a display name has none.
+        "resource_name": facts["resource_name"] if facts["resource_id"] else None,
+        "resource_type": _resource_type(facts["resource_id"]),
         "region_id": _region(facts["region"]),
         "region_name": _region(facts["region"]),
         "invoiced": account.billing_mode == "postpaid" and account.billing_source == "primary",
+        "primary_source": account.billing_source == "primary",
     }
+
+
+def _resource_type(resource: str | None) -> str | None:
+    """Kind of a resource, read off its id: an AWS profile, an Azure deployment, else the key that calls were made with."""
+    if resource is None:
+        return None
+    lowered = resource.lower()
+    if lowered.startswith("arn:"):
+        return "Inference Profile" if "inference-profile/" in lowered else "Model Resource"
+    if lowered.startswith("/subscriptions/"):
+        return "Model Deployment" if "/deployments/" in lowered else "Model Account"
+    return "API Key"
 
 
 def _region(region: str | None) -> str | None:

@@ -29,8 +29,10 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
     effective = "c.contracted_cost" if not billed else "c.effective_cost"
     pricing_currency = "c.currency" if billed else "c.pricing_currency"
     month = "date_trunc('month', c.period_start)"
+    bought = " OR (l.primary_source AND c.category <> 'Usage')" if billed else ""
     found = {
-        "BilledCost": effective if billed else f"CASE WHEN l.invoiced THEN {effective} ELSE 0 END",
+        # Usage drawn from money paid before, and all of a bill that another file carries, is not billed by these rows.
+        "BilledCost": f"CASE WHEN l.invoiced{bought} THEN {effective} ELSE 0 END",
         "BillingAccountId": "l.account_id",
         "BillingAccountName": "l.account_name",
         "BillingAccountType": "l.account_type",
@@ -38,7 +40,7 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
         "BillingPeriodEnd": f"{month} + INTERVAL 1 month",
         "BillingPeriodStart": month,
         "ChargeCategory": usage,
-        "ChargeDescription": "c.line_item" if billed else _description(),
+        "ChargeDescription": f"coalesce(c.line_item, {_description(billed=True)})" if billed else _description(),
         "ChargeFrequency": f"CASE WHEN {usage} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END"
         if billed
         else "'Usage-Based'",
@@ -102,6 +104,7 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
         "x_PriceAssumptions": "NULL" if billed else "c.assumptions",
         "x_ProcessingTier": "c.processing_tier",
         "x_Product": "o.product",
+        "x_QuantityBasis": "c.quantity_basis" if billed else "'metered'",
         "x_RateId": "NULL" if billed else "c.rate_id",
         "x_ReasoningTokens": "NULL" if billed else "NULLIF(c.reasoning, 0)",
         "x_RequestCount": "c.requests",
@@ -111,7 +114,7 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
         "x_TokenDirection": _by_meter("direction", "NULL"),
         "x_TokenType": _by_meter("token_type", "CAST(c.meter AS VARCHAR)"),
         "x_UnattributedReason": "o.reason",
-        **_token_columns(),
+        **_token_columns(billed=billed),
     }
     if request and not billed:
         found.update(_REQUEST)
@@ -164,22 +167,29 @@ def _by_meter(attribute: str, other: str) -> str:
     return f"CASE {whens} ELSE {other} END"
 
 
-def _token_columns() -> dict[str, str]:
+def _token_columns(*, billed: bool) -> dict[str, str]:
     columns: dict[str, list[str]] = {}
     for name, meter in meters().items():
         if meter.column:
             columns.setdefault(meter.column, []).append(name)
+    counted = " AND c.consumed_unit = 'Tokens'" if billed else ""  # a line without a quantity counts no tokens
     return {
-        column: f"CASE WHEN c.meter IN ({', '.join(map(literal, names))}) THEN CAST(c.quantity AS BIGINT) END"
+        column: f"CASE WHEN c.meter IN ({', '.join(map(literal, names))}){counted} THEN CAST(c.quantity AS BIGINT) END"
         for column, names in columns.items()
     }
 
 
-def _description() -> str:
+def _description(*, billed: bool = False) -> str:
+    """SQL: service, model, meter (with the lifetime of a cache write) and, in brackets, what changes the price."""
+    lifetimes = {m.ttl: [n for n, other in meters().items() if other.ttl == m.ttl] for m in meters().values() if m.ttl}
+    ttl = " ".join(f"WHEN c.meter IN ({', '.join(map(literal, n))}) THEN {literal(t)}" for t, n in lifetimes.items())
+    meter = _by_meter("sku_meter", "c.category" if billed else "CAST(c.meter AS VARCHAR)")
+    price = "CAST(c.sku_price_id AS VARCHAR)"
+    marks = f"replace(substr({price}, strpos({price}, '#') + 1), '#', ', ')"
+    marks = f"CASE WHEN strpos({price}, '#') > 0 THEN {marks} END"
+    brackets = f"NULLIF(concat_ws(', ', CASE {ttl} END, {marks}), '')"
     return (
-        "concat_ws(' ', CAST(c.model AS VARCHAR), "
-        + _by_meter("sku_meter", "CAST(c.meter AS VARCHAR)")
-        + ", CASE WHEN c.processing_tier <> 'standard' THEN '(' || CAST(c.processing_tier AS VARCHAR) || ')' END)"
+        f"concat_ws(' ', CAST(l.service AS VARCHAR), CAST(c.model AS VARCHAR), {meter}, '(' || {brackets} || ')')"
     )
 
 
@@ -191,7 +201,7 @@ def _charge_key(*, billed: bool, request: bool) -> str:
     parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "c.sku_price_id", "c.currency"]
     parts += [f"l.{p}" for p in place] + [f"o.{p}" for p in owner]
     if billed:
-        parts += ["c.line_item", "c.invoice_id", "c.category"]
+        parts += ["c.line_facts", "c.invoice_id", "c.category", "c.quantity_basis"]
     else:
         parts += ["c.rate_id", "c.list_unit_price", "c.contracted_unit_price", "c.assumptions"]
         parts += ["c.record_id"] if request else []

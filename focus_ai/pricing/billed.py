@@ -1,40 +1,44 @@
 """Amounts that a provider billed become charges. The money is the provider's; we only name its SKU and unit price.
 
 A unit price is the amount divided by the quantity, rounded once to nine places; list and contracted cost are its exact
-product, billed and effective cost are the amount itself, digit for digit. A line without a quantity is one `Charges`.
+product, billed and effective cost are the amount itself, digit for digit. A line without a quantity takes it from the
+usage export beside it (`enrich`), else its row counts as one `Charges` (reasons: docs/focus-rows.md).
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from focus_ai.engine import Session, ident
 from focus_ai.engine.tables import create_table
+from focus_ai.pricing.billed_sku import FACTS, TEXTS, billed_sku
+from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.charges import place_hash
-from focus_ai.pricing.tables import meters as meter_table
-from focus_ai.pricing.tables import model_facts
 
-_SKU = (
-    "provider", "model_served", "model_deployment", "billed_meter", "line_item", "service_tier", "is_batch",
-    "context_gt", "inference_geo", "speed", "price_variant",
-)  # fmt: skip
-_SKU_TEXT = (
-    "meter", "sku_id", "sku_price_id", "sku_details", "consumed_unit", "pricing_unit", "model", "developer", "family",
-    "version", "processing_tier", "geo", "line_item",
-)  # fmt: skip
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def create_billed(session: Session, present: frozenset[str], *, grain: str, owner_hash: str, carried: str) -> None:
-    """Create the table `billed_charges` (columns as `usage_charges` with costs). `carried`: lines left to usage."""
-    columns = [c for c in _SKU if c in present]
+def create_billed(
+    session: Session, present: frozenset[str], card: RateCard, *, grain: str, owner_hash: str, carried: str
+) -> None:
+    """Create the table `billed_charges` (columns as `usage_charges` with costs). `carried`: lines left to usage.
+
+    Needs the table `enriched` (quantities for lines that state none).
+    """
+    columns = [c for c in FACTS if c in present]
     sku_hash = f"hash({', '.join(ident(c) for c in columns)})" if columns else "CAST(0 AS UBIGINT)"
-    facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in _SKU)
-    rows = session.rows(f"SELECT {sku_hash} AS h, {facts} FROM events WHERE kind = 'billed' GROUP BY h ORDER BY h")
+    facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in FACTS)
+    rows = session.rows(
+        f"SELECT {sku_hash} AS h, epoch_us(min(event_time)), epoch_us(max(event_time)), {facts} FROM events "
+        "WHERE kind = 'billed' GROUP BY h ORDER BY h"
+    )
+    skus = []
+    for key, first, last, *values in rows:
+        start, end = (_EPOCH + timedelta(microseconds=int(t)) for t in (first, last))
+        skus.append({"sku_hash": key, **billed_sku(card, dict(zip(FACTS, values, strict=True)), start, end)})
     create_table(
-        session, "billed_skus", {"sku_hash": "UBIGINT", "unit_size": "BIGINT", **dict.fromkeys(_SKU_TEXT, "VARCHAR")},
-        [{"sku_hash": key, **_sku(dict(zip(_SKU, values, strict=True)))} for key, *values in rows],
-    )  # fmt: skip
+        session, "billed_skus", {"sku_hash": "UBIGINT", "unit_size": "BIGINT", **dict.fromkeys(TEXTS, "VARCHAR")}, skus
+    )
     start, end = "event_time", "coalesce(bucket_end, date_trunc('day', event_time) + INTERVAL 1 day)"
     if grain == "month":
         start, end = "date_trunc('month', event_time)", "date_trunc('month', event_time) + INTERVAL 1 month"
@@ -48,15 +52,18 @@ def create_billed(session: Session, present: frozenset[str], *, grain: str, owne
         f"SELECT {start} AS period_start, {end} AS period_end, {place_hash(present)} AS place_hash, o.owner_id, "
         f"{sku_hash} AS sku_hash, currency, coalesce({column('charge_category')}, CASE WHEN billed_cost < 0 "
         f"THEN 'Credit' ELSE 'Usage' END) AS category, {column('invoice_id')} AS invoice_id, "
-        f"billed_cost, coalesce({listed}, billed_cost) AS listed, NULLIF({quantity}, 0) AS units, {count} AS requests "
+        f"billed_cost, coalesce({listed}, billed_cost) AS listed, {count} AS requests, "
+        f"coalesce(NULLIF({quantity}, 0), n.quantity) AS units, CASE WHEN NULLIF({quantity}, 0) IS NOT NULL THEN 'billed' "
+        "WHEN n.quantity IS NOT NULL THEN 'metered' ELSE 'none' END AS quantity_basis "
         f"FROM (SELECT *, {owner_hash} AS evidence_hash FROM events WHERE kind = 'billed' AND NOT ({carried})) e "
-        "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to"
+        "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to "
+        "LEFT JOIN enriched n ON n.file_no = e.file_no AND n.row_no = e.row_no"
     )
     session.sql(
         f"""CREATE TABLE billed_groups AS
-        SELECT period_start, period_end, place_hash, owner_id, sku_hash, currency, category, invoice_id,
+        SELECT period_start, period_end, place_hash, owner_id, sku_hash, currency, category, invoice_id, quantity_basis,
                sum(billed_cost) AS amount, sum(listed) AS listed, sum(requests) AS requests,
-               CASE WHEN count(units) = count(*) THEN sum(units) END AS units
+               NULLIF(sum(units), 0) AS units
         FROM ({lines}) GROUP BY ALL"""
     )
     session.sql(f"CREATE TABLE billed_charges AS {_charges()}")
@@ -65,10 +72,8 @@ def create_billed(session: Session, present: frozenset[str], *, grain: str, owne
 def _charges() -> str:
     """Quantities and prices of the grouped lines; SKU and price stay empty for credits, taxes and adjustments."""
     sized = (
-        "SELECT g.*, s.* EXCLUDE (sku_hash, unit_size, consumed_unit, pricing_unit), "
-        "g.category IN ('Usage', 'Purchase') AS priced, "
-        "g.units IS NOT NULL AND s.consumed_unit IS NOT NULL AS measured, s.unit_size AS size, "
-        "s.consumed_unit AS base_unit, s.pricing_unit AS block_unit "
+        "SELECT g.*, s.* EXCLUDE (sku_hash), g.category IN ('Usage', 'Purchase') AS priced, "
+        "g.units IS NOT NULL AND s.base_unit IS NOT NULL AS measured, s.unit_size AS size "
         "FROM billed_groups g JOIN billed_skus s USING (sku_hash)"
     )
     # A negative amount is a negative quantity at a price that is not negative.
@@ -93,18 +98,20 @@ def _charges() -> str:
     def only(sql: str) -> str:
         return f"CASE WHEN priced THEN {sql} END"
 
-    def cost(price: str, amount: str) -> str:
-        return f"CASE WHEN priced THEN CAST({price} * blocks AS DECIMAL(38, 18)) ELSE {amount} END"
+    # Without a unit price all four costs are the amount (ListCost-C-008-C, ContractedCost-C-008-C).
+    def cost(price: str) -> str:
+        return f"CASE WHEN priced THEN CAST({price} * blocks AS DECIMAL(38, 18)) ELSE CAST(amount AS DECIMAL(38, 18)) END"
 
     usage = "category = 'Usage'"
-    return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, currency, invoice_id, line_item,
+    return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, currency, invoice_id, line_item, line_facts,
+        {only("CASE WHEN measured THEN quantity_basis ELSE 'none' END")} AS quantity_basis,
         {only("meter")} AS meter, {only("sku_id")} AS sku_id, {only("sku_price_id")} AS sku_price_id,
         {only("sku_details")} AS sku_details,
         CASE WHEN {usage} THEN CAST(consumed * direction AS DECIMAL(38, 9)) END AS quantity,
         CASE WHEN {usage} THEN CASE WHEN measured THEN base_unit ELSE 'Charges' END END AS consumed_unit,
         {only("blocks")} AS pricing_quantity, {only("CASE WHEN measured THEN block_unit ELSE 'Charges' END")} AS pricing_unit,
         {only("list_price")} AS list_unit_price, {only("net_price")} AS contracted_unit_price,
-        {cost("list_price", "listed")} AS list_cost, {cost("net_price", "amount")} AS contracted_cost,
+        {cost("list_price")} AS list_cost, {cost("net_price")} AS contracted_cost,
         CAST(amount AS DECIMAL(38, 18)) AS effective_cost, model, developer, family, version, processing_tier,
         geo AS inference_geo
         FROM ({priced})"""
@@ -126,39 +133,3 @@ def _half_even(top: str, bottom: str) -> str:
 def _nine(units: str) -> str:
     """SQL of a number of billionths as DECIMAL(18,9)."""
     return f"CAST(CAST({units} AS DECIMAL(18, 0)) * CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(18, 9))"
-
-
-def _sku(facts: dict[str, Any]) -> dict[str, Any]:
-    """SKU ids and texts of one kind of billed line."""
-    provider = facts["provider"] or "unknown"
-    model = facts["model_served"] or facts["model_deployment"]
-    meter = meter_table().get(facts["billed_meter"] or "")
-    name = facts["billed_meter"] or facts["line_item"] or "charge"
-    sku_id = "/".join(part for part in (provider, model, name) if part)
-    details: dict[str, str | int] = {}
-    if facts["is_batch"]:
-        details["x_Processing"] = "batch"
-    if facts["service_tier"] not in (None, "standard", "default", "batch"):
-        details["x_ServiceTier"] = facts["service_tier"]
-    if facts["context_gt"]:
-        details["x_ContextTokensAbove"] = int(facts["context_gt"])
-    for key, column in (("x_InferenceGeo", "inference_geo"), ("x_Speed", "speed"), ("x_Variant", "price_variant")):
-        if facts[column] not in (None, "standard", "global", "not_available"):
-            details[key] = facts[column]
-    if meter is not None and meter.ttl:
-        details["x_CacheLifetime"] = meter.ttl
-    marks = [f"{k.removeprefix('x_')}={v}" for k, v in sorted(details.items()) if k != "x_CacheLifetime"]
-    developer, family, version = model_facts(model) if model else (None, None, None)
-    return {
-        "meter": facts["billed_meter"],
-        "sku_id": sku_id,
-        "sku_price_id": "#".join([sku_id, *marks]),
-        "sku_details": json.dumps(dict(sorted(details.items())), separators=(",", ":"), ensure_ascii=False),
-        "consumed_unit": meter.consumed_unit if meter else None,
-        "pricing_unit": meter.pricing_unit if meter else None,
-        "unit_size": meter.unit_size if meter else 1,
-        "model": model, "developer": developer, "family": family, "version": version,
-        "processing_tier": "batch" if facts["is_batch"] else facts["service_tier"] or "standard",
-        "geo": facts["inference_geo"],
-        "line_item": facts["line_item"],
-    }  # fmt: skip

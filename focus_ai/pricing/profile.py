@@ -62,7 +62,7 @@ class Price:
     rate_id: str
     sku_id: str
     sku_price_id: str
-    details: dict[str, str | int]
+    details: dict[str, str]
     unit_size: int
     consumed_unit: str
     pricing_unit: str
@@ -235,19 +235,26 @@ def named(rate: Rate, ref: ModelRef) -> Rate:
     )  # fmt: skip
 
 
-def details(rate: Rate) -> dict[str, str | int]:
-    """SkuPriceDetails keys of a row: its conditions, nothing dated, no amounts."""
+def details(rate: Rate) -> dict[str, str]:
+    """SkuPriceDetails of a row: model identity and token class under the key names of the FOCUS 1.5 draft behind `x_`,
+    then the conditions of the price. Nothing dated, no amounts; all text, as a number would mean "per pricing unit".
+    """
     names = {
         "processing": "x_Processing", "service_tier": "x_ServiceTier", "speed": "x_Speed", "geo": "x_InferenceGeo",
         "region": "x_Region", "search_type": "x_SearchType", "resolution": "x_Resolution", "quality": "x_Quality",
         "route": "x_Route", "variant": "x_Variant",
     }  # fmt: skip
-    facts: dict[str, str | int] = {names[key]: value for key, value in rate.when if value != "*" and key in names}
+    facts = {names[key]: value for key, value in rate.when if value != "*" and key in names}
     if rate.context_gt:
-        facts["x_ContextTokensAbove"] = rate.context_gt
+        facts["x_ContextTokensAbove"] = str(rate.context_gt)
     if rate.window:
         facts["x_TimeWindow"] = rate.window.label
     entry = meter_table().get(rate.meter)
-    if entry and entry.ttl:
-        facts["x_CacheLifetime"] = entry.ttl
-    return facts
+    developer, family, version = model_facts(rate.model) if rate.model else (None, None, None)
+    known = {
+        "x_ModelId": rate.model or None, "x_ModelDeveloper": developer, "x_ModelFamily": family,
+        "x_ModelVersion": version, "x_CacheLifetime": entry.ttl if entry else None,
+        "x_TokenDirection": entry.direction if entry else None,
+        "x_TokenCacheAction": entry.cache_action if entry else None,
+    }  # fmt: skip
+    return facts | {key: value for key, value in known.items() if value}

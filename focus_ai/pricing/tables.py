@@ -132,6 +132,8 @@ class Meter:
     ttl: str | None
     part_of: str | None
     fields: tuple[str, ...] = ()
+    direction: str | None = None
+    cache_action: str | None = None
 
 
 @cache
@@ -147,6 +149,8 @@ def meters() -> dict[str, Meter]:
             m.get("ttl"),
             m.get("part_of"),
             tuple(m["fields"]),
+            m.get("direction"),
+            m.get("cache_action"),
         )
         for name, m in data.items()
     }

@@ -132,14 +132,10 @@ def _bills(report: Report) -> list[str]:
     return ["Money taken from", *(f"  {line}" for line in map(_bill, sources))]
 
 
-def _bill(source: Report | str) -> str:
-    """`openai-organization: bill (openai-costs), 2 days from 2026-11-16 to 2026-11-17`."""
-    if isinstance(source, str):
-        return source
-    days = f"{source['days']} day{'' if source['days'] == 1 else 's'}"
-    return (
-        f"{source['family']}: {source['carried_by']} ({source['adapter']}), {days} {source['from']} to {source['to']}"
-    )
+def _bill(source: Report) -> str:
+    """`openai-organization: bill (usage and bill given), 2 days, 2026-11-16 to 2026-11-17`."""
+    days = f"{source['days']} day{'' if source['days'] == 1 else 's'}, {source['from']} to {source['to']}"
+    return f"{source['family']}: {source['carried_by']} ({source['between']} given), {days}"
 
 
 def _warnings(report: Report, top: int) -> list[str]:

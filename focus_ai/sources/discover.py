@@ -8,6 +8,7 @@ nothing in a file name is used to build an output path.
 from __future__ import annotations
 
 import glob
+import hashlib
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ def discover(inputs: Sequence[str], spool: Path) -> list[SourceFile]:
     for given in inputs:
         for name, path in _expand(given, spool):
             if name not in found:
-                found[name] = SourceFile(name, path, sniff(path), path.stat().st_size)
+                found[name] = SourceFile(name, _plain(path, spool), sniff(path), path.stat().st_size)
     if not found:
         raise InputError("no input file was found", value=" ".join(inputs), next_step="name a file, folder or glob")
     return [found[name] for name in sorted(found)]
@@ -74,6 +75,20 @@ def _wanted(path: Path, root: Path) -> bool:
     parts = path.relative_to(root).parts
     hidden = any(part.startswith((".", "_")) for part in parts)
     return not hidden and not path.name.endswith(_SKIPPED)
+
+
+def _plain(path: Path, spool: Path) -> Path:
+    """A path that the engine cannot take for a pattern: a link in the work folder where the name holds * ? or [."""
+    if not any(c in str(path) for c in "*?["):
+        return path
+    spool.mkdir(parents=True, exist_ok=True)
+    link = spool / f"named-{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]}"
+    if not link.exists():
+        try:
+            link.symlink_to(path.absolute())
+        except OSError:
+            shutil.copyfile(path, link)
+    return link
 
 
 def _spool_stdin(spool: Path) -> Path:

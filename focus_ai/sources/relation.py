@@ -28,6 +28,11 @@ def json_lines(path: Path, compression: str = "none") -> str:
     )
 
 
+def spooled_lines(path: Path) -> str:
+    """Documents of a file that `spool_lines` wrote; its `null` lines stand for records that were refused already."""
+    return f"(SELECT rn, j0 FROM {json_lines(path)} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')"
+
+
 def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -> str:
     """The same file read straight into text leaves. Any line that does not fit stops the read (DuckDB error)."""
     number = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
@@ -63,11 +68,9 @@ def bad_documents(
     reason = "CASE" + "".join(f" WHEN {test} THEN {literal(why)}" for test, why in tests) + " END"
     checked = f"(SELECT rn, j0, {reason} AS reason FROM {relation})"
     found = session.rows(
-        f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} "
-        "WHERE reason IS NOT NULL AND (j0 IS NULL OR json_type(j0) <> 'NULL') ORDER BY rn"
+        f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} WHERE reason IS NOT NULL ORDER BY rn"
     )
-    null_lines = session.one(f"SELECT count(*) FROM {relation} WHERE j0 IS NOT NULL AND json_type(j0) = 'NULL'")[0]
-    if not found and not null_lines:
+    if not found:
         return relation, []
     rejects = [Reject(name, int(row), why, raw) for row, why, raw in found]
     return f"(SELECT rn, j0 FROM {checked} WHERE reason IS NULL)", rejects
@@ -78,22 +81,23 @@ def with_raw_text(rejects: list[Reject], source: SourceFile) -> list[Reject]:
     wanted = {r.row for r in rejects if r.raw is None and r.row is not None}
     if not wanted:
         return rejects
-    texts: dict[int, str] = {}
+    lines: dict[int, bytes] = {}
     row = 0
     with opened(source.path, source.format.compression) as stream:
         for line in stream:
             if line.strip():
                 row += 1
                 if row in wanted:
-                    texts[row] = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
-    return [
-        r if r.raw is not None or r.row not in texts else Reject(r.file, r.row, _utf8_reason(r, texts), texts[r.row])
-        for r in rejects
-    ]
+                    lines[row] = line.rstrip(b"\r\n")
+    return [r if r.raw is not None or r.row not in lines else _told(r, lines[r.row]) for r in rejects]
 
 
-def _utf8_reason(reject: Reject, texts: dict[int, str]) -> str:
-    return "not_utf8" if reject.reason == "broken_json" and "\\x" in texts.get(reject.row or 0, "") else reject.reason
+def _told(reject: Reject, line: bytes) -> Reject:
+    """The reject with the text of its line; a line that is not UTF-8 says so."""
+    try:
+        return Reject(reject.file, reject.row, reject.reason, line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return Reject(reject.file, reject.row, "not_utf8", line.decode("utf-8", "backslashreplace"))
 
 
 def csv_table(source: SourceFile, path: Path, *, compression: str) -> str:

@@ -54,7 +54,7 @@ def sniff(path: Path) -> Format:
         return Format("empty", compression, bom)
     if body.lstrip()[:1] in (b"{", b"["):
         return Format("jsonl" if _is_lines(body, len(head) >= HEAD) else "json", compression, bom)
-    return _table(body, compression, bom)
+    return _table(body, compression, bom, cut=len(head) >= HEAD)
 
 
 def _head(path: Path, compression: str) -> bytes:
@@ -103,16 +103,16 @@ def _is_lines(body: bytes, cut: bool) -> bool:
     return any(line.strip().startswith(b"{") and _complete(line) for line in lines[1:50])
 
 
-def _table(body: bytes, compression: str, bom: bool) -> Format:
+def _table(body: bytes, compression: str, bom: bool, *, cut: bool) -> Format:
     encoding = "utf-8"
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        cut_character = error.start > len(body) - 4
+        cut_character = cut and error.start > len(body) - 4
         encoding = "utf-8" if cut_character else "latin-1"
         text = body.decode(encoding, errors="ignore")
     first = text.split("\n", 1)[0].rstrip("\r")
-    if not first.isprintable():
+    if not first.replace("\t", " ").isprintable():
         return Format("unknown", compression, bom)
     delimiter = max(",;\t|", key=first.count)
     if first.count(delimiter) == 0:

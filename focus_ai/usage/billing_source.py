@@ -8,10 +8,18 @@ and UTC day: the finer one carries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_ai.engine import Session
+
+# A line of several days (a report over a week or a month) speaks for every one of them.
+_DAYS = (
+    "{'first': CAST(event_time AS DATE), 'last': CAST(greatest(event_time, "
+    "coalesce(bucket_end - INTERVAL 1 microsecond, event_time)) AS DATE)} AS day_span"
+)
+_EACH_DAY = "CAST(unnest(generate_series(day_span.first, day_span.last, INTERVAL 1 day)) AS DATE)"
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,16 @@ class Carriers:
     usage: str
     billed: str
     decisions: tuple[dict[str, Any], ...]
+
+    def with_quantities(self, counts: Mapping[str, tuple[int, int]]) -> Carriers:
+        """The same, with how many lines of a bill took their quantity from usage and how many found none."""
+        decisions = [
+            {**d, "enriched": counts.get(d["family"], (0, 0))[0], "not_matched": counts.get(d["family"], (0, 0))[1]}
+            if d["between"] == "usage and bill" and d["carried_by"] == "bill"
+            else d
+            for d in self.decisions
+        ]
+        return replace(self, decisions=tuple(decisions))
 
 
 def choose(session: Session, present: frozenset[str], source: str) -> Carriers:
@@ -46,10 +64,13 @@ def _create_spend(session: Session, group: str, account: str, kind: str) -> None
     """
     session.sql(
         f"""CREATE TABLE carriers_{group} AS
-        WITH exports AS (
-          SELECT {group} AS word, {account} AS account, CAST(event_time AS DATE) AS day, adapter,
+        WITH spans AS (
+          SELECT {group} AS word, {account} AS account, {_DAYS}, adapter,
                  max(CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END) AS fineness, count(*) AS records
           FROM events WHERE kind = '{kind}' AND {group} IS NOT NULL GROUP BY ALL),
+        exports AS (
+          SELECT word, account, day, adapter, max(fineness) AS fineness, sum(records) AS records
+          FROM (SELECT * EXCLUDE (day_span), {_EACH_DAY} AS day FROM spans) GROUP BY ALL),
         accounts AS (SELECT word, max(account) AS only_one FROM exports GROUP BY word HAVING count(DISTINCT account) = 1)
         SELECT word, coalesce(account, only_one) AS account, day,
                arg_max(adapter, (fineness, records, adapter)) AS adapter, count(DISTINCT adapter) AS exports
@@ -79,8 +100,9 @@ def _usage_or_bill(
     session: Session, account: str, source: str, usage: list[str], billed: list[str]
 ) -> list[dict[str, Any]]:
     session.sql(
-        f"CREATE TABLE metered AS SELECT DISTINCT money_family AS word, {account} AS account, "
-        "CAST(event_time AS DATE) AS day FROM events WHERE kind = 'usage' AND money_family IS NOT NULL"
+        f"CREATE TABLE metered AS SELECT DISTINCT word, account, {_EACH_DAY} AS day FROM (SELECT DISTINCT "
+        f"money_family AS word, {account} AS account, {_DAYS} FROM events "
+        "WHERE kind = 'usage' AND money_family IS NOT NULL)"
     )
     rows = session.rows(
         "SELECT b.word, min(b.day)::VARCHAR, max(b.day)::VARCHAR, count(DISTINCT b.day) FROM carriers_money_family b "

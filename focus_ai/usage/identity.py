@@ -42,7 +42,9 @@ def deduplicate(session: Session, present: frozenset[str], *, leaf_spans: tuple[
         session.sql(
             f"INSERT INTO repeated SELECT record_key FROM staged {bucket} GROUP BY record_key HAVING count(*) > 1"
         )
-    content = ", ".join(f"s.{ident(n)}" for n in fields() if n in present and n not in _LINEAGE)
+    # Two exports may print the same binary amount with other last digits.
+    shown = {"reported_cost": "round(s.reported_cost, 9)"}
+    content = ", ".join(shown.get(n, f"s.{ident(n)}") for n in fields() if n in present and n not in _LINEAGE)
     session.sql(
         f"""CREATE TABLE compared AS
         SELECT s.file_no, s.row_no, s.record_key, s.source_file, s.source_row, s.record_id, s.record_version,

@@ -67,7 +67,6 @@ def report(**changes: Any) -> dict[str, Any]:
             {
                 "family": "openai-organization",
                 "carried_by": "bill",
-                "adapter": "openai-costs",
                 "from": "2026-11-16",
                 "to": "2026-11-17",
                 "days": 2,

@@ -133,3 +133,31 @@ def test_the_question_of_the_demo_has_its_answer(converted: tuple[Path, dict[str
     assert len(lines) == 6
     assert lines[1].split() == ["search", "gpt-5.4", "1,500,000", "7.50"]
     assert lines[2].split() == ["care", "gpt-5.4", "1,200,000", "6.75"]
+
+
+@pytest.mark.parametrize(
+    "shape", [["--focus", "1.2"], ["--focus", "1.4"], ["--grain", "request"], ["--grain", "month"]]
+)
+def test_the_money_does_not_depend_on_version_or_grain(
+    shape: list[str], converted: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = resources.root("demo") / "focus-ai.toml"
+    command = ["convert", str(exports()), "--config", str(settings), "--out", str(tmp_path / "out"), "--format", "json"]
+    assert main([*command, *shape]) == 0
+    report = json.loads(capsys.readouterr().out)
+    # In FOCUS 1.4 an estimate is not billed, so only the other three costs are the same in every version.
+    alike = ("currency", "list_cost", "contracted_cost", "effective_cost")
+    assert [[t[key] for key in alike] for t in report["totals"]] == [
+        [t[key] for key in alike] for t in converted[1]["totals"]
+    ]
+    assert report["records"] == converted[1]["records"]
+    assert report["tokens"] == converted[1]["tokens"]
+
+
+def test_an_unknown_account_is_a_warning_in_every_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in ("1.2", "1.3", "1.4"):
+        out = str(tmp_path / version)
+        command = ["convert", str(exports() / "nginx_access.jsonl"), "--out", out, "--focus", version]
+        assert main([*command, "--format", "json"]) == 0
+        warned = {warning["code"] for warning in json.loads(capsys.readouterr().out)["warnings"]}
+        assert "account_unspecified" in warned

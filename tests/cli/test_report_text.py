@@ -46,7 +46,7 @@ search         424  1,020,000  1,199.9999975    0.00
 Unattributed     7          5      0.0000025    0.00
 
 Money taken from
-  openai-organization: bill (openai-costs), 2 days 2026-11-16 to 2026-11-17
+  openai-organization: bill (usage and bill given), 2 days, 2026-11-16 to 2026-11-17
 
 Warnings  2
   unpriced: usage without a rate (12 records, 0.50)

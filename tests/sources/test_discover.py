@@ -1,0 +1,110 @@
+"""Inputs as people name them: files, folders, globs, standard input, odd names."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from data_builders import convert, event, jsonl, rows, snapshot
+
+from focus_ai.errors import InputError
+from focus_ai.sources import discover
+
+ODD = [
+    "it's a \"quote\".jsonl", "a b\tc.jsonl", "a[1].jsonl", "a*.jsonl", "a?.jsonl", "..jsonl", "%41.jsonl",
+    "\u00fcml\u00e4ut.jsonl", "'; DROP TABLE x; --.jsonl", "new\nline.jsonl", "$HOME.jsonl", "-dash.jsonl", "~x.jsonl",
+]  # fmt: skip
+
+
+def names(*inputs: str, spool: Path) -> list[str]:
+    return [source.name for source in discover(inputs, spool)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    work = tmp_path / "w"
+    for number, name in enumerate(("b.jsonl", "a.jsonl", "deep/c.jsonl", ".hidden.jsonl", "_skip/d.jsonl", ".git/e.jsonl")):
+        jsonl(work / name, [event(number)])
+    (work / "README.md").write_text("words")
+    monkeypatch.chdir(work)
+    return work
+
+
+def test_a_folder_is_read_in_name_order_without_hidden_files(folder: Path, tmp_path: Path) -> None:
+    assert names(".", spool=tmp_path) == ["a.jsonl", "b.jsonl", "deep/c.jsonl"]
+
+
+def test_a_glob(folder: Path, tmp_path: Path) -> None:
+    assert names("*.jsonl", spool=tmp_path) == ["a.jsonl", "b.jsonl"]
+    assert names("**/*.jsonl", spool=tmp_path)[-1] == "deep/c.jsonl"
+
+
+def test_a_file_named_twice_is_read_once(folder: Path, tmp_path: Path) -> None:
+    assert names("a.jsonl", "*.jsonl", "a.jsonl", spool=tmp_path) == ["a.jsonl", "b.jsonl"]
+
+
+@pytest.mark.parametrize("given", ["nothing.jsonl", "*.parquet", "empty-folder"])
+def test_what_is_not_there_is_told(given: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "empty-folder").mkdir()
+    with pytest.raises(InputError) as told:
+        discover([given], tmp_path)
+    assert given in str(told.value)
+
+
+def test_standard_input(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = jsonl(tmp_path / "x.jsonl", [event(1), event(2)]).read_bytes()
+    stream = io.TextIOWrapper(io.BytesIO(data))
+    monkeypatch.setattr(sys, "stdin", stream)
+    assert convert(out, "-")["records"]["events"] == 2
+    assert rows(out)[0]["x_RequestCount"] == 2
+
+
+def test_odd_names_are_names_and_nothing_else(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names with quotes, patterns, dots and newlines: each file is read itself, and nothing is written beside them."""
+    from data_builders import stage_module
+
+    monkeypatch.setattr(stage_module(), "SMALL", 0)  # the engine opens the files by their own names
+    work = tmp_path / "w"
+    for number, name in enumerate([*ODD, "a1.jsonl", "ab.jsonl"]):
+        jsonl(work / name, [event(number)])
+    before = snapshot(work)
+    report = convert(out, *(work / name for name in [*ODD, "a1.jsonl", "ab.jsonl"]))
+    assert report["records"] == {
+        "read": len(ODD) + 2, "events": len(ODD) + 2, "billed_lines": 0, "duplicates": 0, "rejected": 0, "ignored": 0,
+    }  # fmt: skip
+    assert {f["path"] for f in report["inputs"]} == {str(work / n) for n in [*ODD, "a1.jsonl", "ab.jsonl"]}
+    assert snapshot(work) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["result", "w"]
+
+
+def test_a_csv_and_a_parquet_file_whose_names_look_like_patterns(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from data_builders import staged
+
+    for name, wanted in (("x[1].csv", "right"), ("x1.csv", "wrong")):
+        (tmp_path / name).write_text(",".join(event(1)) + ",team\n" + ",".join(map(str, event(1).values())) + f",{wanted}\n")
+    for name, wanted in (("x[1].parquet", "right"), ("x1.parquet", "wrong")):
+        pq.write_table(pa.table({k: [v] for k, v in event(1, team=wanted).items()}), tmp_path / name)
+    for name in ("x[1].csv", "x[1].parquet"):
+        assert [r["owner_team"] for r in staged(tmp_path / name, tmp_path / "w")[1]] == ["right"], name
+
+
+def test_a_path_with_dots_is_read_where_it_points(folder: Path, out: Path) -> None:
+    os.chdir(folder / "deep")
+    assert convert(out, "../deep/../a.jsonl")["records"]["events"] == 1
+    assert not list(out.rglob("a.jsonl"))
+
+
+def test_a_link_to_a_file_is_read(folder: Path, out: Path) -> None:
+    (folder / "link.jsonl").symlink_to(folder / "a.jsonl")
+    report = convert(out, "link.jsonl", "a.jsonl")
+    assert (report["records"]["events"], report["records"]["duplicates"]) == (1, 1)
+
+
+def test_local_files_are_not_named_as_addresses(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="file://"):
+        discover([f"file://{folder}/a.jsonl"], tmp_path)

@@ -1,0 +1,192 @@
+"""One set of events in every form of file: the records that come out are the same."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data_builders import event, jsonl, staged
+
+from focus_ai.errors import InputError
+from focus_ai.sources import discover
+from focus_ai.sources.sniff import Format, sniff
+
+EVENTS = [
+    event(1, team="caf\u00e9", user_id="line one\nline two"),
+    event(2, cost="0.003848", currency="USD", product='says "yes", often'),
+    event(3, input_tokens=0, output_tokens=0, status="error", feature="a;b"),
+]
+
+
+def told(path: Path, work: Path) -> list[dict[str, Any]]:
+    """The records of a file without what names the file."""
+    result, found = staged(path, work)
+    assert [(r.row, r.reason) for r in result.rejects] == []
+    assert result.read == len(EVENTS)
+    return [{k: v for k, v in r.items() if k != "source_file"} for r in found]
+
+
+def as_csv(events: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") -> str:
+    names = list(dict.fromkeys(name for e in events for name in e))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, delimiter=delimiter, lineterminator=end)
+    writer.writeheader()
+    writer.writerows(events)
+    return text.getvalue()
+
+
+def as_lines(events: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events)
+
+
+def as_parquet(path: Path) -> None:
+    rows = [{**e, "timestamp": e["timestamp"]} for e in EVENTS]
+    pq.write_table(pa.Table.from_pylist(rows, schema=None), path)
+
+
+def zstd(data: bytes) -> bytes:
+    packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
+    return packed
+
+
+BOM = "\ufeff"
+FORMS: dict[str, bytes] = {
+    "lines.jsonl": as_lines(EVENTS).encode(),
+    "array.json": json.dumps(EVENTS).encode(),
+    "pretty.json": json.dumps(EVENTS, indent=2).encode(),
+    "one-after-another.json": "\n\n".join(json.dumps(e, indent=1) for e in EVENTS).encode(),
+    "comma-between.json": ",\n".join(json.dumps(e, indent=1) for e in EVENTS).encode(),
+    "no-last-newline.jsonl": as_lines(EVENTS).encode().rstrip(b"\n"),
+    "blank-lines.jsonl": as_lines(EVENTS).replace("\n", "\n\n \n").encode(),
+    "windows.jsonl": as_lines(EVENTS).replace("\n", "\r\n").encode(),
+    "bom.jsonl": (BOM + as_lines(EVENTS)).encode(),
+    "bom.json": (BOM + json.dumps(EVENTS)).encode(),
+    "plain.csv": as_csv(EVENTS).encode(),
+    "semicolon.csv": as_csv(EVENTS, ";").encode(),
+    "tab.tsv": as_csv(EVENTS, "\t").encode(),
+    "pipe.txt": as_csv(EVENTS, "|").encode(),
+    "bom-windows.csv": (BOM + as_csv(EVENTS, end="\r\n")).encode(),
+    "latin-1.csv": as_csv(EVENTS).encode("latin-1"),
+    "lines.jsonl.gz": gzip.compress(as_lines(EVENTS).encode(), mtime=0),
+    "array.json.gz": gzip.compress(json.dumps(EVENTS).encode(), mtime=0),
+    "plain.csv.gz": gzip.compress(as_csv(EVENTS).encode(), mtime=0),
+    "two-members.jsonl.gz": gzip.compress(as_lines(EVENTS[:1]).encode()) + gzip.compress(as_lines(EVENTS[1:]).encode()),
+    "lines.jsonl.zst": zstd(as_lines(EVENTS).encode()),
+    "plain.csv.zst": zstd(as_csv(EVENTS).encode()),
+    "wrong-name.parquet": as_lines(EVENTS).encode(),
+    "no-name": as_lines(EVENTS).encode(),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_the_same_records(name: str, tmp_path: Path) -> None:
+    reference = jsonl(tmp_path / "reference.jsonl", EVENTS)
+    path = tmp_path / name
+    path.write_bytes(FORMS[name])
+    assert told(path, tmp_path / "w") == told(reference, tmp_path / "r")
+
+
+def test_parquet_gives_the_same_records(tmp_path: Path) -> None:
+    as_parquet(tmp_path / "events.parquet")
+    reference = jsonl(tmp_path / "reference.jsonl", EVENTS)
+    assert told(tmp_path / "events.parquet", tmp_path / "w") == told(reference, tmp_path / "r")
+
+
+def test_parquet_types_keep_their_values(tmp_path: Path) -> None:
+    """Decimals keep every digit, instants their zone, nested values become JSON, doubles of whole numbers are whole."""
+    from datetime import UTC, datetime
+
+    table = pa.table({
+        "event_id": ["p1"], "provider": ["openai"], "model": ["gpt-5"], "status": ["success"],
+        "timestamp": pa.array([datetime(2026, 10, 7, 10, 0, 0, 123456, UTC)], pa.timestamp("us", "UTC")),
+        "input_tokens": pa.array([1000.0]), "output_tokens": pa.array([10], pa.int32()),
+        "cost": pa.array([Decimal("0.000000000000000001")], pa.decimal128(38, 18)), "currency": ["USD"],
+        "tags": pa.array([{"release": "r1", "list": [1, 2]}]),
+        "tool_calls": pa.array([[("web_search", 2)]], pa.map_(pa.string(), pa.int64())),
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "typed.parquet")
+    result, (record,) = staged(tmp_path / "typed.parquet", tmp_path / "w")
+    assert result.rejects == ()
+    assert record["event_time"] == "2026-10-07T10:00:00.123456Z"
+    assert record["reported_cost"] == "0.000000000000000001"
+    assert (record["input_uncached_tokens"], record["output_text_tokens"]) == (1000, 10)
+    assert json.loads(record["tags"]) == {"release": "r1", "list": [1, 2]}
+    assert record["other_meters"] == [{"meter": "web_search", "quantity": "2"}]
+
+
+def test_parquet_instants_in_another_zone(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    rows = {k: [v] for k, v in event(1).items()}
+    stamp = pa.array([datetime(2026, 10, 7, 22, 30, tzinfo=UTC)], pa.timestamp("ms", "Europe/Berlin"))
+    pq.write_table(pa.table({**rows, "timestamp": stamp}), tmp_path / "zone.parquet")
+    _, (record,) = staged(tmp_path / "zone.parquet", tmp_path / "w")
+    assert record["event_time"] == "2026-10-07T22:30:00Z"
+
+
+def test_a_parquet_instant_without_zone_is_not_guessed(tmp_path: Path) -> None:
+    from datetime import datetime
+
+    rows = {k: [v] for k, v in event(1).items()}
+    pq.write_table(pa.table({**rows, "timestamp": [datetime(2026, 10, 7, 22, 30)]}), tmp_path / "naive.parquet")
+    result, found = staged(tmp_path / "naive.parquet", tmp_path / "w")
+    assert found == []
+    assert [(r.row, r.reason) for r in result.rejects] == [(1, "no_time_zone:timestamp")]
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b"", Format("empty")),
+        (b" \n\t\n", Format("empty")),
+        (b"\xef\xbb\xbf", Format("empty", bom=True)),
+        (gzip.compress(b""), Format("empty", "gzip")),
+        (b'{"a": 1}', Format("jsonl")),
+        (b'{\n"a": 1}', Format("json")),
+        (b"[]", Format("json")),
+        (b"a,b\n", Format("csv", header=("a", "b"))),
+        ("a;b\n1;\u00e9".encode("latin-1"), Format("csv", delimiter=";", encoding="latin-1", header=("a", "b"))),
+        (b"\x00\x01\x02\x03,\n", Format("unknown")),
+        (b"just words\n", Format("unknown")),
+    ],
+)
+def test_what_a_file_is_comes_from_its_bytes(content: bytes, form: Format, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    assert sniff(path) == form
+
+
+def test_a_damaged_first_line_does_not_hide_the_lines_below(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "x.jsonl", ['{"event_id": "cut', *EVENTS])
+    assert sniff(path).kind == "jsonl"
+    result, found = staged(path, tmp_path / "w")
+    assert (result.read, len(found)) == (4, 3)
+
+
+def test_a_csv_header_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text(as_csv(EVENTS).replace("event_id,timestamp,provider", "event_id,timestamp,provider,provider", 1))
+    with pytest.raises(InputError, match="provider"):
+        staged(path, tmp_path / "w")
+
+
+def test_a_header_alone_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "header.csv"
+    path.write_text(as_csv(EVENTS).split("\n")[0] + "\n")
+    result, found = staged(path, tmp_path / "w")
+    assert (result.read, found, result.rejects) == (0, [], ())
+
+
+def test_utf_16_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(as_csv(EVENTS).encode("utf-16"))
+    found = discover([str(path)], tmp_path)[0].format
+    assert (found.kind, found.encoding) == ("unknown", "utf-16")
