@@ -72,7 +72,7 @@ def _keys(seed: int) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
         digest = hashlib.sha256(f"{seed}:{number}".encode()).hexdigest()
         own = [models[(number * 7 + step * 13) % len(models)] for step in range(2)]
         own += rng.sample(models, 4)
-        if number % (KEYS // OWNERLESS) == 5:
+        if number < OWNERLESS:
             owner, tags = "null", "[]"
         else:
             team = number % len(TEAMS)

@@ -122,7 +122,7 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
         if source.read == 0 and not source.rejects:
             add("no_records", f"{source.source}: the file holds no record")
     if relation:
-        for row in summary(session, f"SELECT ServiceProviderName AS p, count(*) AS n, sum(EffectiveCost) AS e "
+        for row in summary(session, f"SELECT InvoiceIssuerName AS p, count(*) AS n, sum(EffectiveCost) AS e "
                            f"FROM {relation} WHERE BillingAccountId = '{UNSPECIFIED}' GROUP BY 1 ORDER BY 1"):  # fmt: skip
             add("account_unspecified", f"the billing account of {row['p']} is not known; name it in focus-ai.toml "
                 "[accounts] or with --account", row["n"], _amount(row["e"]))  # fmt: skip

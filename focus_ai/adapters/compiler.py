@@ -14,7 +14,7 @@ from typing import Any
 from focus_ai.adapters import checks, expression, tokens
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import record_levels
-from focus_ai.adapters.record import EVIDENCE, PROFILE, fields
+from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
@@ -156,9 +156,10 @@ def _assemble(
     key_parts: list[str],
     ignored: str,
 ) -> Compiled:
-    meter_columns, meter_problems, flags = tokens.meters(mapping.tokens)
+    meters = tokens.meters(mapping.tokens)
+    meter_columns, meter_problems, flags = dict(meters.columns), meters.problems, meters.flags
     flags = [*flags, *_field_flags(out)]
-    problem = "".join(f" WHEN {c} THEN {literal(reason)}" for c, reason in scope.problems)
+    problem = "".join(f" WHEN {c} THEN {reason}" for c, reason in scope.problems)
     problem += "".join(f" WHEN {name} IS NULL THEN {literal('missing:' + name)}" for name in REQUIRED[mapping.kind])
     if mapping.kind == "usage" and not mapping.identity:
         problem += " WHEN record_id IS NULL THEN 'missing:record_id'"
@@ -176,6 +177,8 @@ def _assemble(
         "field_problem": f"CASE{problem} END",
         "ignored": f"CASE{ignored} END" if ignored else "CAST(NULL AS VARCHAR)",
     }
+    leaves = {f"m_{name}": sql for name, sql in meter_columns.items()}
+    meter_columns = {name: f"m_{name}" for name in meter_columns}
     meter_columns = _gateway_cache(meter_columns) if out["served_from"] != "'provider'" else meter_columns
     meter_problem = "".join(f" WHEN {c} THEN {literal(reason)}" for c, reason in meter_problems)
     last = {
@@ -194,7 +197,8 @@ def _assemble(
         {alias: sql for sql, alias in scope.held.items()},
         {alias: sql for sql, alias in scope.typed.items()},
         fields_layer,
-        keys,
+        *meters.layers,
+        {**keys, **leaves},
         last,
     )
     for stage in stages:
@@ -216,12 +220,11 @@ def _assemble(
     select["raw"] = "CAST(NULL AS VARCHAR)"
     if scope.mode != "typed":
         select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
-    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, key_text)) // 2 AS HUGEINT)"
+    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, key_text)) >> 1 AS HUGEINT)"
     for group in ("money_family", "same_usage"):
         word = getattr(mapping, group)
         select[group] = literal(word) if word else "CAST(NULL AS VARCHAR)"
     select["profile_hash"] = f"hash({', '.join(_hashed(n, produced) for n in PROFILE)})"
-    select["owner_hash"] = f"hash({', '.join(_hashed(n, produced) for n in EVIDENCE)})"
     raw = select.pop("raw")
     problem_sql = select.pop("problem")
     layer = f"SELECT *, {problem_sql} AS problem FROM ({layer})"

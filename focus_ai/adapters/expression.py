@@ -21,6 +21,7 @@ from focus_ai.money import text as plain
 
 Expression = Any
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
+_UNIT = "chr(31)"
 _UNITS = {"days", "hours", "minutes", "seconds"}
 
 
@@ -72,9 +73,9 @@ def as_integer(scope: Scope, e: Expression) -> str:
         f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < 1000000000000000000 THEN CAST({broad} AS BIGINT) END)"
     )
     name = describe(e)
-    missing = f"{value} IS NULL AND {raw} IS NOT NULL"
-    scope.problem(f"{missing} AND coalesce({broad} < 0, FALSE)", f"negative:{name}")
-    scope.problem(missing, f"wrong_type:{name}")
+    # One cheap test for every record; what kind of wrong it is matters only for the few that fail it.
+    negative = f"WHEN coalesce({broad} < 0, FALSE) THEN {literal(f'negative:{name}')}"
+    scope.problem_sql(f"{value} IS NULL AND {raw} IS NOT NULL", f"CASE {negative} ELSE {literal(f'wrong_type:{name}')} END")
     return value
 
 
@@ -100,16 +101,20 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
     kept = 18 - scale
     number = f"TRY_CAST({raw} AS DECIMAL({38 - digits - 1 if factor != 1 else 38}, {kept}))"
     numeric = f"regexp_full_match({raw}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{{1,3}})?')"
-    scope.problem(f"{raw} IS NOT NULL AND (NOT {numeric} OR {number} IS NULL)", f"wrong_type:{name}")
     # More digits than are kept would be rounded by the cast; trailing zeros are harmless.
     plain_part = f"rtrim(regexp_extract({raw}, '\\.([0-9]*)', 1), '0')"
     exponent = f"coalesce(TRY_CAST(regexp_extract({raw}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"
-    if not rounded:
-        scope.problem(f"{numeric} AND length({plain_part}) - {exponent} > {kept}", f"too_many_decimals:{name}")
     if factor == 1:
-        return scope.hold_typed(f"(CASE WHEN {numeric} THEN {number} END)")
-    amount = f"CAST({plain(factor)} AS DECIMAL({digits}, {scale}))"
-    return scope.hold_typed(f"(CASE WHEN {numeric} THEN CAST({number} * {amount} AS DECIMAL(38, 18)) END)")
+        value = scope.hold_typed(f"(CASE WHEN {numeric} THEN {number} END)")
+    else:
+        amount = f"CAST({plain(factor)} AS DECIMAL({digits}, {scale}))"
+        value = scope.hold_typed(f"(CASE WHEN {numeric} THEN CAST({number} * {amount} AS DECIMAL(38, 18)) END)")
+    scope.problem(f"{value} IS NULL AND {raw} IS NOT NULL", f"wrong_type:{name}")
+    if not rounded:
+        # Only a long text can hold more digits than are kept.
+        many = f"CASE WHEN length({raw}) > {kept // 2} THEN {numeric} AND length({plain_part}) - {exponent} > {kept} END"
+        scope.problem(f"coalesce({many}, FALSE)", f"too_many_decimals:{name}")
+    return value
 
 
 def _scaled(e: Expression, factor: Decimal) -> Expression:
@@ -156,12 +161,12 @@ def as_timestamp(scope: Scope, e: Expression) -> str:
     name = describe(inner)
     if "zone" not in options and options.get("unit", "iso") == "iso":
         scope.problem(
-            f"{raw} IS NOT NULL AND TRY_CAST({raw} AS TIMESTAMP) IS NOT NULL "
-            f"AND NOT regexp_matches({raw}, {literal(_OFFSET)})",
+            f"{value} IS NOT NULL AND NOT ends_with({raw}, 'Z') AND NOT regexp_matches({raw}, {literal(_OFFSET)})",
             f"no_time_zone:{name}",
         )
     scope.problem(f"{raw} IS NOT NULL AND {value} IS NULL", f"impossible_time:{name}")
-    scope.problem(f"year({value}) NOT BETWEEN 2015 AND 2100", f"impossible_time:{name}")
+    known = "TIMESTAMPTZ '2015-01-01 00:00:00+00' AND TIMESTAMPTZ '2100-12-31 23:59:59+00'"
+    scope.problem(f"{value} NOT BETWEEN {known}", f"impossible_time:{name}")
     return value
 
 
@@ -279,12 +284,13 @@ def _header(scope: Scope, e: Mapping[str, Any]) -> str:
 
 
 def _tag(scope: Scope, e: Mapping[str, Any]) -> str:
-    key = re.escape(str(e["key"]))
-    found = (
-        f"list_filter({_json_list(as_text(scope, e['tag']))}, "
-        f"lambda t: regexp_matches(t ->> '$', {literal('^' + key + ' *[:=]')}))[1]"
-    )
-    return f"NULLIF(trim(regexp_replace({found} ->> '$', {literal('^' + key + ' *[:=]')}, '')), '')"
+    """The list is decoded once into one text with a separator; each key then costs a search, not a parse."""
+    key = str(e["key"])
+    raw = as_text(scope, e["tag"])
+    items = f"TRY_CAST(TRY_CAST({raw} AS JSON) AS VARCHAR[])"
+    joined = scope.hold(f"({_UNIT} || array_to_string({items}, {_UNIT}) || {_UNIT})")
+    found = f"regexp_extract({joined}, {literal(chr(31) + re.escape(key) + ' *[:=]([^' + chr(31) + ']*)')}, 1)"
+    return f"CASE WHEN contains({joined}, {literal(chr(31) + key)}) THEN NULLIF(trim({found}), '') END"
 
 
 def _entry(scope: Scope, e: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from focus_ai.adapters.mapping import Mapping
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import _documents, _lines
-from focus_ai.sources.sniff import HEAD, opened
+from focus_ai.sources.sniff import head_of
 
 SAMPLE = 50
 _KEY = re.compile(r'"([^"]+)"|([^."]+)')
@@ -38,8 +38,7 @@ def sample(source: SourceFile) -> Sample:
         good = (value for value, _, reason in items if reason is None)
         return Sample(form.kind, tuple(itertools.islice(good, SAMPLE)))
     if form.kind == "csv":
-        with opened(source.path, form.compression) as stream:
-            text = stream.read(HEAD).decode(form.encoding, "replace").removeprefix("\ufeff")
+        text = head_of(source.path, form.compression).decode(form.encoding, "replace").removeprefix("\ufeff")
         rows = itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter), 1, SAMPLE)
         return Sample("csv", tuple(dict(zip(form.header, row, strict=False)) for row in rows), form.header)
     if form.kind == "parquet":

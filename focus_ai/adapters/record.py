@@ -21,17 +21,10 @@ PROFILE = (
     "provider", "model_served", "model_deployment", "model_requested", "model_alias", "service_tier", "is_batch",
     "inference_geo", "speed", "region", "context_gt", "price_variant", "account_id", "grain",
 )  # fmt: skip
-# What decides an owner; equal values share one owner lookup.
-EVIDENCE = (
-    "owner_team", "owner_product", "owner_feature", "owner_environment", "owner_project", "owner_cost_center",
-    "owner_business_unit", "tenant_id", "end_user_id", "api_key_id", "api_key_name", "workspace_id",
-    "organization_id", "service_name", "account_id", "sub_account_id", "provider", "model_deployment",
-)  # fmt: skip
 # Columns that every staged record has besides its fields.
 HOUSEKEEPING = {
     "record_key": "HUGEINT",
     "profile_hash": "UBIGINT",
-    "owner_hash": "UBIGINT",
     "problem": "VARCHAR",
     "ignored": "VARCHAR",
     "money_family": "VARCHAR",

@@ -89,6 +89,10 @@ class Scope:
 
     def problem(self, condition: str, reason: str) -> None:
         """A condition under which the record is set aside, and the reason to give."""
+        self.problem_sql(condition, literal(reason))
+
+    def problem_sql(self, condition: str, reason: str) -> None:
+        """The same with the reason as SQL, evaluated only for the records that fail."""
         if self.guards:
             condition = " AND ".join(f"({c})" for c in (*self.guards, condition))
         if (condition, reason) not in self.problems:

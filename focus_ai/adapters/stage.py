@@ -7,7 +7,7 @@ record to set aside) makes the whole file go through the slower, exact way, so t
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from focus_ai.adapters.compiler import Compiled, compile_mapping
@@ -22,6 +22,7 @@ from focus_ai.sources.relation import (
     csv_table,
     json_lines,
     parquet_table,
+    renumbered,
     spooled_lines,
     typed_lines,
     whole,
@@ -70,7 +71,11 @@ def stage(
     compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name)
     counts = _write(session, compiled, relation, target)
     if mode == "columns" and source.format.kind == "csv":
-        rejects += csv_rejects(session, source.name)
+        unfit = csv_rejects(session, source.name)
+        if unfit:
+            counts = _write(session, compiled, renumbered(session, relation, unfit), target)
+            csv_rejects(session, source.name)
+        rejects += unfit
     return _result(session, source, mapping, compiled, target, rejects, counts)
 
 
@@ -110,10 +115,13 @@ def _relation(
     if form.kind == "csv":
         path, compression, rejects = whole(source, spool.parent)
         return csv_table(source, path, compression=compression), "columns", form.header, rejects
-    if form.kind == "jsonl" and not form.bom and mapping.kind == "usage" and source.size >= SMALL:
+    path, rejects = source.path, []
+    if form.kind == "jsonl":
         path, compression, rejects = whole(source, spool.parent)
-        return json_lines(path, compression), "json", (), rejects
-    rejects = spool_lines(source.name, source.path, form, spool)
+        if not form.bom and mapping.kind == "usage" and source.size >= SMALL:
+            return json_lines(path, compression), "json", (), rejects
+        form = replace(form, compression=compression)
+    rejects += spool_lines(source.name, path, form, spool)
     return spooled_lines(spool), "json", (), rejects
 
 

@@ -10,6 +10,7 @@ A part that would become negative contradicts the convention: the record is set 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -47,124 +48,148 @@ def compile_counts(scope: Scope, tokens: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def meters(tokens: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]], list[tuple[str, str]]]:
-    """Columns, problems and flags in terms of the `tk_` columns. Empty when the mapping has no tokens block."""
+@dataclass(frozen=True)
+class Meters:
+    """SQL of the disjoint meters: `layers` of shared values first, then `columns`; problems and flags name `m_` columns."""
+
+    layers: tuple[dict[str, str], ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    flags: list[tuple[str, str]] = field(default_factory=list)
+
+
+def meters(tokens: Mapping[str, Any]) -> Meters:
+    """Meters in terms of the `tk_` columns. Empty when the mapping has no tokens block."""
     if not tokens:
-        return {}, [], []
+        return Meters()
     if "long" in tokens:
-        return _long(), [("tk_long_quantity IS NULL OR tk_long_meter IS NULL", "missing:token class")], []
+        return Meters((), _long(), [("tk_long_quantity IS NULL OR tk_long_meter IS NULL", "missing:token class")])
+    side = _Side(tokens)
+    columns = {**_input_columns(side), **_output_columns(side)}
+    total = "tk_input" if side.has("input") else "tk_input_uncached + tk_cached" if side.has("input_uncached") else "NULL"
+    columns["reported_input_tokens"] = f"CAST({total} AS BIGINT)"
+    columns["reported_output_tokens"] = side.raw("output")
+    columns["reported_total_tokens"] = side.raw("total")
+    return Meters(
+        ({"tk_cached": side.cached, "tk_written": side.written}, {"tk_semantics": _semantics(side), "tk_inside": _inside(side)}),
+        columns, side.problems, side.flags,
+    )  # fmt: skip
 
-    def has(name: str) -> bool:
-        return name in tokens
 
-    def n(name: str) -> str:
-        return f"coalesce(tk_{name}, 0)" if has(name) else "0"
+class _Side:
+    """What a mapping counts, with the sums that several meters need."""
 
-    def raw(name: str) -> str:
-        return f"tk_{name}" if has(name) else "CAST(NULL AS BIGINT)"
+    def __init__(self, tokens: Mapping[str, Any]) -> None:
+        self.tokens = tokens
+        self.problems: list[tuple[str, str]] = []
+        self.flags: list[tuple[str, str]] = []
+        self.parts = [name for name in (f"cache_write_{ttl}" for ttl in TTLS) if self.has(name)]
+        self.part_sum = " + ".join(self.n(p) for p in self.parts) or "0"
+        self.written = f"coalesce(tk_cache_write, {self.part_sum})" if self.has("cache_write") else f"({self.part_sum})"
+        self.cached = f"({self.n('cache_read')} + {self.written})"
+        self.modal_in = " + ".join(self.n(f"input_{m}") for m in MODALITIES if self.has(f"input_{m}")) or "0"
+        self.modal_out = " + ".join(self.n(f"output_{m}") for m in MODALITIES if self.has(f"output_{m}")) or "0"
 
-    parts = [name for name in (f"cache_write_{ttl}" for ttl in TTLS) if has(name)]
-    part_sum = " + ".join(n(p) for p in parts) or "0"
-    written = f"coalesce(tk_cache_write, {part_sum})" if has("cache_write") else f"({part_sum})"
-    cached = f"({n('cache_read')} + {written})"
-    modal_in = " + ".join(n(f"input_{m}") for m in MODALITIES)
-    modal_out = " + ".join(n(f"output_{m}") for m in MODALITIES)
-    columns: dict[str, str] = {}
-    problems: list[tuple[str, str]] = []
-    flags: list[tuple[str, str]] = []
+    def has(self, name: str) -> bool:
+        return name in self.tokens
 
-    if has("input_uncached"):
-        split = f"tk_input_uncached - ({modal_in})"
-        if has("input"):
-            uncached = f"coalesce({split}, tk_input - {cached} - ({modal_in}))"
-            columns["input_semantics"] = "'inclusive'"
-            problems.append(
-                (
-                    "tk_input IS NOT NULL AND tk_input_uncached IS NOT NULL AND tk_input < tk_input_uncached",
-                    "meters_mismatch",
-                )
-            )
-            # Cache writes that an older export counts nowhere sit between the total and its known parts.
-            gap = f"tk_input - tk_input_uncached - {cached}"
-            problems.append((f"{gap} < 0", "meters_mismatch"))
-            columns["gap"] = f"CASE WHEN {gap} > 0 THEN {gap} END"
-            flags.append((f"{gap} > 0", "input_remainder_as_cache_write"))
-        else:
-            uncached = split
-            columns["input_semantics"] = "'exclusive'"
-    else:
-        declared = "tk_convention"
-        # The stated text part and the cached parts together are the total: nothing can stand outside it.
-        proven = f"coalesce(tk_input_text + {modal_in} + {cached} = tk_input, FALSE)" if has("input_text") else "FALSE"
-        default = literal(str(tokens.get("default", "inclusive")))
-        semantics = (
-            f"CASE WHEN {cached} = 0 AND {declared} = 'infer' THEN 'inclusive' "
-            f"WHEN {declared} IN ('inclusive', 'exclusive') THEN {declared} "
-            f"WHEN {cached} > {n('input')} THEN 'exclusive' "
-            f"WHEN {proven} THEN 'inclusive' "
-            f"WHEN {raw('total')} = {n('input')} + {n('output')} + {cached} THEN 'exclusive' "
-            f"ELSE {default} END"
-        )
-        columns["input_semantics"] = f"CASE WHEN {raw('input')} IS NOT NULL THEN {semantics} END"
-        if tokens.get("convention") == "infer" or not isinstance(tokens.get("convention", ""), str):
-            flags.append(
-                (
-                    f"{declared} = 'infer' AND {cached} > 0 AND {cached} <= {n('input')} AND "
-                    f"NOT {proven} AND NOT coalesce({raw('total')} = {n('input')} + {n('output')} + {cached}, FALSE)",
-                    "semantics_inferred",
-                )
-            )
-        uncached = f"{raw('input')} - CASE WHEN ({semantics}) = 'inclusive' THEN {cached} ELSE 0 END - ({modal_in})"
-    columns["input_uncached_tokens"] = uncached
-    problems.append((f"({uncached}) < 0", "meters_mismatch"))
-    for m in MODALITIES:
-        if has(f"input_{m}"):
-            columns[f"input_{m}_tokens"] = raw(f"input_{m}")
-    if has("tool_use"):
-        columns["input_tool_use_tokens"] = raw("tool_use")
-    if has("cache_read"):
-        read = f"tk_cache_read - {n('cache_read_audio')} - {n('cache_read_image')}"
-        columns["input_cache_read_tokens"] = read
-        problems.append((f"({read}) < 0", "meters_mismatch"))
-    for m in ("audio", "image"):
-        if has(f"cache_read_{m}"):
-            columns[f"input_cache_read_{m}_tokens"] = raw(f"cache_read_{m}")
-    for part in parts:
-        columns[f"input_{part}_tokens"] = raw(part)
-    if has("cache_write"):
-        rest = f"tk_cache_write - ({part_sum})"
-        columns["input_cache_write_other_tokens"] = rest
-        problems.append((f"({rest}) < 0", "meters_mismatch"))
-        flags.append((f"({rest}) > 0", "cache_ttl_unknown"))
-    if "gap" in columns:
-        gap = columns.pop("gap")
-        other = columns.get("input_cache_write_other_tokens")
-        # Both may hold tokens: the rest of the writes that have no lifetime, and the remainder of the total.
-        both = f"CASE WHEN ({gap}) IS NULL THEN {other} ELSE coalesce({other}, 0) + ({gap}) END"
-        columns["input_cache_write_other_tokens"] = both if other else gap
+    def n(self, name: str) -> str:
+        return f"coalesce(tk_{name}, 0)" if self.has(name) else "0"
 
-    inside = (
-        f"CASE WHEN tk_output_convention IN ('inclusive', 'exclusive') THEN tk_output_convention "
-        f"WHEN {n('reasoning')} = 0 THEN 'inclusive' "
-        f"WHEN {raw('total')} = {n('input')} + {n('output')} THEN 'inclusive' "
-        f"WHEN {raw('total')} = {n('input')} + {n('output')} + {n('reasoning')} THEN 'exclusive' "
-        f"WHEN {n('reasoning')} > {n('output')} THEN 'exclusive' ELSE 'inclusive' END"
+    def raw(self, name: str) -> str:
+        return f"tk_{name}" if self.has(name) else "CAST(NULL AS BIGINT)"
+
+    def not_negative(self, column: str) -> None:
+        self.problems.append((f"m_{column} < 0", "meters_mismatch"))
+
+
+def _semantics(side: _Side) -> str:
+    """Does the input total contain cache reads and writes? NULL without a total."""
+    if side.has("input_uncached"):
+        return "'inclusive'" if side.has("input") else "'exclusive'"
+    exclusive = f"{side.raw('total')} = {side.n('input')} + {side.n('output')} + tk_cached"
+    proven = f"coalesce(tk_input_text + {side.modal_in} + tk_cached = tk_input, FALSE)" if side.has("input_text") else "FALSE"
+    default = literal(str(side.tokens.get("default", "inclusive")))
+    inferred = f"tk_convention = 'infer' AND tk_cached > 0 AND tk_cached <= {side.n('input')}"
+    side.flags.append((f"{inferred} AND NOT {proven} AND NOT coalesce({exclusive}, FALSE)", "semantics_inferred"))
+    return (
+        f"CASE WHEN {side.raw('input')} IS NULL THEN NULL WHEN tk_cached = 0 AND tk_convention = 'infer' THEN 'inclusive' "
+        "WHEN tk_convention IN ('inclusive', 'exclusive') THEN tk_convention "
+        f"WHEN tk_cached > {side.n('input')} THEN 'exclusive' WHEN {proven} THEN 'inclusive' "
+        f"WHEN {exclusive} THEN 'exclusive' ELSE {default} END"
     )
-    if has("output"):
-        columns["output_semantics"] = f"CASE WHEN tk_output IS NOT NULL THEN {inside} END"
-        visible = f"tk_output - CASE WHEN ({inside}) = 'inclusive' THEN {n('reasoning')} ELSE 0 END - ({modal_out})"
-        columns["output_text_tokens"] = visible
-        problems.append((f"({visible}) < 0", "meters_mismatch"))
-    if has("reasoning"):
-        columns["output_reasoning_tokens"] = raw("reasoning")
+
+
+def _inside(side: _Side) -> str:
+    """Does the output total contain the reasoning tokens?"""
+    if not side.has("reasoning"):
+        return "'inclusive'"
+    total, base = side.raw("total"), f"{side.n('input')} + {side.n('output')}"
+    return (
+        "CASE WHEN tk_output_convention IN ('inclusive', 'exclusive') THEN tk_output_convention "
+        "WHEN coalesce(tk_reasoning, 0) = 0 THEN 'inclusive' "
+        f"WHEN {total} = {base} THEN 'inclusive' WHEN {total} = {base} + tk_reasoning THEN 'exclusive' "
+        f"WHEN tk_reasoning > {side.n('output')} THEN 'exclusive' ELSE 'inclusive' END"
+    )
+
+
+def _input_columns(side: _Side) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    gap = None
+    if side.has("input_uncached"):
+        uncached = f"tk_input_uncached - ({side.modal_in})"
+        columns["input_semantics"] = "tk_semantics"
+        if side.has("input"):
+            uncached = f"coalesce({uncached}, tk_input - tk_cached - ({side.modal_in}))"
+            # Input that the export counts nowhere: older exports leave cache writes between the total and its parts.
+            gap = "(tk_input - tk_input_uncached - tk_cached)"
+            side.problems.append((f"{gap} < 0", "meters_mismatch"))
+            side.flags.append((f"{gap} > 0", "input_remainder_as_cache_write"))
+    else:
+        columns["input_semantics"] = "tk_semantics"
+        inside = "CASE WHEN tk_semantics = 'inclusive' THEN tk_cached ELSE 0 END"
+        uncached = f"{side.raw('input')} - {inside} - ({side.modal_in})"
+    columns["input_uncached_tokens"] = uncached
+    side.not_negative("input_uncached_tokens")
     for m in MODALITIES:
-        if has(f"output_{m}"):
-            columns[f"output_{m}_tokens"] = raw(f"output_{m}")
-    total_in = raw("input") if has("input") else f"tk_input_uncached + {cached}" if has("input_uncached") else "NULL"
-    columns["reported_input_tokens"] = f"CAST({total_in} AS BIGINT)"
-    columns["reported_output_tokens"] = raw("output")
-    columns["reported_total_tokens"] = raw("total")
-    return columns, problems, flags
+        if side.has(f"input_{m}"):
+            columns[f"input_{m}_tokens"] = side.raw(f"input_{m}")
+    if side.has("tool_use"):
+        columns["input_tool_use_tokens"] = side.raw("tool_use")
+    if side.has("cache_read"):
+        columns["input_cache_read_tokens"] = f"tk_cache_read - {side.n('cache_read_audio')} - {side.n('cache_read_image')}"
+        side.not_negative("input_cache_read_tokens")
+    for m in ("audio", "image"):
+        if side.has(f"cache_read_{m}"):
+            columns[f"input_cache_read_{m}_tokens"] = side.raw(f"cache_read_{m}")
+    for part in side.parts:
+        columns[f"input_{part}_tokens"] = side.raw(part)
+    other = f"tk_cache_write - ({side.part_sum})" if side.has("cache_write") else None
+    if other:
+        side.problems.append((f"({other}) < 0", "meters_mismatch"))
+        side.flags.append((f"({other}) > 0", "cache_ttl_unknown"))
+    if gap:
+        rest = f"CASE WHEN {gap} > 0 THEN {gap} END"
+        both = f"CASE WHEN coalesce({gap}, 0) <= 0 THEN {other} ELSE coalesce({other}, 0) + {gap} END"
+        other = both if other else rest
+    if other:
+        columns["input_cache_write_other_tokens"] = other
+    return columns
+
+
+def _output_columns(side: _Side) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    if side.has("output"):
+        columns["output_semantics"] = "CASE WHEN tk_output IS NOT NULL THEN tk_inside END"
+        reasoning = f"CASE WHEN tk_inside = 'inclusive' THEN {side.n('reasoning')} ELSE 0 END"
+        columns["output_text_tokens"] = f"tk_output - {reasoning} - ({side.modal_out})"
+        side.not_negative("output_text_tokens")
+    if side.has("reasoning"):
+        columns["output_reasoning_tokens"] = side.raw("reasoning")
+    for m in MODALITIES:
+        if side.has(f"output_{m}"):
+            columns[f"output_{m}_tokens"] = side.raw(f"output_{m}")
+    return columns
 
 
 def _long() -> dict[str, str]:

@@ -198,7 +198,7 @@ def _charge_key(*, billed: bool, request: bool) -> str:
     place = ["source", "account_id", "sub_account_id", "sub_account_name", "resource_id", "region_id", "issuer"]
     owner = ["team", "product", "feature", "environment", "cost_center", "business_unit", "contact", "status", "tags",
              "evidence"]  # fmt: skip
-    parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "c.sku_price_id", "c.currency"]
+    parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "c.sku_price_id", "c.meter", "c.currency"]
     parts += [f"l.{p}" for p in place] + [f"o.{p}" for p in owner]
     if billed:
         parts += ["c.line_facts", "c.invoice_id", "c.category", "c.quantity_basis"]

@@ -64,7 +64,7 @@ def billed_sku(card: RateCard, facts: Mapping[str, Any], first: datetime, last: 
         sku_price_id = "#".join([sku_id, *condition_marks(when, above, None)])
         told = details(Rate(seller, model or "", meter or "", None, when=normal_when(when), context_gt=above))
     developer, family, version = model_facts(model) if model else (None, None, None)
-    base, block, size = _units(meter, facts["billed_unit"])
+    base, block, size = _units(meter, facts["billed_unit"], rate)
     return {
         "meter": meter,
         "sku_id": sku_id,
@@ -124,8 +124,10 @@ def _named(model: str | None, names: tuple[str, ...], meter: str | None, line: s
     return model, line or "unspecified"
 
 
-def _units(meter: str | None, stated: str | None) -> tuple[str | None, str | None, int]:
-    """Consumed unit, pricing unit and size: of the meter, else of the unit that the line states, when it is a known one."""
+def _units(meter: str | None, stated: str | None, rate: Rate | None) -> tuple[str | None, str | None, int]:
+    """Consumed unit, pricing unit and size: of the card's row, of the meter, else of the unit that the line states."""
+    if rate and stated in (None, rate.unit):
+        return rate.unit, rate.pricing_unit, rate.unit_size
     entry = meters().get(meter or "")
     if entry and stated in (None, entry.consumed_unit):
         return entry.consumed_unit, entry.pricing_unit, entry.unit_size

@@ -5,6 +5,7 @@ Every relation has a row `r` (typed, columns) or a document `j0` (json) and the 
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -83,7 +84,9 @@ def with_raw_text(rejects: list[Reject], source: SourceFile) -> list[Reject]:
         return rejects
     lines: dict[int, bytes] = {}
     row = 0
-    with opened(source.path, source.format.compression) as stream:
+    # The tail of a damaged compressed file is a reject of its own.
+    damaged = contextlib.suppress(EOFError, OSError, zlib.error)
+    with damaged, opened(source.path, source.format.compression) as stream:
         for line in stream:
             if line.strip():
                 row += 1
@@ -122,8 +125,23 @@ def csv_rejects(session: Session, name: str) -> list[Reject]:
     session.sql("DELETE FROM reject_scans")
     seen: dict[int, Reject] = {}
     for line, kind, text in rows:
-        seen.setdefault(int(line), Reject(name, int(line) - 1, f"csv:{str(kind).lower().replace(' ', '_')}", text))
+        reason = f"csv:{str(kind).lower().replace(' ', '_')}"
+        seen.setdefault(int(line), Reject(name, int(line) - 1, reason, None if text is None else text.strip("\r\n")))
     return list(seen.values())
+
+
+def renumbered(session: Session, relation: str, rejects: list[Reject]) -> str:
+    """The rows of a CSV with the numbers that they have in the file, where the rejected rows count too."""
+    gaps = [max(0, (r.row or 0) - 1 - before) for before, r in enumerate(sorted(rejects, key=lambda r: r.row or 0))]
+    session.sql("CREATE OR REPLACE TABLE csv_gaps (good_before BIGINT, missing BIGINT)")
+    for start in range(0, len(gaps), 1000):
+        values = ", ".join(f"({gap}, {n})" for n, gap in enumerate(gaps[start : start + 1000], start=start + 1))
+        session.sql(f"INSERT INTO csv_gaps VALUES {values}")
+    last = "(SELECT good_before, max(missing) AS missing FROM csv_gaps GROUP BY good_before)"
+    return (
+        f"(SELECT t.r, t.rn + coalesce(g.missing, 0) AS rn FROM {relation} t "
+        f"ASOF LEFT JOIN {last} g ON t.rn > g.good_before ORDER BY t.rn)"
+    )
 
 
 def parquet_table(session: Session, path: Path) -> tuple[str, tuple[str, ...]]:
@@ -139,18 +157,19 @@ def parquet_table(session: Session, path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def whole(source: SourceFile, spool: Path) -> tuple[Path, str, list[Reject]]:
-    """The file, or for a damaged gzip file what could be decompressed, cut after its last full line."""
-    if source.format.compression != "gzip":
-        return source.path, source.format.compression, []
+    """The file, or for a damaged compressed file what could be decompressed, cut after its last full line."""
+    packing = source.format.compression
+    if packing == "none":
+        return source.path, packing, []
     try:
-        with opened(source.path, "gzip") as stream:
+        with opened(source.path, packing) as stream:
             while stream.read(1 << 22):
                 pass
     except (EOFError, OSError, zlib.error):
-        body = partial(source.path, "gzip", 1 << 40)
+        body = partial(source.path, packing, 1 << 40)
         kept = body[: body.rfind(b"\n") + 1]
         target = spool / f"{source.path.name}.part"
         target.write_bytes(kept)
         tail = body[len(kept) :].decode("utf-8", "backslashreplace")
         return target, "none", [Reject(source.name, None, "truncated_compression", tail)]
-    return source.path, "gzip", []
+    return source.path, packing, []

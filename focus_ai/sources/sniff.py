@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -45,7 +46,7 @@ def sniff(path: Path) -> Format:
     if magic == b"PAR1":
         return Format("parquet")
     compression = "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
-    head = _head(path, compression)
+    head = head_of(path, compression)
     bom = head.startswith(BOM)
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return Format("unknown", compression, encoding="utf-16")
@@ -57,7 +58,8 @@ def sniff(path: Path) -> Format:
     return _table(body, compression, bom, cut=len(head) >= HEAD)
 
 
-def _head(path: Path, compression: str) -> bytes:
+def head_of(path: Path, compression: str) -> bytes:
+    """The first megabyte, decompressed as far as the file is whole."""
     try:
         with opened(path, compression) as stream:
             return stream.read(HEAD)
@@ -67,9 +69,13 @@ def _head(path: Path, compression: str) -> bytes:
 
 def partial(path: Path, compression: str, limit: int) -> bytes:
     """What can be read of a damaged compressed file, at most `limit` bytes."""
+    out = bytearray()
     if compression != "gzip":
-        return b""
-    engine, out = zlib.decompressobj(wbits=31), bytearray()
+        with contextlib.suppress(OSError), opened(path, compression) as stream:
+            while len(out) < limit and (chunk := stream.read1(1 << 16)):  # type: ignore[attr-defined]
+                out += chunk
+        return bytes(out[:limit])
+    engine = zlib.decompressobj(wbits=31)
     with path.open("rb") as raw:
         while len(out) < limit and (chunk := raw.read(1 << 16)):
             try:

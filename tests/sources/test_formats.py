@@ -48,8 +48,8 @@ def as_lines(events: list[dict[str, Any]]) -> str:
 
 
 def as_parquet(path: Path) -> None:
-    rows = [{**e, "timestamp": e["timestamp"]} for e in EVENTS]
-    pq.write_table(pa.Table.from_pylist(rows, schema=None), path)
+    names = dict.fromkeys(name for e in EVENTS for name in e)
+    pq.write_table(pa.table({name: [e.get(name) for e in EVENTS] for name in names}), path)
 
 
 def zstd(data: bytes) -> bytes:
