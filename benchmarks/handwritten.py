@@ -120,9 +120,9 @@ def run(file: str, prices: str, out: Path, grain: str, memory: str | None) -> di
     con.execute("CREATE VIEW ev AS SELECT *, hash(team, product, env) AS owner FROM staged ANTI JOIN dropped USING (n)")
     described = "*, model || ' ' || sku_meter AS description"
     _enum_table(con, "price", f"SELECT {described} FROM read_parquet('{prices}')", [*TEXTS, "description", "meter"])
-    con.execute(
-        "CREATE TABLE segments AS SELECT DISTINCT deployment, segment, t_from, t_to, context_gt, context_le FROM price"
-    )
+    bounds = "t_from, t_to, context_gt, context_le"
+    con.execute(f"CREATE TABLE segments AS SELECT DISTINCT deployment, price_set, {bounds} FROM price")
+    con.execute(f"CREATE TABLE prices AS SELECT DISTINCT * EXCLUDE (deployment, {bounds}) FROM price")
     _enum_table(con, "owners", OWNERS, ["team", "product", "env", "tags", "status", "reason", "evidence"])
     joined = (
         "ev JOIN segments s ON ev.deployment = s.deployment AND t_end >= s.t_from AND t_end < s.t_to "
@@ -131,15 +131,15 @@ def run(file: str, prices: str, out: Path, grain: str, memory: str | None) -> di
     if grain == "day":
         con.execute(
             "CREATE TABLE grouped AS SELECT date_trunc('day', t) AS p_start, date_trunc('day', t) + INTERVAL 1 day "
-            "AS p_end, segment, owner, sum(prompt - cached - written)::BIGINT AS q_in, sum(cached)::BIGINT AS q_read, "
-            "sum(written)::BIGINT AS q_write, sum(completion)::BIGINT AS q_out, sum(reasoning)::BIGINT AS reasoning, "
-            f"count(*) AS requests FROM {joined} GROUP BY ALL"
+            "AS p_end, price_set, owner, sum(prompt - cached - written)::BIGINT AS q_in, "
+            "sum(cached)::BIGINT AS q_read, sum(written)::BIGINT AS q_write, sum(completion)::BIGINT AS q_out, "
+            f"sum(reasoning)::BIGINT AS reasoning, count(*) AS requests FROM {joined} GROUP BY ALL"
         )
     else:
         con.execute(
-            "CREATE VIEW grouped AS SELECT t AS p_start, t_end AS p_end, segment, owner, prompt - cached - written AS "
-            "q_in, cached AS q_read, written AS q_write, completion AS q_out, reasoning, 1 AS requests, request_id, "
-            f"end_user, model_group FROM {joined}"
+            "CREATE VIEW grouped AS SELECT t AS p_start, t_end AS p_end, price_set, owner, "
+            "prompt - cached - written AS q_in, cached AS q_read, written AS q_write, completion AS q_out, "
+            f"reasoning, 1 AS requests, request_id, end_user, model_group FROM {joined}"
         )
     months = con.execute("SELECT DISTINCT date_trunc('month', p_start)::DATE FROM grouped ORDER BY 1").fetchall()
     total = sum(_write(con, out, str(month), grain) for (month,) in months)
@@ -162,9 +162,9 @@ def _write(con: Any, out: Path, month: str, grain: str) -> int:
             kind = "TIMESTAMPTZ"
         parts.append(f'{sql if kind == "VARCHAR" and sql != "NULL" else f"CAST({sql} AS {kind})"} AS "{field.name}"')
     query = (
-        f"SELECT {', '.join(parts)} FROM (SELECT p.*, g.* EXCLUDE (segment), {QUANTITY} AS q, "
+        f"SELECT {', '.join(parts)} FROM (SELECT p.*, g.* EXCLUDE (price_set), {QUANTITY} AS q, "
         f"CAST(CAST({QUANTITY} AS DECIMAL(18, 0)) * 0.000001 AS DECIMAL(19, 9)) AS pq "
-        "FROM grouped g JOIN price p ON g.segment = p.segment "
+        "FROM grouped g JOIN prices p ON g.price_set = p.price_set "
         f"WHERE g.p_start >= TIMESTAMPTZ '{month}' AND g.p_start < TIMESTAMPTZ '{following}' AND {QUANTITY} > 0) c "
         'JOIN owners o ON o.owner = c.owner ORDER BY "ChargePeriodStart", "x_ChargeId"'
     )

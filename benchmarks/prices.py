@@ -1,5 +1,7 @@
 """Write the price table that the hand-written script joins to: one row per model, validity, context range and meter.
 
+Rows of equal `price_set` have equal prices; the hand-written script groups by it.
+
     python benchmarks/prices.py --out benchmarks/data/prices.parquet
 
 Prices and descriptions come from the shipped rate card, for the generator's models and days. Not part of any timing.
@@ -20,14 +22,14 @@ from generate import DAYS, FIRST_DAY, model_names
 from focus_ai.focus.meters import meters
 from focus_ai.focus.places import sellers
 from focus_ai.pricing.card import RateCard
-from focus_ai.pricing.profile import Profile, Unpriced, resolve
+from focus_ai.pricing.profile import Price, Profile, Unpriced, resolve
 
 CHANNEL = {"xai": "x-ai"}
 METERS = ("input", "cache_read", "cache_write_5m", "output")
 OPEN = 2**62
 SCHEMA = pa.schema(
     [
-        ("deployment", pa.string()), ("segment", pa.int32()), ("t_from", pa.timestamp("us", "UTC")),
+        ("deployment", pa.string()), ("price_set", pa.int32()), ("t_from", pa.timestamp("us", "UTC")),
         ("t_to", pa.timestamp("us", "UTC")), ("context_gt", pa.int64()), ("context_le", pa.int64()),
         ("meter", pa.string()), ("price", pa.decimal128(18, 9)),
         *((name, pa.string()) for name in (
@@ -38,9 +40,14 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
+def _identity(price: Price | Unpriced) -> tuple[Any, ...]:
+    return () if isinstance(price, Unpriced) else (price.rate_id, price.sku_price_id, price.assumptions)
+
+
 def rows() -> list[dict[str, Any]]:
     """All rows; raises `SystemExit` when a model of the generator has no price."""
-    card, found, segment = RateCard.load(), [], 0
+    card, found = RateCard.load(), []
+    sets: dict[tuple[Any, ...], int] = {}
     table = meters()
     last = FIRST_DAY + timedelta(days=DAYS)
     for provider, model in model_names():
@@ -49,6 +56,8 @@ def rows() -> list[dict[str, Any]]:
         name = seller["name"]
         names = (None, f"{provider}/{model}", model, model)
         for part in resolve(card, Profile(channel, names), METERS, FIRST_DAY, last):
+            identity = (model, *(_identity(part.prices[m]) for m in METERS))
+            number = sets.setdefault(identity, len(sets))
             for meter in METERS:
                 price = part.prices[meter]
                 if isinstance(price, Unpriced):
@@ -58,7 +67,7 @@ def rows() -> list[dict[str, Any]]:
                 facts = table[meter]
                 found.append(
                     {
-                        "deployment": f"{provider}/{model}", "segment": segment, "t_from": part.t_from,
+                        "deployment": f"{provider}/{model}", "price_set": number, "t_from": part.t_from,
                         "t_to": part.t_to, "context_gt": part.context_gt, "context_le": part.context_le or OPEN,
                         "meter": meter, "price": price.list_unit_price, "rate_id": price.rate_id,
                         "sku_id": price.sku_id, "sku_price_id": price.sku_price_id,
@@ -70,7 +79,6 @@ def rows() -> list[dict[str, Any]]:
                         "service": seller.get("service", name), "account_type": seller.get("account", "Account"),
                     }
                 )  # fmt: skip
-            segment += 1
     return found
 
 

@@ -60,7 +60,7 @@ def run(
             staged = stage_all(
                 [(s, chosen[s.name], _facts(chosen[s.name], settings)) for s in sources if s.name in chosen],
                 delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
-                progress=progress,
+                extra=None if events else _extra(plan, book), progress=progress,
             )  # fmt: skip
             staged += [_empty(s) for s in sources if s.name not in chosen]
             with Session(delivery.work / "engine", memory_limit=memory_limit, threads=threads) as session:
@@ -129,6 +129,11 @@ def _facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
     if account is None or account.id is None or "account_id" not in mapping.settings:
         return {}
     return {"account_id": account.id}
+
+
+def _extra(plan: pipeline.Plan, book: OwnerBook) -> frozenset[str]:
+    """Fields that this run needs besides the core ones: evidence that can change an owner, request ids."""
+    return frozenset((*book.needs, *(pipeline.charges.REQUEST if plan.grain == "request" else ())))
 
 
 def _empty(source: SourceFile) -> Staged:

@@ -42,7 +42,9 @@ def _bytes(line: Mapping[str, Any] | str | bytes) -> bytes:
     return (line if isinstance(line, str) else json.dumps(line)).encode()
 
 
-def convert(out: Path, *inputs: Path | str, settings: Mapping[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+def convert(
+    out: Path, *inputs: Path | str, settings: Mapping[str, Any] | None = None, **options: Any
+) -> dict[str, Any]:
     """Run a conversion; the counts of every run must add up."""
     own = Settings.from_dict(settings) if settings else None
     report = api.convert([str(i) for i in inputs], out, settings=own, **options)

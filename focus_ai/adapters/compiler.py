@@ -44,11 +44,12 @@ def compile_mapping(
     facts: MappingType[str, str] | None = None,
     source_file: str = "",
     numbered: bool = True,
+    wanted: frozenset[str] | None = None,
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names).
 
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
-    number, which needs one ordered pass. Raises `UsageError` when the mapping names something that does not exist.
+    number, which needs one ordered pass. `wanted`: only these columns come out (None: all). Raises `UsageError` when the mapping names something that does not exist.
     """
     scope = Scope(mode, depth=mapping.depth, columns=columns)
     lets = {name: sql for name, e in mapping.let.items() if (sql := _let(scope, name, e)) is not None}
@@ -86,7 +87,7 @@ def compile_mapping(
     for name in REQUIRED[mapping.kind]:
         if name not in out:
             raise UsageError("a required field is not mapped", where=str(mapping.path), expected=name)
-    return _assemble(mapping, scope, lets, out, counts, others, key_parts, ignored)
+    return _assemble(mapping, scope, lets, out, counts, others, key_parts, ignored, wanted)
 
 
 def _let(scope: Scope, name: str, e: Any) -> str | None:
@@ -155,14 +156,14 @@ def _assemble(
     others: list[str],
     key_parts: list[str],
     ignored: str,
+    wanted: frozenset[str] | None,
 ) -> Compiled:
     meters = tokens.meters(mapping.tokens)
     meter_columns, meter_problems, flags = dict(meters.columns), meters.problems, meters.flags
     flags = [*flags, *_field_flags(out)]
-    problem = "".join(f" WHEN {c} THEN {reason}" for c, reason in scope.problems)
-    problem += "".join(f" WHEN {name} IS NULL THEN {literal('missing:' + name)}" for name in REQUIRED[mapping.kind])
+    checks = [*scope.problems, *((f"{ident(n)} IS NULL", literal(f"missing:{n}")) for n in REQUIRED[mapping.kind])]
     if mapping.kind == "usage" and not mapping.identity:
-        problem += " WHEN record_id IS NULL THEN 'missing:record_id'"
+        checks.append(("record_id IS NULL", "'missing:record_id'"))
 
     layer = _base(mapping, scope)
     fields_layer = dict(out)
@@ -174,17 +175,16 @@ def _assemble(
     fields_layer.update(counts)
     keys = {
         "key_text": f"concat_ws(chr(31), {literal(mapping.id)}, {', '.join(key_parts)})",
-        "field_problem": f"CASE{problem} END",
+        "field_problem": _first_reason(checks),
         "ignored": f"CASE{ignored} END" if ignored else "CAST(NULL AS VARCHAR)",
     }
     leaves = {f"m_{name}": sql for name, sql in meter_columns.items()}
     meter_columns = {name: f"m_{name}" for name in meter_columns}
     meter_columns = _gateway_cache(meter_columns) if out["served_from"] != "'provider'" else meter_columns
-    meter_problem = "".join(f" WHEN {c} THEN {literal(reason)}" for c, reason in meter_problems)
     last = {
         **meter_columns,
         "flags": _flags(flags),
-        "meter_problem": f"CASE{meter_problem} END" if meter_problem else "CAST(NULL AS VARCHAR)",
+        "meter_problem": _first_reason([(c, literal(reason)) for c, reason in meter_problems]),
     }
     let_stages: list[dict[str, str]] = []
     for name, sql in lets.items():
@@ -195,6 +195,7 @@ def _assemble(
     stages = (
         *let_stages,
         {alias: sql for sql, alias in scope.held.items()},
+        {alias: sql for sql, alias in scope.numbers.items()},
         {alias: sql for sql, alias in scope.typed.items()},
         fields_layer,
         *meters.layers,
@@ -229,6 +230,8 @@ def _assemble(
     problem_sql = select.pop("problem")
     layer = f"SELECT *, {problem_sql} AS problem FROM ({layer})"
     select |= {"problem": "problem", "raw": raw}
+    if wanted is not None:
+        select = {name: sql for name, sql in select.items() if name in wanted or name == "raw"}
     sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
     reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
     return Compiled(sql, tuple(select), reader, tuple(scope.object_nodes()))
@@ -275,11 +278,20 @@ def _field_flags(out: dict[str, str]) -> list[tuple[str, str]]:
     return flags
 
 
+def _first_reason(checks: list[tuple[str, str]]) -> str:
+    """SQL of the first reason whose condition holds. All conditions are tried together first: nearly no record fails."""
+    if not checks:
+        return "CAST(NULL AS VARCHAR)"
+    anything = " OR ".join(f"({c})" for c, _ in checks)
+    return f"CASE WHEN {anything} THEN CASE {' '.join(f'WHEN {c} THEN {reason}' for c, reason in checks)} END END"
+
+
 def _flags(flags: list[tuple[str, str]]) -> str:
     if not flags:
         return "CAST(NULL AS VARCHAR)"
+    anything = " OR ".join(f"({c})" for c, _ in flags)
     parts = ", ".join(f"CASE WHEN {c} THEN {literal(name)} END" for c, name in flags)
-    return f"NULLIF(concat_ws(',', {parts}), '')"
+    return f"CASE WHEN {anything} THEN concat_ws(',', {parts}) END"
 
 
 def _cast(name: str) -> str:

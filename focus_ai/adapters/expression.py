@@ -21,7 +21,7 @@ from focus_ai.money import text as plain
 
 Expression = Any
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
-_UNIT = "chr(31)"
+_LARGEST = 10**18
 _UNITS = {"days", "hours", "minutes", "seconds"}
 
 
@@ -63,20 +63,32 @@ def as_integer(scope: Scope, e: Expression) -> str:
             return f"len(string_split({raw}, {literal(e.get('sep', ','))}))"
         if "if" in e:
             return _branches(scope, e, as_integer)
-        if "first" in e:
+        if "first" in e and not all(_plain_text(part) for part in e["first"]):
             return f"coalesce({', '.join(as_integer(scope, part) for part in e['first'])})"
     raw = scope.hold(as_text(scope, e))
-    whole = f"regexp_full_match({raw}, '[0-9]{{1,18}}(\\.0*)?')"
+    # Nearly every count is written in its plain form; the rest (12.0, 1e3) takes the slower branch.
+    number = scope.hold_number(f"TRY_CAST({raw} AS BIGINT)")
     broad = f"TRY_CAST({raw} AS DECIMAL(36, 9))"
+    whole = f"regexp_full_match({raw}, '[0-9]{{1,18}}(\\.0*)?')"
+    other = (
+        f"CASE WHEN {whole} THEN CAST(split_part({raw}, '.', 1) AS BIGINT) "
+        f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < {_LARGEST} "
+        f"AND regexp_full_match({raw}, '[0-9.]+([eE][+]?[0-9]+)?') THEN CAST({broad} AS BIGINT) END"
+    )
     value = scope.hold_typed(
-        f"(CASE WHEN {whole} THEN CAST(split_part({raw}, '.', 1) AS BIGINT) "
-        f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < 1000000000000000000 THEN CAST({broad} AS BIGINT) END)"
+        f"(CASE WHEN {number} BETWEEN 0 AND {_LARGEST - 1} AND CAST({number} AS VARCHAR) = {raw} THEN {number} "
+        f"WHEN {raw} IS NOT NULL THEN {other} END)"
     )
     name = describe(e)
     # One cheap test for every record; what kind of wrong it is matters only for the few that fail it.
     negative = f"WHEN coalesce({broad} < 0, FALSE) THEN {literal(f'negative:{name}')}"
     scope.problem_sql(f"{value} IS NULL AND {raw} IS NOT NULL", f"CASE {negative} ELSE {literal(f'wrong_type:{name}')} END")
     return value
+
+
+def _plain_text(e: Expression) -> bool:
+    """Is this a value as it stands in the record, so that choosing the first can come before reading it as a number?"""
+    return isinstance(e, str) or (isinstance(e, Mapping) and ("get" in e or "pick" in e or "header" in e))
 
 
 def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
@@ -284,13 +296,16 @@ def _header(scope: Scope, e: Mapping[str, Any]) -> str:
 
 
 def _tag(scope: Scope, e: Mapping[str, Any]) -> str:
-    """The list is decoded once into one text with a separator; each key then costs a search, not a parse."""
+    """Searched in the JSON text itself, which is quick; only a text with escapes is decoded first."""
     key = str(e["key"])
-    raw = as_text(scope, e["tag"])
+    raw = scope.hold(as_text(scope, e["tag"]))
+    pattern = literal('"' + re.escape(key) + ' *[:=]([^"]*)"')
+    quick = f"regexp_extract({raw}, {pattern}, 1)"
+    start = literal("^" + re.escape(key) + " *[:=]")
     items = f"TRY_CAST(TRY_CAST({raw} AS JSON) AS VARCHAR[])"
-    joined = scope.hold(f"({_UNIT} || array_to_string({items}, {_UNIT}) || {_UNIT})")
-    found = f"regexp_extract({joined}, {literal(chr(31) + re.escape(key) + ' *[:=]([^' + chr(31) + ']*)')}, 1)"
-    return f"CASE WHEN contains({joined}, {literal(chr(31) + key)}) THEN NULLIF(trim({found}), '') END"
+    decoded = f"regexp_replace(list_filter({items}, lambda t: regexp_matches(t, {start}))[1], {start}, '')"
+    found = f"CASE WHEN contains({raw}, chr(92)) THEN {decoded} ELSE {quick} END"
+    return f"CASE WHEN contains({raw}, {literal(key)}) THEN NULLIF(trim({found}), '') END"
 
 
 def _entry(scope: Scope, e: Mapping[str, Any]) -> str:

@@ -21,6 +21,16 @@ PROFILE = (
     "provider", "model_served", "model_deployment", "model_requested", "model_alias", "service_tier", "is_batch",
     "inference_geo", "speed", "region", "context_gt", "price_variant", "account_id", "grain",
 )  # fmt: skip
+# What every run needs of a record, besides its meters; the other fields are staged when somebody asks for them.
+CORE = (
+    "kind", "adapter", "source_file", "source_row", "record_id", "record_version", "grain", "request_count",
+    "event_time", "end_time", "bucket_end", "served_from", "invoice_issuer", "billing_path", "billed_cost",
+    "list_amount", "currency", "line_item", "billed_meter", "billed_quantity", "billed_unit", "charge_category",
+    "invoice_id", "account_name", "sub_account_id", "sub_account_name", "resource_id", "resource_name", "flags",
+)  # fmt: skip
+SPANS = (
+    "trace_id", "span_id", "parent_span_id", "provider_response_id", "reported_input_tokens", "reported_output_tokens",
+)  # fmt: skip
 # Columns that every staged record has besides its fields.
 HOUSEKEEPING = {
     "record_key": "HUGEINT",
@@ -58,3 +68,9 @@ def fields() -> dict[str, Field]:
 def all_columns() -> dict[str, str]:
     """Name and SQL type of every column of the staged records."""
     return {**{name: f.sql_type for name, f in fields().items()}, **HOUSEKEEPING}
+
+
+def needed(extra: frozenset[str], *, spans: bool) -> frozenset[str]:
+    """Columns to stage for a run: the core, what decides prices, all meters, and what the run asks for (`extra`)."""
+    meters = {name for name, f in fields().items() if f.group == "meters"}
+    return frozenset((*CORE, *PROFILE, *HOUSEKEEPING, *meters, *extra, *(SPANS if spans else ())))

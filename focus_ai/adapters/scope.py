@@ -28,6 +28,7 @@ class Scope:
     problems: list[tuple[str, str]] = field(default_factory=list)
     guards: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
     typed: dict[str, str] = field(default_factory=dict)
     _paths: list[Path] = field(default_factory=list)
     _let_keys: dict[str, list[str]] = field(default_factory=dict)
@@ -103,6 +104,12 @@ class Scope:
         if "__v" in sql or "__i" in sql:
             return sql
         return self.held.setdefault(sql, f"__v{len(self.held)}")
+
+    def hold_number(self, sql: str) -> str:
+        """The same for a first reading of a raw value as a number, in the layer between raw and typed values."""
+        if "__i" in sql:
+            return sql
+        return self.numbers.setdefault(sql, f"__n{len(self.numbers)}")
 
     def hold_typed(self, sql: str) -> str:
         """The same for a number or an instant, in the layer above the raw values."""

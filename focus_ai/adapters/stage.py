@@ -12,6 +12,7 @@ from pathlib import Path
 
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
+from focus_ai.adapters.record import needed
 from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import spool_lines
@@ -55,12 +56,17 @@ def stage(
     *,
     facts: MappingType[str, str] | None = None,
     numbered: bool = False,
+    extra: frozenset[str] | None = None,
 ) -> Staged:
-    """Convert one file. Good and ignored records go to `target`, the rest comes back as rejects with their text."""
+    """Convert one file. Good and ignored records go to `target`, the rest comes back as rejects with their text.
+
+    `extra`: fields that the run needs besides the core ones; None stages every field.
+    """
+    wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     if source.format.kind == "empty":
         return Staged(source.name, mapping.id, target, (), 0, 0, 0, (Reject(source.name, None, "empty_file", None),))
     if _direct(source, mapping) and not numbered:
-        quick = _typed(session, source, mapping, target, facts)
+        quick = _typed(session, source, mapping, target, facts, wanted)
         if quick is not None:
             return quick
     relation, mode, columns, rejects = _relation(session, source, mapping, target.with_suffix(".jsonl"))
@@ -68,7 +74,7 @@ def stage(
         nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
         relation, bad = bad_documents(session, relation, source.name, nodes, mapping.records)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
-    compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name)
+    compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted)
     counts = _write(session, compiled, relation, target)
     if mode == "columns" and source.format.kind == "csv":
         unfit = csv_rejects(session, source.name)
@@ -88,12 +94,15 @@ def _direct(source: SourceFile, mapping: Mapping) -> bool:
 
 
 def _typed(
-    session: Session, source: SourceFile, mapping: Mapping, target: Path, facts: MappingType[str, str] | None
+    session: Session, source: SourceFile, mapping: Mapping, target: Path, facts: MappingType[str, str] | None,
+    wanted: frozenset[str] | None,
 ) -> Staged | None:
     """The quick way; None when the file is not clean."""
     import duckdb
 
-    compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False)
+    compiled = compile_mapping(
+        mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted
+    )
     relation = typed_lines(source.path, source.format.compression, compiled.reader_columns, numbered=False)
     try:
         session.sql(_copy(compiled, relation, target))

@@ -24,13 +24,14 @@ def stage_all(
     memory_limit: str | None = None,
     threads: int | None = None,
     numbered: bool = False,
+    extra: frozenset[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Staged]:
     """Stage every file into `work/staged`, in the order given."""
     folder = work / "staged"
     folder.mkdir(parents=True, exist_ok=True)
     calls = [
-        (source, mapping, dict(facts), folder / f"{number:05d}.parquet", memory_limit, threads, numbered)
+        (source, mapping, dict(facts), folder / f"{number:05d}.parquet", memory_limit, threads, numbered, extra)
         for number, (source, mapping, facts) in enumerate(tasks)
     ]
     found: list[Staged] = []
@@ -50,9 +51,9 @@ def stage_all(
 
 
 def _one(
-    call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool],
+    call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool, frozenset[str] | None],
 ) -> Staged:
-    source, mapping, facts, target, memory_limit, threads, numbered = call
+    source, mapping, facts, target, memory_limit, threads, numbered, extra = call
     with Session(target.with_suffix(".work"), memory_limit=memory_limit, threads=threads) as session:
         session.seal([target.parent], [source.path])
-        return stage(session, source, mapping, target, facts=facts, numbered=numbered)
+        return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra)

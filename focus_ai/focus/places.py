@@ -38,7 +38,15 @@ def create_places(
     found = session.rows(f"SELECT {place_hash} AS h, {facts} FROM events GROUP BY h ORDER BY h")
     rows = [{"place_hash": key, **_place(dict(zip(columns, values, strict=True)), settings)} for key, *values in found]
     create_table(
-        session, "places", {"place_hash": "UBIGINT", "invoiced": "BOOLEAN", "primary_source": "BOOLEAN", **dict.fromkeys(_COLUMNS, "ENUM")}, rows
+        session,
+        "places",
+        {
+            "place_hash": "UBIGINT",
+            "invoiced": "BOOLEAN",
+            "primary_source": "BOOLEAN",
+            **dict.fromkeys(_COLUMNS, "ENUM"),
+        },
+        rows,
     )
 
 
@@ -77,7 +85,7 @@ def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _resource_type(resource: str | None) -> str | None:
-    """Kind of a resource, read off its id: an AWS profile, an Azure deployment, else the key that calls were made with."""
+    """Kind of a resource, read off its id: AWS profile, Azure deployment, else the key that calls were made with."""
     if resource is None:
         return None
     lowered = resource.lower()

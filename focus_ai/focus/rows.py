@@ -188,9 +188,7 @@ def _description(*, billed: bool = False) -> str:
     marks = f"replace(substr({price}, strpos({price}, '#') + 1), '#', ', ')"
     marks = f"CASE WHEN strpos({price}, '#') > 0 THEN {marks} END"
     brackets = f"NULLIF(concat_ws(', ', CASE {ttl} END, {marks}), '')"
-    return (
-        f"concat_ws(' ', CAST(l.service AS VARCHAR), CAST(c.model AS VARCHAR), {meter}, '(' || {brackets} || ')')"
-    )
+    return f"concat_ws(' ', CAST(l.service AS VARCHAR), CAST(c.model AS VARCHAR), {meter}, '(' || {brackets} || ')')"
 
 
 def _charge_key(*, billed: bool, request: bool) -> str:

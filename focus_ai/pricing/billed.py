@@ -34,8 +34,8 @@ def create_billed(
     )
     skus = []
     for key, first, last, *values in rows:
-        start, end = (_EPOCH + timedelta(microseconds=int(t)) for t in (first, last))
-        skus.append({"sku_hash": key, **billed_sku(card, dict(zip(FACTS, values, strict=True)), start, end)})
+        seen = [_EPOCH + timedelta(microseconds=int(t)) for t in (first, last)]
+        skus.append({"sku_hash": key, **billed_sku(card, dict(zip(FACTS, values, strict=True)), *seen)})
     create_table(
         session, "billed_skus", {"sku_hash": "UBIGINT", "unit_size": "BIGINT", **dict.fromkeys(TEXTS, "VARCHAR")}, skus
     )
@@ -53,7 +53,8 @@ def create_billed(
         f"{sku_hash} AS sku_hash, currency, coalesce({column('charge_category')}, CASE WHEN billed_cost < 0 "
         f"THEN 'Credit' ELSE 'Usage' END) AS category, {column('invoice_id')} AS invoice_id, "
         f"billed_cost, coalesce({listed}, billed_cost) AS listed, {count} AS requests, "
-        f"coalesce(NULLIF({quantity}, 0), n.quantity) AS units, CASE WHEN NULLIF({quantity}, 0) IS NOT NULL THEN 'billed' "
+        f"coalesce(NULLIF({quantity}, 0), n.quantity) AS units, "
+        f"CASE WHEN NULLIF({quantity}, 0) IS NOT NULL THEN 'billed' "
         "WHEN n.quantity IS NOT NULL THEN 'metered' ELSE 'none' END AS quantity_basis "
         f"FROM (SELECT *, {owner_hash} AS evidence_hash FROM events WHERE kind = 'billed' AND NOT ({carried})) e "
         "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to "
@@ -100,16 +101,18 @@ def _charges() -> str:
 
     # Without a unit price all four costs are the amount (ListCost-C-008-C, ContractedCost-C-008-C).
     def cost(price: str) -> str:
-        return f"CASE WHEN priced THEN CAST({price} * blocks AS DECIMAL(38, 18)) ELSE CAST(amount AS DECIMAL(38, 18)) END"
+        return f"CAST(CASE WHEN priced THEN {price} * blocks ELSE amount END AS DECIMAL(38, 18))"
 
     usage = "category = 'Usage'"
-    return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, currency, invoice_id, line_item, line_facts,
+    return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, currency, invoice_id,
+        line_item, line_facts,
         {only("CASE WHEN measured THEN quantity_basis ELSE 'none' END")} AS quantity_basis,
         {only("meter")} AS meter, {only("sku_id")} AS sku_id, {only("sku_price_id")} AS sku_price_id,
         {only("sku_details")} AS sku_details,
         CASE WHEN {usage} THEN CAST(consumed * direction AS DECIMAL(38, 9)) END AS quantity,
         CASE WHEN {usage} THEN CASE WHEN measured THEN base_unit ELSE 'Charges' END END AS consumed_unit,
-        {only("blocks")} AS pricing_quantity, {only("CASE WHEN measured THEN block_unit ELSE 'Charges' END")} AS pricing_unit,
+        {only("blocks")} AS pricing_quantity,
+        {only("CASE WHEN measured THEN block_unit ELSE 'Charges' END")} AS pricing_unit,
         {only("list_price")} AS list_unit_price, {only("net_price")} AS contracted_unit_price,
         {cost("list_price")} AS list_cost, {cost("net_price")} AS contracted_cost,
         CAST(amount AS DECIMAL(38, 18)) AS effective_cost, model, developer, family, version, processing_tier,

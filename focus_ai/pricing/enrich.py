@@ -19,6 +19,7 @@ from focus_ai.pricing.rate_row import CALL_METERS, NoRate
 from focus_ai.pricing.rating import token_meters, used_fields
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MODELS = ("model_served", "model_deployment", "model_requested", "model_alias")
 _KEY = "family, account, day, sub, resource, provider, name, batch, tier, speed, above, geo"
 
 
@@ -30,7 +31,9 @@ class Enriched:
     not_matched: int
 
 
-def create_enriched(session: Session, present: frozenset[str], card: RateCard, *, usage: str, billed: str) -> dict[str, Enriched]:  # fmt: skip
+def create_enriched(
+    session: Session, present: frozenset[str], card: RateCard, *, usage: str, billed: str
+) -> dict[str, Enriched]:
     """Create the table `enriched`. `usage`, `billed`: conditions of the events whose money another export carries."""
     if usage == "FALSE" or not {"money_family", "billed_meter"} <= present:
         session.sql("CREATE TABLE enriched (file_no INTEGER, row_no BIGINT, quantity DECIMAL(38, 9))")
@@ -40,13 +43,12 @@ def create_enriched(session: Session, present: frozenset[str], card: RateCard, *
     _create_model_keys(session, card)
     _create_matches(session)
     session.sql(
-        "CREATE TABLE enriched AS SELECT file_no, row_no, quantity FROM matches "
-        "WHERE unique_match AND quantity > 0"
+        "CREATE TABLE enriched AS SELECT file_no, row_no, quantity FROM matches WHERE unique_match AND quantity > 0"
     )
     counts = session.rows(
         "SELECT l.family, count(e.quantity), count(*) - count(e.quantity) FROM bill_lines l "
-        "LEFT JOIN enriched e USING (file_no, row_no) WHERE (l.family, l.day) IN (SELECT (family, day) FROM usage_amounts) "
-        "GROUP BY l.family ORDER BY l.family"
+        "LEFT JOIN enriched e USING (file_no, row_no) "
+        "SEMI JOIN usage_amounts u ON l.family = u.family AND l.day = u.day GROUP BY l.family ORDER BY l.family"
     )
     for table in ("bill_lines", "usage_amounts", "model_keys", "matches"):
         session.sql(f"DROP TABLE {table}")
@@ -60,20 +62,29 @@ def _key(present: frozenset[str]) -> str:
         return ident(name) if name in present else f"CAST(NULL AS {kind})"
 
     tier = f"lower({column('service_tier')})"
-    names = ", ".join(column(n) for n in ("model_served", "model_deployment", "model_requested", "model_alias"))
-    return (
-        f"money_family AS family, {column('account_id')} AS account, CAST(event_time AS DATE) AS day, "
-        f"coalesce({column('sub_account_id')}, {column('sub_account_name')}) AS sub, {column('resource_id')} AS resource, "
-        f"provider, coalesce({names}) AS name, "
-        f"coalesce({column('is_batch', 'BOOLEAN')}, CASE WHEN {tier} = 'batch' THEN TRUE WHEN {tier} IS NOT NULL THEN FALSE END) AS batch, "
-        f"CASE WHEN {tier} IN ('standard', 'default', 'batch') THEN 'default' ELSE {tier} END AS tier, "
-        f"lower({column('speed')}) AS speed, {column('context_gt', 'BIGINT')} AS above, lower({column('inference_geo')}) AS geo, "
-        f"coalesce({column('bucket_end', 'TIMESTAMPTZ')}, event_time) AS ends, adapter"
-    )
+    batch = f"CASE WHEN {tier} = 'batch' THEN TRUE WHEN {tier} IS NOT NULL THEN FALSE END"
+    columns = {
+        "family": "money_family",
+        "account": column("account_id"),
+        "day": "CAST(event_time AS DATE)",
+        "sub": f"coalesce({column('sub_account_id')}, {column('sub_account_name')})",
+        "resource": column("resource_id"),
+        "provider": "provider",
+        "name": f"coalesce({', '.join(map(column, _MODELS))})",
+        "batch": f"coalesce({column('is_batch', 'BOOLEAN')}, {batch})",
+        "tier": f"CASE WHEN {tier} IN ('standard', 'default', 'batch') THEN 'default' ELSE {tier} END",
+        "speed": f"lower({column('speed')})",
+        "above": column("context_gt", "BIGINT"),
+        "geo": f"lower({column('inference_geo')})",
+        "ends": f"coalesce({column('bucket_end', 'TIMESTAMPTZ')}, event_time)",
+        "adapter": "adapter",
+        "word": column("same_usage"),
+    }
+    return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
 
 
 def _create_lines(session: Session, present: frozenset[str], billed: str) -> None:
-    """Table `bill_lines`: usage lines of a family with a meter and without a quantity; `whole` = exactly one UTC day."""
+    """Table `bill_lines`: usage lines of a family with a meter and no quantity; `whole` = exactly one UTC day."""
     stated = "coalesce(billed_quantity, 0) = 0" if "billed_quantity" in present else "TRUE"
     category = "coalesce(charge_category, 'Usage') = 'Usage'" if "charge_category" in present else "TRUE"
     session.sql(
@@ -85,43 +96,40 @@ def _create_lines(session: Session, present: frozenset[str], billed: str) -> Non
 
 
 def _create_amounts(session: Session, present: frozenset[str], usage: str) -> None:
-    """Table `usage_amounts`: quantity per key and meter, with `group_no`; one export per account and day speaks."""
+    """Table `usage_amounts`: quantity per key and meter, with `group_no`.
+
+    Of several exports that describe the same usage of an account and day the one with the most records speaks.
+    """
+    meters = [m for m in token_meters(present, used_fields(session, present)) if m.name != "output_reasoning"]
+    token = "".join(f", {m.sql} AS q_{m.name}" for m in meters)
+    other = ", other_meters" if "other_meters" in present else ""
     session.sql(
-        f"CREATE TABLE usage_events AS SELECT *, {_key(present)} FROM events "
+        f"CREATE TABLE usage_events AS SELECT {_key(present)}{token}{other} FROM events "
         f"WHERE kind = 'usage' AND money_family IS NOT NULL AND ({usage})"
     )
-    group = "same_usage" if "same_usage" in present else "money_family"
     session.sql(
-        f"CREATE TABLE speakers AS SELECT family, account, day, {group} AS word, arg_max(adapter, (n, adapter)) AS speaker "
-        f"FROM (SELECT family, account, day, {group}, adapter, count(*) AS n FROM usage_events "
-        f"WHERE {group} IS NOT NULL GROUP BY ALL) GROUP BY ALL"
-        if group == "same_usage"
-        else "CREATE TABLE speakers (family VARCHAR, account VARCHAR, day DATE, word VARCHAR, speaker VARCHAR)"
+        "CREATE TABLE heard AS SELECT e.* FROM usage_events e LEFT JOIN ("
+        "SELECT family, account, day, word, arg_max(adapter, (n, adapter)) AS speaker FROM "
+        "(SELECT family, account, day, word, adapter, count(*) AS n FROM usage_events "
+        "WHERE word IS NOT NULL GROUP BY ALL) GROUP BY ALL) s ON e.family = s.family AND e.day = s.day AND e.word = s.word "
+        "AND e.account IS NOT DISTINCT FROM s.account WHERE s.speaker IS NULL OR s.speaker = e.adapter"
     )
-    word = "e.same_usage" if group == "same_usage" else "CAST(NULL AS VARCHAR)"
-    heard = (
-        f"SELECT e.* FROM usage_events e LEFT JOIN speakers s ON e.family = s.family AND e.day = s.day "
-        f"AND e.account IS NOT DISTINCT FROM s.account AND {word} = s.word "
-        "WHERE s.speaker IS NULL OR s.speaker = e.adapter"
-    )
-    session.sql(f"CREATE TABLE heard AS {heard}")
     parts = [
-        f"SELECT {_KEY}, ends, {literal(m.name)} AS meter, CAST({m.sql} AS DECIMAL(38, 9)) AS quantity FROM heard"
-        for m in token_meters(present, used_fields(session, present))
-        if m.name != "output_reasoning"
+        f"SELECT {_KEY}, ends, {literal(m.name)} AS meter, CAST(q_{m.name} AS DECIMAL(38, 9)) AS quantity FROM heard"
+        for m in meters
     ]
-    if "other_meters" in present:
+    if other:
         parts.append(
-            f"SELECT {_KEY}, ends, m.meter, CAST(m.quantity AS DECIMAL(38, 9)) FROM (SELECT *, unnest(other_meters) AS m "
-            "FROM heard WHERE other_meters IS NOT NULL)"
+            f"SELECT {_KEY}, ends, m.meter AS meter, CAST(m.quantity AS DECIMAL(38, 9)) AS quantity "
+            "FROM (SELECT *, unnest(other_meters) AS m FROM heard WHERE other_meters IS NOT NULL)"
         )
-    empty = f"SELECT {_KEY}, ends, CAST(NULL AS VARCHAR) AS meter, CAST(0 AS DECIMAL(38, 9)) AS quantity FROM heard WHERE FALSE"
+    parts = parts or [f"SELECT {_KEY}, ends, '' AS meter, CAST(0 AS DECIMAL(38, 9)) AS quantity FROM heard"]
     session.sql(
         f"CREATE TABLE usage_amounts AS SELECT row_number() OVER () AS group_no, * FROM (SELECT {_KEY}, meter, "
         "sum(quantity) AS quantity, bool_or(ends > CAST(day + INTERVAL 1 day AS TIMESTAMPTZ)) AS crosses "
-        f"FROM ({' UNION ALL '.join([empty, *parts])}) WHERE quantity > 0 GROUP BY ALL)"
+        f"FROM ({' UNION ALL '.join(parts)}) WHERE quantity > 0 GROUP BY ALL)"
     )
-    for table in ("usage_events", "speakers", "heard"):
+    for table in ("usage_events", "heard"):
         session.sql(f"DROP TABLE {table}")
 
 
@@ -167,9 +175,9 @@ def _create_matches(session: Session) -> None:
         u AS (SELECT a.*, k.model_key FROM usage_amounts a LEFT JOIN model_keys k USING (family, name)),
         pairs AS (
           SELECT b.file_no, b.row_no, u.group_no, u.quantity, u.crosses,
-                 CASE WHEN {calls} OR b.batch IS NOT NULL THEN NULL ELSE coalesce(u.batch, FALSE) END AS batch,
-                 CASE WHEN {calls} OR b.tier IS NOT NULL THEN NULL ELSE coalesce(u.tier, 'default') END AS tier,
-                 CASE WHEN {calls} OR b.speed IS NOT NULL THEN NULL ELSE coalesce(u.speed, 'standard') END AS speed
+                 CASE WHEN NOT {calls} AND b.batch IS NULL THEN coalesce(u.batch, FALSE) END AS batch,
+                 CASE WHEN NOT {calls} AND b.tier IS NULL THEN coalesce(u.tier, 'default') END AS tier,
+                 CASE WHEN NOT {calls} AND b.speed IS NULL THEN coalesce(u.speed, 'standard') END AS speed
           FROM b JOIN u ON b.family = u.family AND b.day = u.day AND b.meter = u.meter
            AND b.provider IS NOT DISTINCT FROM u.provider AND b.sub IS NOT DISTINCT FROM u.sub
            AND (b.sub IS NOT NULL OR b.family IN ({split}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,8 @@ from focus_ai.errors import InputError
 
 def fetch(url: str, spool: Path) -> Iterator[tuple[str, Path]]:
     """Copy the object, or every object below a prefix or matching a glob; yields (URL, local path)."""
-    scheme, _, rest = url.partition("://")
+    scheme = url.partition("://")[0]
+    shown = re.sub(r"://[^/?#]*@", "://", url)  # a key in an address is never repeated
     if scheme == "file":
         raise InputError("name local files without file://", where=url)
     spool.mkdir(parents=True, exist_ok=True)
@@ -35,11 +37,16 @@ def fetch(url: str, spool: Path) -> Iterator[tuple[str, Path]]:
         raise
     except Exception as error:
         raise InputError(
-            "the object store could not be read", where=f"{scheme}://{rest}", value=str(error).splitlines()[0][:200],
+            "the object store could not be read", where=shown, value=_first_line(error, url, shown),
             next_step="check the address, the region and the credentials in the environment",
         ) from error  # fmt: skip
     if not copied:
-        raise InputError("no object was found", where=url)
+        raise InputError("no object was found", where=shown)
+
+
+def _first_line(error: Exception, url: str, shown: str) -> str:
+    told = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown)
+    return re.sub(r"://[^/?#\s]*@", "://", told)[:200]
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
@@ -60,8 +67,9 @@ def _fsspec(url: str) -> tuple[Any, str]:
         import fsspec
     except ImportError as error:
         raise InputError(
-            "this kind of address needs fsspec", where=url, next_step="pip install 'focus-ai[remote]'"
-        ) from error
+            "this kind of address needs fsspec", where=re.sub(r"://[^/?#]*@", "://", url),
+            next_step="pip install 'focus-ai[remote]'",
+        ) from error  # fmt: skip
     from pyarrow import fs
 
     filesystem, path = fsspec.core.url_to_fs(url)

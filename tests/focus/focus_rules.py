@@ -33,7 +33,8 @@ _NEVER_NULL = {
     "ChargePeriodStart-C-003-M": "ChargePeriodStart", "ChargePeriodEnd-C-003-M": "ChargePeriodEnd",
     "InvoiceIssuerName-C-003-M": "InvoiceIssuerName", "ServiceCategory-C-002-M": "ServiceCategory",
     "ServiceName-C-003-M": "ServiceName", "ServiceSubcategory-C-002-M": "ServiceSubcategory",
-    "PricingCurrency-C-004-M": "PricingCurrency", "PricingCurrencyEffectiveCost-C-003-M": "PricingCurrencyEffectiveCost",
+    "PricingCurrency-C-004-M": "PricingCurrency",
+    "PricingCurrencyEffectiveCost-C-003-M": "PricingCurrencyEffectiveCost",
     "ChargeDescription-C-003-O": "ChargeDescription",
 }  # fmt: skip
 _PRICED = {  # null on Tax / not null on ordinary Usage and Purchase
@@ -64,9 +65,7 @@ _TIME, _TIMES = "Year|Month|Day|Hour|Minute|Second", "Years|Months|Days|Hours|Mi
 _COUNT, _N = "[A-Z][A-Za-z0-9]*(?: [A-Z][A-Za-z0-9]*)*", "[1-9][0-9]*"
 _UNIT, _SINGLE = f"(?:{_DATA}|{_TIMES}|{_COUNT})", f"(?:{_DATA}|{_COUNT})"
 _BASE = f"(?:{_DATA}|{_TIME}|{_TIMES}|{_COUNT})"
-UNIT_1_2 = (
-    f"(?:{_N} )?{_UNIT}|(?:{_N} )?{_SINGLE}-(?:{_TIMES})|(?:{_N} )?{_UNIT}/(?:{_TIME})|{_UNIT}/{_N} (?:{_TIMES})"
-)
+UNIT_1_2 = f"(?:{_N} )?{_UNIT}|(?:{_N} )?{_SINGLE}-(?:{_TIMES})|(?:{_N} )?{_UNIT}/(?:{_TIME})|{_UNIT}/{_N} (?:{_TIMES})"
 UNIT_1_4 = f"(?:{_N} )?{_BASE}(?:-{_BASE})*(?:/(?:{_TIME}|{_N} (?:{_TIMES})))?"
 
 _SKU_KEYS = (
@@ -101,13 +100,9 @@ def _row_rules() -> list[Rule]:
         if present:
             rules.append(Rule(present, f"{first} IS NOT NULL AND {second} IS NULL"))
     for column in _FAMILY_1_3:
-        rules.append(
-            Rule(f"own-1.3-CAU-{column}-01", f"SkuPriceId IS NULL AND {column} IS NOT NULL", FROM_1_3)
-        )
+        rules.append(Rule(f"own-1.3-CAU-{column}-01", f"SkuPriceId IS NULL AND {column} IS NOT NULL", FROM_1_3))
     for column in _PRICES:
-        rules.append(
-            Rule(f"own-1.3-CAU-{column}-02", f"SkuPriceId IS NOT NULL AND {column} IS NULL", FROM_1_3)
-        )
+        rules.append(Rule(f"own-1.3-CAU-{column}-02", f"SkuPriceId IS NOT NULL AND {column} IS NULL", FROM_1_3))
         rules.append(Rule(f"{column}-not-negative (ListUnitPrice-C-008-M and like)", f"{column} < 0"))
     unused = "coalesce(CommitmentDiscountStatus, '') = 'Unused'"
     rules += [
@@ -131,7 +126,8 @@ def _row_rules() -> list[Rule]:
         ),
         Rule(
             "ContractedCost-C-008-C, own-1.4-CAU-ContractedCost-01",
-            "ChargeCategory IN ('Credit', 'Adjustment') AND ContractedUnitPrice IS NULL AND ContractedCost <> EffectiveCost",
+            "ChargeCategory IN ('Credit', 'Adjustment') AND ContractedUnitPrice IS NULL "
+            "AND ContractedCost <> EffectiveCost",
         ),
         Rule(
             "EffectiveCost-C-010-C",
@@ -184,10 +180,14 @@ def _row_rules() -> list[Rule]:
         Rule("own-1.4-CAU-InvoiceDetailId-04", "InvoiceId IS NULL AND InvoiceDetailId IS NOT NULL", ("1.4",)),
         Rule(
             "CommitmentDiscountStatus-C-003-C",
-            "CommitmentDiscountId IS NULL AND (CommitmentDiscountStatus IS NOT NULL OR CommitmentDiscountType IS NOT NULL "
-            "OR CommitmentDiscountName IS NOT NULL OR CommitmentDiscountCategory IS NOT NULL)",
+            "CommitmentDiscountId IS NULL AND (CommitmentDiscountStatus IS NOT NULL "
+            "OR CommitmentDiscountType IS NOT NULL OR CommitmentDiscountName IS NOT NULL "
+            "OR CommitmentDiscountCategory IS NOT NULL)",
         ),
-        Rule("CapacityReservationStatus-C-003-C", "CapacityReservationId IS NULL AND CapacityReservationStatus IS NOT NULL"),
+        Rule(
+            "CapacityReservationStatus-C-003-C",
+            "CapacityReservationId IS NULL AND CapacityReservationStatus IS NOT NULL",
+        ),
         Rule(
             "own-1.3-CAU-AllocatedResourceId-04, -AllocatedTags-03, -AllocatedMethodDetails-05",
             "AllocatedMethodId IS NULL AND (AllocatedResourceId IS NOT NULL OR AllocatedResourceName IS NOT NULL "
@@ -211,7 +211,9 @@ def _row_rules() -> list[Rule]:
         rules.append(
             Rule(f"{column}-C-003-O (UnitFormat)", f"NOT regexp_full_match({column}, '{UNIT_1_2}')", ("1.2", "1.3"))
         )
-        rules.append(Rule(f"{column}-C-003-O (UnitFormat 1.4)", f"NOT regexp_full_match({column}, '{UNIT_1_4}')", ("1.4",)))
+        rules.append(
+            Rule(f"{column}-C-003-O (UnitFormat 1.4)", f"NOT regexp_full_match({column}, '{UNIT_1_4}')", ("1.4",))
+        )
     return rules
 
 

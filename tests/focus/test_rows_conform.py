@@ -8,9 +8,10 @@ checked row by row with exact decimals. The rules are in `focus_rules.py` with t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,65 +21,19 @@ from focus_rules import ALL, OWN_RULES, ROW_RULES, SET_RULES, Rule
 
 from focus_ai import api
 from focus_ai.adapters import shipped
+from focus_ai.adapters.recognise import recognise
 from focus_ai.errors import InputError
 from focus_ai.focus.places import sellers
 from focus_ai.pricing.billed_sku import FACTS, billed_sku
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.profile import Price, Profile, resolve
 from focus_ai.settings import Account, Convert, Rates, Settings
+from focus_ai.sources import discover
 
 ROOT = Path(__file__).parents[2]
 EXPORTS = ROOT / "fixtures" / "exports"
 SAMPLES = ROOT.parent / "shared" / "reference" / "providers" / "samples"
 
-BILL_MAPPING = """
-id: test-bill
-title: A bill with every kind of charge
-docs: https://example.com
-checked: 2026-11-22
-kind: billed
-system: test
-reads: [csv]
-recognise: {keys: [day, amount, kind_of_charge]}
-export: a test
-fields:
-  event_time: {time: day, unit: iso, zone: UTC}
-  provider: provider
-  invoice_issuer: issuer
-  model_served: model
-  billed_meter: meter
-  billed_quantity: {decimal: quantity}
-  billed_unit: unit
-  billed_cost: {decimal: amount}
-  list_amount: {decimal: listed}
-  currency: currency
-  line_item: line
-  charge_category: kind_of_charge
-  invoice_id: invoice
-  account_id: account
-  sub_account_id: sub
-  resource_id: resource
-  region: region
-  service_tier: tier
-  is_batch: {if: {eq: [tier, batch]}, then: {const: true}}
-identity: [line, day, model, meter, amount, tier]
-"""
-BILL = """\
-day,provider,issuer,model,meter,quantity,unit,amount,listed,currency,line,kind_of_charge,invoice,account,sub,resource,region,tier
-2026-10-01,openai,openai,gpt-5-2025-08-07,input,1234567,Tokens,1.54320875,1.7146763888,USD,"gpt-5, input",Usage,INV-1,org-1,proj-1,key_1,,
-2026-10-01,openai,openai,gpt-5-2025-08-07,input,7,Tokens,0.000004375,,USD,"batch | gpt-5, input",Usage,INV-1,org-1,proj-1,,,batch
-2026-10-01,openai,openai,gpt-5-2025-08-07,output,3,Tokens,0.0000000000001,,USD,"gpt-5, output",Usage,,org-1,,,,
-2026-10-01,openai,openai,gpt-5-2025-08-07,output,1000000,Tokens,-10,,USD,"gpt-5, output, refund",Usage,INV-1,org-1,,,,
-2026-10-01,openai,openai,unheard-of-9,output,,,0.42,,USD,"unheard-of-9, output",Usage,INV-1,org-1,,,,priority
-2026-10-01,openai,openai,,,,,0.33,,USD,something new,Usage,INV-1,org-1,,,,
-2026-10-01,openai,openai,,,12000,Tokens,0.06,,USD,something new in tokens,Usage,INV-1,org-1,,,,
-2026-10-01,openai,openai,,,,,9.99,9.99,USD,VAT 20 percent,Tax,INV-1,org-1,,,,
-2026-10-01,openai,openai,,,,,-5,-7,USD,goodwill,Credit,INV-1,org-1,,,,
-2026-10-01,openai,openai,,,,,0.004,,USD,rounding,Adjustment,INV-1,org-1,,,,
-2026-10-02,openai,openai,,,,,100,,USD,credits bought,Purchase,INV-1,org-1,,,,
-2026-10-02,anthropic,aws_bedrock,claude-sonnet-4-5,input,5000,Tokens,0.015,,EUR,Claude via a marketplace,Usage,,org-2,,arn:aws:bedrock:eu-west-1:1:application-inference-profile/p,eu-west-1,
-2026-10-31,anthropic,anthropic,claude-sonnet-4-5,input,0,Tokens,0,,USD,nothing,Usage,,org-2,,,us,
-"""
 CONTRACTS = 'contracts: [{channel: "*", percent_off: "17.5", effective_from: "2020-01-01"}]\n'
 FX = "date,base,quote,rate\n2020-01-01,USD,EUR,0.923417\n"
 
@@ -95,31 +50,29 @@ class Run:
     billed_here: bool = True
 
 
-def _by_kind(files: Sequence[Path], group: str) -> Iterator[Run]:
-    """Usage exports and bills apart, so that a bill does not keep usage out of the rows; and all of it together."""
-    from focus_ai.adapters.recognise import recognise
-    from focus_ai.sources import discover
-
-    kinds: dict[str, list[Path]] = {}
-    for file in files:
-        try:
-            source = discover([str(file)], file.parent)[0]
-            kinds.setdefault(recognise(source, shipped()).kind, []).append(file)
-        except InputError:
-            continue  # a provider without an adapter, or a file with no record
-    for kind, found in sorted(kinds.items()):
-        yield Run(f"{group} {kind}", found)
+@cache
+def _kind(file: Path) -> str | None:
+    """`usage` or `billed`; None for a provider without an adapter or a file with no record."""
+    try:
+        return recognise(discover([str(file)], file.parent)[0], shipped()).kind
+    except InputError:
+        return None
 
 
 def _runs(folder: Path) -> list[Run]:
+    """Usage and bills apart, so that no bill keeps usage out of the rows; then the cases that no export shows."""
     runs: list[Run] = []
-    for system in sorted(p for p in EXPORTS.iterdir() if p.is_dir()):
-        runs += _by_kind(sorted(system.glob("*/*/input.*")), system.name)
-    if SAMPLES.is_dir():
-        for provider in sorted(p for p in SAMPLES.iterdir() if p.is_dir()):
-            runs += _by_kind(sorted(p for p in provider.iterdir() if p.is_file()), f"sample {provider.name}")
-    (folder / "bill.csv").write_text(BILL, encoding="utf-8")
-    (folder / "bill.yaml").write_text(BILL_MAPPING, encoding="utf-8")
+    samples = sorted(SAMPLES.glob("*/*")) if SAMPLES.is_dir() else []
+    golden = sorted(EXPORTS.glob("*/*/*/input.*"))
+    for title, files in (("fixtures", golden), ("samples", samples)):
+        # One case of each usage export is enough: its other cases are about reading, not about rows.
+        usage = {f.parent.parent if title == "fixtures" else f: f for f in files if _kind(f) == "usage"}
+        runs.append(Run(f"{title}: usage", sorted(usage.values())))
+        bills = [f for f in files if _kind(f) == "billed"]
+        for name in sorted({f.relative_to(EXPORTS if title == "fixtures" else SAMPLES).parts[0] for f in bills}):
+            runs.append(Run(f"{title}: bills of {name}", [f for f in bills if name in f.parts]))
+    runs = [run for run in runs if run.inputs]
+    bill, mapping = (Path(__file__).with_name(f"every_charge.{end}") for end in ("csv", "yaml"))
     (folder / "contracts.yaml").write_text(CONTRACTS, encoding="utf-8")
     (folder / "fx.csv").write_text(FX, encoding="utf-8")
     story = EXPORTS / "generic" / "generic-event" / "story" / "input.jsonl"
@@ -132,9 +85,9 @@ def _runs(folder: Path) -> list[Run]:
     )
     runs += [Run(f"every event, {grain}", [story], grain=grain) for grain in ("request", "hour", "month")]
     runs += [
-        Run("every charge", [folder / "bill.csv"], mapping=[folder / "bill.yaml"]),
-        Run("every charge, month", [folder / "bill.csv"], mapping=[folder / "bill.yaml"], grain="month"),
-        Run("every charge, prepaid", [folder / "bill.csv"], prepaid, [folder / "bill.yaml"], billed_here=False),
+        Run("every charge", [bill], mapping=[mapping]),
+        Run("every charge, month", [bill], mapping=[mapping], grain="month"),
+        Run("every charge, prepaid", [bill], prepaid, [mapping], billed_here=False),
         Run("prepaid", [story], prepaid, billed_here=False),
         Run("shadow", [story], shadow, billed_here=False),
         Run("contract and second currency", [story], abroad),
@@ -263,7 +216,9 @@ def test_no_text_is_empty(written: dict[str, Written], version: str) -> None:
     [("default", None, None, None), ("batch", True, None, None), ("flex", False, None, None), (None, True, None, None),
      ("priority", None, None, None), ("default", False, None, 272000), (None, None, "us", None)],
 )  # fmt: skip
-@pytest.mark.parametrize("model", ["gpt-5.4-2026-03-05", "gpt-5-2025-08-07", "claude-opus-4-6", "claude-haiku-4-5-20251001"])
+@pytest.mark.parametrize(
+    "model", ["gpt-5.4-2026-03-05", "gpt-5-2025-08-07", "claude-opus-4-6", "claude-haiku-4-5-20251001"]
+)
 def test_usage_and_bill_spell_one_sku_the_same(
     model: str, tier: str | None, batch: bool | None, geo: str | None, context: int | None
 ) -> None:

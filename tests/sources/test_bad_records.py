@@ -172,7 +172,8 @@ def test_a_truncated_file_gives_what_is_whole(
     bad = 1 if kind == "jsonl" else 0
     assert 1000 < len(found) < 6000
     assert [r["record_id"] for r in found] == [f"e{n}" for n in range(len(found) + bad) if n != 3 or not bad]
-    assert [(r.row, r.reason) for r in result.rejects] == [(None, "truncated_compression"), (4, "broken_json")][: 1 + bad]
+    told = [(None, "truncated_compression"), (4, "broken_json")][: 1 + bad]
+    assert [(r.row, r.reason) for r in result.rejects] == told
     assert result.read == len(found) + bad
     assert result.rejects[0].raw is not None
 
@@ -182,8 +183,9 @@ def test_csv_rows_that_do_not_fit(tmp_path: Path) -> None:
     names = list(event(1))
     good = [",".join(map(str, event(n).values())) for n in range(1, 6)]
     two_lines = good[1].replace("gpt-5", '"gpt\n-5"')
-    text = "\n".join([",".join(names), good[0], two_lines, "e7,too,few", good[2] + ",one,more", good[3].replace("1000", "x"),
-                      good[4]]) + "\n"  # fmt: skip
+    bad_number = good[3].replace("1000", "x")
+    lines = [",".join(names), good[0], two_lines, "e7,too,few", good[2] + ",one,more", bad_number, good[4]]
+    text = "\n".join(lines) + "\n"
     path = tmp_path / "x.csv"
     path.write_text(text)
     result, found = staged(path, tmp_path / "w")

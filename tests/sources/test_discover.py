@@ -26,7 +26,8 @@ def names(*inputs: str, spool: Path) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     work = tmp_path / "w"
-    for number, name in enumerate(("b.jsonl", "a.jsonl", "deep/c.jsonl", ".hidden.jsonl", "_skip/d.jsonl", ".git/e.jsonl")):
+    made = ("b.jsonl", "a.jsonl", "deep/c.jsonl", ".hidden.jsonl", "_skip/d.jsonl", ".git/e.jsonl")
+    for number, name in enumerate(made):
         jsonl(work / name, [event(number)])
     (work / "README.md").write_text("words")
     monkeypatch.chdir(work)
@@ -86,7 +87,8 @@ def test_a_csv_and_a_parquet_file_whose_names_look_like_patterns(tmp_path: Path)
     from data_builders import staged
 
     for name, wanted in (("x[1].csv", "right"), ("x1.csv", "wrong")):
-        (tmp_path / name).write_text(",".join(event(1)) + ",team\n" + ",".join(map(str, event(1).values())) + f",{wanted}\n")
+        row = event(1, team=wanted)
+        (tmp_path / name).write_text(",".join(row) + "\n" + ",".join(map(str, row.values())) + "\n")
     for name, wanted in (("x[1].parquet", "right"), ("x1.parquet", "wrong")):
         pq.write_table(pa.table({k: [v] for k, v in event(1, team=wanted).items()}), tmp_path / name)
     for name in ("x[1].csv", "x[1].parquet"):
