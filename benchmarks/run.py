@@ -66,24 +66,32 @@ def size_name(rows: int) -> str:
     return f"{rows // 1_000_000}m" if rows % 1_000_000 == 0 else f"{rows // 1000}k"
 
 
-def inputs(rows: int) -> dict[str, Path]:
-    """The input files of one size; made when missing."""
-    name = size_name(rows)
-    plain = DATA / f"events-{name}.jsonl"
-    files = {"plain": plain, "gzip": plain.with_name(plain.name + ".gz"), "parts": DATA / f"parts-{name}"}
+def input_paths(rows: int) -> dict[str, Path]:
+    """Where the input files of one size are."""
+    plain = DATA / f"events-{size_name(rows)}.jsonl"
+    return {
+        "plain": plain, "gzip": plain.with_name(plain.name + ".gz"), "parts": DATA / f"parts-{size_name(rows)}",
+        "prices": DATA / "prices.parquet", "daily": DATA / f"daily-{size_name(rows)}.parquet",
+    }  # fmt: skip
+
+
+def make_inputs(files: dict[str, Path], rows: int, chosen: Sequence[Case], litellm: str | None) -> None:
+    """Write what the cases read and is not there yet; the price table always, as the rate card may have changed."""
     generate = [sys.executable, str(HERE / "generate.py"), "--rows", str(rows), "--out"]
-    if not plain.exists():
-        subprocess.run([*generate, str(plain)], check=True, env=ENV)
-    if not files["gzip"].exists():
-        subprocess.run([*generate, str(plain), "--gzip"], check=True, env=ENV)
-    if not files["parts"].exists():
-        subprocess.run([*generate, str(files["parts"] / "part.jsonl"), "--files", "4"], check=True, env=ENV)
-    prices = DATA / "prices.parquet"
-    subprocess.run([sys.executable, str(HERE / "prices.py"), "--out", str(prices)], check=True, env=ENV)
-    return {**files, "prices": prices}
+    make = {
+        "plain": [*generate, str(files["plain"])],
+        "gzip": [*generate, str(files["plain"]), "--gzip"],
+        "parts": [*generate, str(files["parts"] / "part.jsonl"), "--files", "4"],
+        "prices": [sys.executable, str(HERE / "prices.py"), "--out", str(files["prices"])],
+        "daily": [str(litellm), str(HERE / "litellm_focus.py"), "--data", str(files["daily"]), "--write", str(rows)],
+    }
+    files["prices"].unlink(missing_ok=True)
+    for name, command in make.items():
+        if not files[name].exists() and any(str(files[name]) in c.command for c in chosen):
+            subprocess.run(command, check=True, env=ENV, stdout=sys.stderr)
 
 
-def cases(files: dict[str, Path], litellm: str | None, rows: int) -> dict[str, Case]:
+def cases(files: dict[str, Path], litellm: str | None) -> dict[str, Case]:
     """All cases by name."""
     python = sys.executable
     plain, prices = str(files["plain"]), str(files["prices"])
@@ -112,11 +120,7 @@ def cases(files: dict[str, Path], litellm: str | None, rows: int) -> dict[str, C
         written("handwritten-request", "request"),
     ]
     if litellm:
-        daily = DATA / f"daily-{size_name(rows)}.parquet"
-        command = [litellm, str(HERE / "litellm_focus.py"), "--data", str(daily)]
-        if not daily.exists():
-            subprocess.run([*command, "--write", str(rows)], check=True, env=ENV)
-        found.append(Case("litellm", command))
+        found.append(Case("litellm", [litellm, str(HERE / "litellm_focus.py"), "--data", str(files["daily"])]))
     return {case.name: case for case in found}
 
 
@@ -226,11 +230,13 @@ def main() -> None:
     given = parser.parse_args()
     if given.rows % 1000:
         parser.error("--rows must be a multiple of 1000")
-    by_name = cases(inputs(given.rows), given.litellm_python, given.rows)
+    files = input_paths(given.rows)
+    by_name = cases(files, given.litellm_python)
     wanted = given.cases.split(",") if given.cases else list(by_name)
     if unknown := [name for name in wanted if name not in by_name]:
         parser.error(f"unknown case {', '.join(unknown)}; known: {', '.join(by_name)}")
     chosen = [by_name[name] for name in wanted]
+    make_inputs(files, given.rows, chosen, given.litellm_python)
     load = measure_all(chosen, given.repeats)
     print(f"{given.rows:,} events, {given.repeats} rounds, median load of other work {load:.1f} cores\n")
     print(table(chosen, given.rows))

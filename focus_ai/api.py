@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Sequence
-from collections.abc import Mapping as MappingType
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,18 +69,3 @@ def adapter(name: str) -> dict[str, Any]:
         "identity": list(found.identity), "settings": list(found.settings), "money_family": found.money_family,
         "leaves_out": dict(found.leaves_out), "traps": list(found.traps), "recognise": dict(found.recognise),
     }  # fmt: skip
-
-
-def created_at() -> datetime:
-    """Now, or the instant of SOURCE_DATE_EPOCH for reproducible builds."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return (
-        datetime.fromtimestamp(int(epoch), UTC)
-        if epoch and epoch.isdigit()
-        else datetime.now(UTC).replace(microsecond=0)
-    )
-
-
-def digest(content: MappingType[str, Any]) -> str:
-    """Short stable hash of a JSON-like value."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -17,12 +17,13 @@ from focus_ai.focus import arrow_schema
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach_users
 from focus_ai.pricing.card import RateCard
+from focus_ai.pricing.charges import REQUEST
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery, Written, metadata
 from focus_ai.sinks.events import write_events
 from focus_ai.sinks.exceptions import write_lines, write_rejects
 from focus_ai.sinks.manifest import manifest, write_json
-from focus_ai.sinks.parquet import sha256
+from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import Reject, SourceFile, discover
 
 GENERATOR = "focus-ai"
@@ -55,7 +56,7 @@ def run(
     try:
         sources = discover(inputs, delivery.work / "spool")
         with ThreadPoolExecutor(1) as hashing:
-            hashes = {s.name: hashing.submit(sha256, s.path) for s in sources}
+            hashes = {s.name: hashing.submit(blake2b, s.path) for s in sources}
             chosen = _choose(sources, adapter, own)
             staged = stage_all(
                 [(s, chosen[s.name], _facts(chosen[s.name], settings)) for s in sources if s.name in chosen],
@@ -133,7 +134,7 @@ def _facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
 
 def _extra(plan: pipeline.Plan, book: OwnerBook) -> frozenset[str]:
     """Fields that this run needs besides the core ones: evidence that can change an owner, request ids."""
-    return frozenset((*book.needs, *(pipeline.charges.REQUEST if plan.grain == "request" else ())))
+    return frozenset((*book.needs, *(REQUEST if plan.grain == "request" else ())))
 
 
 def _empty(source: SourceFile) -> Staged:
@@ -156,9 +157,7 @@ def _deliver(
     progress: Progress | None,
 ) -> dict[str, Any]:
     """Write rows, exceptions, metadata and the report into the delivery folder."""
-    from focus_ai.api import created_at, digest
-
-    created = created_at()
+    created = report.created_at()
     instance = metadata.dataset_instance(f"{GENERATOR} {plan.grain}")
     described = metadata.schema_object(
         plan.focus, schema, created=created, generator_version=__version__,
@@ -176,10 +175,11 @@ def _deliver(
         paths += write_events(session, delivery.folder / "events", rated.present)
     source_facts = [
         {"path": s.name, "adapter": chosen[s.name].id if s.name in chosen else None,
-         "records": next((t.read for t in staged if t.source == s.name), 0), "sha256": hashes[s.name].result()}
+         "records": next((t.read for t in staged if t.source == s.name), 0), "blake2b": hashes[s.name].result()}
         for s in sources
     ]  # fmt: skip
-    money = report.money_totals(session, relation)
+    report.create_totals(session, relation if plan.numeric != "double" else pipeline.all_rows(session, rated, plan))
+    money = report.money_totals(session)
     if money["rows"] != sum(f.rows for f in files):
         raise InternalError("rows written and rows read back differ", value=f"{money['rows']}")
     result: dict[str, Any] = {
@@ -203,7 +203,9 @@ def _deliver(
         "inputs": source_facts,
         "rate_card": rated.card.card_id,
     }
-    result["run_id"] = digest({k: result[k] for k in ("version", "focus", "grain", "numeric", "inputs", "rate_card")})
+    result["run_id"] = report.digest(
+        {k: result[k] for k in ("version", "focus", "grain", "numeric", "inputs", "rate_card")}
+    )
     rows = {f.path: f.rows for f in files}
     result["files"] = report.file_entries(delivery.folder, paths, rows)
     _metadata(session, delivery.folder, plan, described, instance, written, result, source_facts, created)
@@ -225,8 +227,9 @@ def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated:
         write_rejects(folder, [*(r for s in staged for r in s.rejects), *conflicts]),
         write_lines(
             session, folder, "duplicates",
-            "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row FROM left_out "
-            "WHERE reason IN ('same_record', 'older_version')", "file, row, key, kept_file, kept_row, reason",
+            "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row "
+            "FROM left_out WHERE reason IN ('same_record', 'older_version')",
+            "file, row, key, kept_file, kept_row, reason",
         ),
         write_lines(
             session, folder, "ignored",
@@ -234,14 +237,18 @@ def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated:
             "UNION ALL SELECT source_file, source_row, reason, record_id, NULL FROM left_out "
             "WHERE reason = 'repeated_by_child_span'", "file, row, key, reason, raw",
         ),
-        write_lines(session, folder, "unpriced", "SELECT * FROM unpriced_meters", "file, row, record_id, meter, reason"),
+        write_lines(
+            session, folder, "unpriced", "SELECT * EXCLUDE (file_no, row_no, is_token) FROM unpriced_meters",
+            "file, row, record_id, meter, reason, quantity",
+        ),
     ]  # fmt: skip
     if rated.carriers.usage != "FALSE" or rated.carriers.billed != "FALSE":
         found.append(
             write_lines(
                 session, folder, "carried_elsewhere",
                 f"SELECT source_file AS file, source_row AS row, kind, adapter, record_id, event_time FROM events "
-                f"WHERE (kind = 'usage' AND ({rated.carriers.usage})) OR (kind = 'billed' AND ({rated.carriers.billed}))",
+                f"WHERE (kind = 'usage' AND ({rated.carriers.usage})) "
+                f"OR (kind = 'billed' AND ({rated.carriers.billed}))",
                 "file, row, record_id",
             )
         )  # fmt: skip
@@ -259,7 +266,8 @@ def _ignored(session: Session, rated: pipeline.Rated) -> dict[str, int]:
 
 def _unpriced(session: Session) -> dict[str, Any]:
     events, tokens = session.one(
-        "SELECT count(DISTINCT (file_no, row_no)), coalesce(sum(quantity) FILTER (is_token), 0)::HUGEINT FROM unpriced_meters"
+        "SELECT count(DISTINCT (file_no, row_no)), coalesce(sum(quantity) FILTER (is_token), 0)::HUGEINT "
+        "FROM unpriced_meters"
     )
     reasons = session.rows(
         "SELECT reason, count(DISTINCT (file_no, row_no)) FROM unpriced_meters GROUP BY 1 ORDER BY 1"
@@ -291,7 +299,7 @@ def _metadata(
         write_json(folder / "metadata" / name, content)
     by_path = {f["path"]: f for f in result["files"]}
     for period, files in written.items():
-        totals = report.money_totals(session, report.data_relation(files))
+        totals = report.money_totals(session, period)
         entries = [by_path[f.path.relative_to(folder).as_posix()] for f in files]
         write_json(
             folder / "metadata" / f"billing_period={period}" / "manifest.json",

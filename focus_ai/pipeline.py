@@ -99,27 +99,33 @@ def write_periods(
 ) -> dict[str, list[Written]]:
     """Write one Parquet file per billing period; returns the files by period (YYYY-MM)."""
     schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact")
-    request = plan.grain == "request"
     found: dict[str, list[Written]] = {}
     months = periods(session)
-    has_bills = session.one("SELECT count(*) FROM billed_charges")[0] > 0
     for done, month in enumerate(months):
         if progress:
             progress("write", done, len(months))
-        parts = []
-        if rated.usage:
-            parts.append(
-                rows_sql(plan.focus, charges.with_costs(rated.usage), billed=False, request=request, month=month)
-            )
-        if has_bills:
-            parts.append(rows_sql(plan.focus, rated.billed, billed=True, request=request, month=month))
-        if not parts:
-            continue
         path = folder / "data" / f"billing_period={month[:7]}" / "focus-00000.parquet"
-        written = write_parquet(session, " UNION ALL ".join(parts), order_sql(), schema, path, footer)
+        written = write_parquet(session, _rows(session, rated, plan, month), order_sql(), schema, path, footer)
         if written is not None:
             found[month[:7]] = [written]
     return found
+
+
+def _rows(session: Session, rated: Rated, plan: Plan, month: str) -> str:
+    """SQL of the rows of one billing period."""
+    request = plan.grain == "request"
+    parts = []
+    if rated.usage:
+        parts.append(rows_sql(plan.focus, charges.with_costs(rated.usage), month, billed=False, request=request))
+    if not parts or session.rows("SELECT 1 FROM billed_charges LIMIT 1"):
+        parts.append(rows_sql(plan.focus, rated.billed, month, billed=True, request=request))
+    return " UNION ALL ".join(parts)
+
+
+def all_rows(session: Session, rated: Rated, plan: Plan) -> str:
+    """The rows of all billing periods with exact numbers, as a relation; empty text when there are none."""
+    queries = [_rows(session, rated, plan, month) for month in periods(session)]
+    return f"({' UNION ALL '.join(queries)})" if queries else ""
 
 
 def summary(session: Session, query: str) -> list[dict[str, Any]]:

@@ -5,16 +5,21 @@ Every amount is an exact text. The counts add up: read = events + billed lines +
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from focus_ai.adapters.stage import Staged
-from focus_ai.engine import Session, ident, literals
+from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import InternalError
 from focus_ai.focus.places import UNSPECIFIED
-from focus_ai.money import text
+from focus_ai.money import dec, text
 from focus_ai.pipeline import Rated, summary
 from focus_ai.sinks.parquet import Written
 
@@ -67,36 +72,50 @@ def data_relation(files: Sequence[Written]) -> str:
     return f"read_parquet([{literals(str(f.path) for f in files)}], hive_partitioning=false)"
 
 
-def money_totals(session: Session, relation: str) -> dict[str, Any]:
-    """Totals per currency and the breakdowns, from the written rows."""
-    empty: dict[str, Any] = {
-        "rows": 0, "totals": [], "by_provider": [], "by_model": [], "by_team": [],
-        "unattributed": {"rows": 0, "effective_cost": "0"},
-    }  # fmt: skip
-    if not relation:
-        return empty
+def create_totals(session: Session, rows: str) -> None:
+    """The table `row_totals`: exact sums of the rows by period, currency, service, model, team and owner status."""
     sums = ", ".join(f"sum({c}) AS {n}" for c, n in zip(_COLUMNS, _COSTS, strict=True))
-    totals = summary(session, f"SELECT BillingCurrency AS currency, {sums}, count(*) AS n FROM {relation} "
-                              "GROUP BY 1 ORDER BY 1")  # fmt: skip
-    open_rows = summary(
-        session, f"SELECT count(*) AS n, coalesce(sum(EffectiveCost), 0) AS cost FROM {relation} "
-        "WHERE x_OwnerStatus = 'unattributed'",
-    )[0]  # fmt: skip
+    tokens = " + ".join(f"coalesce(sum({c}), 0)" for c in _TOKENS)
+    keys = (
+        "strftime(BillingPeriodStart, '%Y-%m') AS period, BillingCurrency AS currency, ServiceName AS by_provider, "
+        "x_ModelId AS by_model, coalesce(x_Team, 'Unattributed') AS by_team, x_OwnerStatus AS status"
+    )
+    if not rows:
+        session.sql(
+            "CREATE TABLE row_totals (period VARCHAR, currency VARCHAR, by_provider VARCHAR, by_model VARCHAR, "
+            "by_team VARCHAR, status VARCHAR, n BIGINT, tokens HUGEINT, list_cost DECIMAL(38, 18), "
+            "contracted_cost DECIMAL(38, 18), effective_cost DECIMAL(38, 18), billed_cost DECIMAL(38, 18))"
+        )
+        return
+    session.sql(
+        f"CREATE TABLE row_totals AS SELECT {keys}, count(*) AS n, CAST({tokens} AS HUGEINT) AS tokens, {sums} "
+        f"FROM {rows} GROUP BY ALL"
+    )
+
+
+def money_totals(session: Session, period: str | None = None) -> dict[str, Any]:
+    """Totals per currency and the breakdowns, of one billing period (YYYY-MM) or of the run."""
+    relation = f"(SELECT * FROM row_totals WHERE period = {literal(period)})" if period else "row_totals"
+    sums = ", ".join(f"sum({n}) AS {n}" for n in _COSTS)
+    totals = summary(
+        session, f"SELECT currency, {sums}, CAST(sum(n) AS BIGINT) AS n FROM {relation} GROUP BY 1 ORDER BY 1"
+    )
+    count, cost = session.one(
+        "SELECT CAST(coalesce(sum(n), 0) AS BIGINT), CAST(coalesce(sum(effective_cost), 0) AS VARCHAR) "
+        f"FROM {relation} WHERE status = 'unattributed'"
+    )
     return {
         "rows": sum(t["n"] for t in totals),
         "totals": [{"currency": t["currency"], **{n: _amount(t[n]) for n in _COSTS}} for t in totals],
-        "by_provider": _by(session, relation, "ServiceName"),
-        "by_model": _by(session, relation, "x_ModelId"),
-        "by_team": _by(session, relation, "coalesce(x_Team, 'Unattributed')"),
-        "unattributed": {"rows": open_rows["n"], "effective_cost": _amount(open_rows["cost"])},
+        **{key: _by(session, relation, key) for key in ("by_provider", "by_model", "by_team")},
+        "unattributed": {"rows": count, "effective_cost": text(dec(cost))},
     }
 
 
 def _by(session: Session, relation: str, key: str) -> list[dict[str, Any]]:
-    tokens = " + ".join(f"coalesce(sum({c}), 0)" for c in _TOKENS)
     rows = summary(
-        session, f"SELECT {key} AS name, BillingCurrency AS currency, count(*) AS n, sum(EffectiveCost) AS e, "
-        f"sum(BilledCost) AS b, CAST({tokens} AS BIGINT) AS t FROM {relation} GROUP BY ALL ORDER BY name, currency",
+        session, f"SELECT {key} AS name, currency, CAST(sum(n) AS BIGINT) AS n, sum(effective_cost) AS e, "
+        f"sum(billed_cost) AS b, CAST(sum(tokens) AS BIGINT) AS t FROM {relation} GROUP BY ALL ORDER BY name, currency",
     )  # fmt: skip
     return [
         {"name": r["name"], "currency": r["currency"], "rows": r["n"], "effective_cost": _amount(r["e"]),
@@ -122,8 +141,10 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
         if source.read == 0 and not source.rejects:
             add("no_records", f"{source.source}: the file holds no record")
     if relation:
-        for row in summary(session, f"SELECT InvoiceIssuerName AS p, count(*) AS n, sum(EffectiveCost) AS e "
-                           f"FROM {relation} WHERE BillingAccountId = '{UNSPECIFIED}' GROUP BY 1 ORDER BY 1"):  # fmt: skip
+        for row in summary(
+            session, f"SELECT InvoiceIssuerName AS p, count(*) AS n, sum(EffectiveCost) AS e FROM {relation} "
+            f"WHERE BillingAccountId = '{UNSPECIFIED}' GROUP BY 1 ORDER BY 1"
+        ):  # fmt: skip
             add("account_unspecified", f"the billing account of {row['p']} is not known; name it in focus-ai.toml "
                 "[accounts] or with --account", row["n"], _amount(row["e"]))  # fmt: skip
         for row in summary(session, "SELECT a, count(*) AS n, sum(e) AS e FROM (SELECT EffectiveCost AS e, "
@@ -134,8 +155,8 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
                     row["n"], _amount(row["e"]))  # fmt: skip
     if "flags" in rated.present:
         for flag, number in session.rows(
-            "SELECT f, count(*) FROM (SELECT unnest(string_split(flags, ',')) AS f FROM events WHERE flags IS NOT NULL) "
-            "GROUP BY 1 ORDER BY 1"
+            "SELECT f, count(*) FROM (SELECT unnest(string_split(flags, ',')) AS f FROM events "
+            "WHERE flags IS NOT NULL) GROUP BY 1 ORDER BY 1"
         ):
             add(f"quality:{flag}", _FLAGS.get(flag, "a quality flag of the records"), int(number))
     if rated.duplicates.conflicting:
@@ -168,3 +189,18 @@ def file_entries(root: Path, written: Sequence[Path], rows: dict[Path, int]) -> 
         {"path": p.relative_to(root).as_posix(), "rows": rows.get(p), "bytes": p.stat().st_size, "sha256": sha256(p)}
         for p in sorted(written)
     ]
+
+
+def created_at() -> datetime:
+    """Now, or the instant of SOURCE_DATE_EPOCH for reproducible builds."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return (
+        datetime.fromtimestamp(int(epoch), UTC)
+        if epoch and epoch.isdigit()
+        else datetime.now(UTC).replace(microsecond=0)
+    )
+
+
+def digest(content: MappingType[str, Any]) -> str:
+    """Short stable hash of a JSON-like value."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

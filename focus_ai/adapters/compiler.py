@@ -49,7 +49,8 @@ def compile_mapping(
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names).
 
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
-    number, which needs one ordered pass. `wanted`: only these columns come out (None: all). Raises `UsageError` when the mapping names something that does not exist.
+    number, which needs one ordered pass. `wanted`: only these columns come out (None: all).
+    Raises `UsageError` when the mapping names something that does not exist.
     """
     scope = Scope(mode, depth=mapping.depth, columns=columns)
     lets = {name: sql for name, e in mapping.let.items() if (sql := _let(scope, name, e)) is not None}
@@ -204,7 +205,8 @@ def _assemble(
     )
     for stage in stages:
         if stage:
-            layer = f"SELECT *, {', '.join(f'{scope.resolve(sql)} AS {ident(n)}' for n, sql in stage.items())} FROM ({layer})"
+            named = ", ".join(f"{scope.resolve(sql)} AS {ident(n)}" for n, sql in stage.items())
+            layer = f"SELECT *, {named} FROM ({layer})"
     produced = [*out, *(n for n in last if n not in ("meter_problem",) and n not in out)]
     select = {name: _cast(name) for name in produced}
     absurd = " OR ".join(
@@ -279,7 +281,7 @@ def _field_flags(out: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _first_reason(checks: list[tuple[str, str]]) -> str:
-    """SQL of the first reason whose condition holds. All conditions are tried together first: nearly no record fails."""
+    """SQL of the first reason whose condition holds. All are tried together first, since nearly no record fails."""
     if not checks:
         return "CAST(NULL AS VARCHAR)"
     anything = " OR ".join(f"({c})" for c, _ in checks)

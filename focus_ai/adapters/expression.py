@@ -82,7 +82,9 @@ def as_integer(scope: Scope, e: Expression) -> str:
     name = describe(e)
     # One cheap test for every record; what kind of wrong it is matters only for the few that fail it.
     negative = f"WHEN coalesce({broad} < 0, FALSE) THEN {literal(f'negative:{name}')}"
-    scope.problem_sql(f"{value} IS NULL AND {raw} IS NOT NULL", f"CASE {negative} ELSE {literal(f'wrong_type:{name}')} END")
+    scope.problem_sql(
+        f"{value} IS NULL AND {raw} IS NOT NULL", f"CASE {negative} ELSE {literal(f'wrong_type:{name}')} END"
+    )
     return value
 
 
@@ -124,7 +126,9 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
     scope.problem(f"{value} IS NULL AND {raw} IS NOT NULL", f"wrong_type:{name}")
     if not rounded:
         # Only a long text can hold more digits than are kept.
-        many = f"CASE WHEN length({raw}) > {kept // 2} THEN {numeric} AND length({plain_part}) - {exponent} > {kept} END"
+        many = (
+            f"CASE WHEN length({raw}) > {kept // 2} THEN {numeric} AND length({plain_part}) - {exponent} > {kept} END"
+        )
         scope.problem(f"coalesce({many}, FALSE)", f"too_many_decimals:{name}")
     return value
 

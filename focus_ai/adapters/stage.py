@@ -94,15 +94,17 @@ def _direct(source: SourceFile, mapping: Mapping) -> bool:
 
 
 def _typed(
-    session: Session, source: SourceFile, mapping: Mapping, target: Path, facts: MappingType[str, str] | None,
+    session: Session,
+    source: SourceFile,
+    mapping: Mapping,
+    target: Path,
+    facts: MappingType[str, str] | None,
     wanted: frozenset[str] | None,
 ) -> Staged | None:
     """The quick way; None when the file is not clean."""
     import duckdb
 
-    compiled = compile_mapping(
-        mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted
-    )
+    compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted)
     relation = typed_lines(source.path, source.format.compression, compiled.reader_columns, numbered=False)
     try:
         session.sql(_copy(compiled, relation, target))

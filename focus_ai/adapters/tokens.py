@@ -50,7 +50,7 @@ def compile_counts(scope: Scope, tokens: Mapping[str, Any]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Meters:
-    """SQL of the disjoint meters: `layers` of shared values first, then `columns`; problems and flags name `m_` columns."""
+    """SQL of the disjoint meters: `layers` of shared values, then `columns`; problems and flags name `m_` columns."""
 
     layers: tuple[dict[str, str], ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -66,14 +66,15 @@ def meters(tokens: Mapping[str, Any]) -> Meters:
         return Meters((), _long(), [("tk_long_quantity IS NULL OR tk_long_meter IS NULL", "missing:token class")])
     side = _Side(tokens)
     columns = {**_input_columns(side), **_output_columns(side)}
-    total = "tk_input" if side.has("input") else "tk_input_uncached + tk_cached" if side.has("input_uncached") else "NULL"
+    total = (
+        "tk_input" if side.has("input") else "tk_input_uncached + tk_cached" if side.has("input_uncached") else "NULL"
+    )
     columns["reported_input_tokens"] = f"CAST({total} AS BIGINT)"
     columns["reported_output_tokens"] = side.raw("output")
     columns["reported_total_tokens"] = side.raw("total")
-    return Meters(
-        ({"tk_cached": side.cached, "tk_written": side.written}, {"tk_semantics": _semantics(side), "tk_inside": _inside(side)}),
-        columns, side.problems, side.flags,
-    )  # fmt: skip
+    sums = {"tk_cached": side.cached, "tk_written": side.written}
+    conventions = {"tk_semantics": _semantics(side), "tk_inside": _inside(side)}
+    return Meters((sums, conventions), columns, side.problems, side.flags)
 
 
 class _Side:
@@ -108,12 +109,17 @@ def _semantics(side: _Side) -> str:
     if side.has("input_uncached"):
         return "'inclusive'" if side.has("input") else "'exclusive'"
     exclusive = f"{side.raw('total')} = {side.n('input')} + {side.n('output')} + tk_cached"
-    proven = f"coalesce(tk_input_text + {side.modal_in} + tk_cached = tk_input, FALSE)" if side.has("input_text") else "FALSE"
+    proven = (
+        f"coalesce(tk_input_text + {side.modal_in} + tk_cached = tk_input, FALSE)"
+        if side.has("input_text")
+        else "FALSE"
+    )
     default = literal(str(side.tokens.get("default", "inclusive")))
     inferred = f"tk_convention = 'infer' AND tk_cached > 0 AND tk_cached <= {side.n('input')}"
     side.flags.append((f"{inferred} AND NOT {proven} AND NOT coalesce({exclusive}, FALSE)", "semantics_inferred"))
     return (
-        f"CASE WHEN {side.raw('input')} IS NULL THEN NULL WHEN tk_cached = 0 AND tk_convention = 'infer' THEN 'inclusive' "
+        f"CASE WHEN {side.raw('input')} IS NULL THEN NULL "
+        "WHEN tk_cached = 0 AND tk_convention = 'infer' THEN 'inclusive' "
         "WHEN tk_convention IN ('inclusive', 'exclusive') THEN tk_convention "
         f"WHEN tk_cached > {side.n('input')} THEN 'exclusive' WHEN {proven} THEN 'inclusive' "
         f"WHEN {exclusive} THEN 'exclusive' ELSE {default} END"
@@ -157,7 +163,9 @@ def _input_columns(side: _Side) -> dict[str, str]:
     if side.has("tool_use"):
         columns["input_tool_use_tokens"] = side.raw("tool_use")
     if side.has("cache_read"):
-        columns["input_cache_read_tokens"] = f"tk_cache_read - {side.n('cache_read_audio')} - {side.n('cache_read_image')}"
+        columns["input_cache_read_tokens"] = (
+            f"tk_cache_read - {side.n('cache_read_audio')} - {side.n('cache_read_image')}"
+        )
         side.not_negative("input_cache_read_tokens")
     for m in ("audio", "image"):
         if side.has(f"cache_read_{m}"):

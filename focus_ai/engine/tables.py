@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from focus_ai.engine.session import Session
 from focus_ai.engine.sql import ident
+
+
+def fingerprint(*parts: object) -> str:
+    """Sixteen hex digits of the parts: a short stable key of a dimension row for use in charge ids."""
+    return hashlib.sha256("\x1f".join("" if p is None else str(p) for p in parts).encode()).hexdigest()[:16]
 
 
 def create_table(session: Session, name: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:

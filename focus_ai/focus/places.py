@@ -12,7 +12,7 @@ from typing import Any
 
 from focus_ai import resources
 from focus_ai.engine import Session, ident
-from focus_ai.engine.tables import create_table
+from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.settings import Account, Settings
 
 UNSPECIFIED = "unspecified"
@@ -36,12 +36,16 @@ def create_places(
     """Create the table `places` with one row per distinct place of the events."""
     facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in columns)
     found = session.rows(f"SELECT {place_hash} AS h, {facts} FROM events GROUP BY h ORDER BY h")
-    rows = [{"place_hash": key, **_place(dict(zip(columns, values, strict=True)), settings)} for key, *values in found]
+    rows = []
+    for key, *values in found:
+        place = _place(dict(zip(columns, values, strict=True)), settings)
+        rows.append({"place_hash": key, "place_key": fingerprint(*place.values()), **place})
     create_table(
         session,
         "places",
         {
             "place_hash": "UBIGINT",
+            "place_key": "VARCHAR",
             "invoiced": "BOOLEAN",
             "primary_source": "BOOLEAN",
             **dict.fromkeys(_COLUMNS, "ENUM"),

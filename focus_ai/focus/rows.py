@@ -7,6 +7,7 @@ fills (capacity reservations, commitments, availability zones) are null of their
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from focus_ai.engine import ident, literal
 from focus_ai.focus.columns import Column, load
@@ -22,13 +23,20 @@ _REQUEST = {
 }
 
 
-def expressions(*, billed: bool, request: bool) -> dict[str, str]:
-    """Column -> SQL over a charge `c`, its place `l` and its owner `o`."""
+def _bounds(month: str) -> tuple[str, str]:
+    """SQL of the first instant of a billing period (its first day, YYYY-MM-DD) and of the next one."""
+    first = date.fromisoformat(month)
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return f"TIMESTAMPTZ '{first} 00:00:00+00'", f"TIMESTAMPTZ '{after} 00:00:00+00'"
+
+
+def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
+    """Column -> SQL over a charge `c` of the billing period, its place `l` and its owner `o`."""
     usage = "'Usage'" if not billed else "c.category"
     priced = "TRUE" if not billed else "c.sku_price_id IS NOT NULL"
     effective = "c.contracted_cost" if not billed else "c.effective_cost"
     pricing_currency = "c.currency" if billed else "c.pricing_currency"
-    month = "date_trunc('month', c.period_start)"
+    start, end = _bounds(month)
     bought = " OR (l.primary_source AND c.category <> 'Usage')" if billed else ""
     found = {
         # Usage drawn from money paid before, and all of a bill that another file carries, is not billed by these rows.
@@ -37,8 +45,8 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
         "BillingAccountName": "l.account_name",
         "BillingAccountType": "l.account_type",
         "BillingCurrency": "c.currency",
-        "BillingPeriodEnd": f"{month} + INTERVAL 1 month",
-        "BillingPeriodStart": month,
+        "BillingPeriodEnd": end,
+        "BillingPeriodStart": start,
         "ChargeCategory": usage,
         "ChargeDescription": f"coalesce(c.line_item, {_description(billed=True)})" if billed else _description(),
         "ChargeFrequency": f"CASE WHEN {usage} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END"
@@ -123,17 +131,15 @@ def expressions(*, billed: bool, request: bool) -> dict[str, str]:
     return found
 
 
-def rows_sql(version: str, charges: str, *, billed: bool, request: bool, month: str | None = None) -> str:
-    """SELECT of rows with every column of the version in order. `month` keeps one billing period (first day)."""
+def rows_sql(version: str, charges: str, month: str, *, billed: bool, request: bool) -> str:
+    """SELECT of the rows of one billing period (its first day), with every column of the version in order."""
     model = load(version)
-    known = expressions(billed=billed, request=request)
+    known = expressions(month, billed=billed, request=request)
     columns = ", ".join(_column(c, known) for c in model.all_columns)
-    where = (
-        f" WHERE date_trunc('month', c.period_start) = TIMESTAMPTZ {literal(month + ' 00:00:00+00')}" if month else ""
-    )
+    start, end = _bounds(month)
     return (
         f"SELECT {columns} FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash "
-        f"JOIN owners o ON o.owner_id = c.owner_id{where}"
+        f"JOIN owners o ON o.owner_id = c.owner_id WHERE c.period_start >= {start} AND c.period_start < {end}"
     )
 
 
@@ -193,16 +199,12 @@ def _description(*, billed: bool = False) -> str:
 
 def _charge_key(*, billed: bool, request: bool) -> str:
     """What makes a charge: period, price, place, owner (and the request, or the billed line)."""
-    place = ["source", "account_id", "sub_account_id", "sub_account_name", "resource_id", "region_id", "issuer"]
-    owner = ["team", "product", "feature", "environment", "cost_center", "business_unit", "contact", "status", "tags",
-             "evidence"]  # fmt: skip
-    parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "c.sku_price_id", "c.meter", "c.currency"]
-    parts += [f"l.{p}" for p in place] + [f"o.{p}" for p in owner]
+    parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "l.place_key", "o.owner_key"]
     if billed:
-        parts += ["c.line_facts", "c.invoice_id", "c.category", "c.quantity_basis"]
+        parts += ["c.sku_price_id", "c.meter", "c.currency", "c.line_facts", "c.invoice_id", "c.category"]
+        parts += ["c.quantity_basis"]
     else:
-        parts += ["c.rate_id", "c.list_unit_price", "c.contracted_unit_price", "c.assumptions"]
-        parts += ["c.record_id"] if request else []
+        parts += ["c.price_key"] + (["c.record_id"] if request else [])
     return ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from focus_ai.engine import Session, ident, literal
-from focus_ai.engine.tables import create_table
+from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.ownership.book import OwnerBook
 from focus_ai.ownership.model import OWNER_FIELDS, Evidence, Owner
 from focus_ai.ownership.pseudonym import Pseudonyms
@@ -45,8 +45,11 @@ def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     create_table(
         session,
         "owners",
-        {"owner_id": "INTEGER", **dict.fromkeys(_TEXT, "ENUM")},
-        [{"owner_id": number, **_row(owner)} for number, owner in owners.values()],
+        {"owner_id": "INTEGER", "owner_key": "VARCHAR", **dict.fromkeys(_TEXT, "ENUM")},
+        [
+            {"owner_id": number, "owner_key": fingerprint(*identity), **_row(owner)}
+            for identity, (number, owner) in owners.items()
+        ],
     )
     return owner_hash
 

@@ -111,7 +111,8 @@ def _create_amounts(session: Session, present: frozenset[str], usage: str) -> No
         "CREATE TABLE heard AS SELECT e.* FROM usage_events e LEFT JOIN ("
         "SELECT family, account, day, word, arg_max(adapter, (n, adapter)) AS speaker FROM "
         "(SELECT family, account, day, word, adapter, count(*) AS n FROM usage_events "
-        "WHERE word IS NOT NULL GROUP BY ALL) GROUP BY ALL) s ON e.family = s.family AND e.day = s.day AND e.word = s.word "
+        "WHERE word IS NOT NULL GROUP BY ALL) GROUP BY ALL) s "
+        "ON e.family = s.family AND e.day = s.day AND e.word = s.word "
         "AND e.account IS NOT DISTINCT FROM s.account WHERE s.speaker IS NULL OR s.speaker = e.adapter"
     )
     parts = [

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from focus_ai.engine import Session, ident
-from focus_ai.engine.tables import create_table
+from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.profile import Price, Profile, Segment, Unpriced, resolve
 from focus_ai.pricing.tables import meters as meter_table
@@ -33,7 +33,7 @@ PRICE_COLUMNS = {
     "contracted_unit_price": "DECIMAL(18, 9)", "currency": "ENUM", "pricing_currency": "ENUM",
     "pc_list_unit_price": "DECIMAL(18, 9)", "pc_contracted_unit_price": "DECIMAL(18, 9)", "assumptions": "ENUM",
     "model": "ENUM", "developer": "ENUM", "family": "ENUM", "version": "ENUM", "provider": "ENUM",
-    "processing_tier": "ENUM", "inference_geo": "ENUM",
+    "processing_tier": "ENUM", "inference_geo": "ENUM", "price_key": "VARCHAR",
 }  # fmt: skip
 
 
@@ -172,6 +172,7 @@ def _price_rows(number: int, segment: Segment, profile: Profile, numbers: Mappin
                 "developer": price.developer, "family": price.family, "version": price.version,
                 "processing_tier": "batch" if details.get("x_Processing") == "batch" else str(tier or "standard"),
                 "inference_geo": None if details.get("x_InferenceGeo") is None else str(details["x_InferenceGeo"]),
+                "price_key": fingerprint(meter, *_identity(price)),
             }  # fmt: skip
         rows.append(row)
     return rows

@@ -22,7 +22,8 @@ def write_events(session: Session, folder: Path, present: frozenset[str]) -> lis
             columns.append("u.shown AS end_user_id" if user else f"e.{ident(name)}")
     users = "LEFT JOIN users u ON u.original = e.end_user_id" if "end_user_id" in present else ""
     session.sql(
-        f"COPY (SELECT {', '.join(columns)} FROM events e {users} ORDER BY event_time, record_id, source_file, source_row) "
+        f"COPY (SELECT {', '.join(columns)} FROM events e {users} "
+        "ORDER BY event_time, record_id, source_file, source_row) "
         f"TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
     )
     return [path]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,24 +47,31 @@ def write_parquet(
 
     reader = session.connection.cursor().sql(f"{query} ORDER BY {order}").to_arrow_reader(ROW_GROUP)
     physical = pa.schema([_physical(want, have) for want, have in zip(schema, reader.schema, strict=True)])
-    writer: Any = None
-    rows = 0
-    for table in _groups(reader, physical):
-        if writer is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            writer = pq.ParquetWriter(
-                path,
-                physical.with_metadata({k.encode(): v.encode() for k, v in footer.items()}),
-                compression=compression,
-                compression_level=1 if compression == "zstd" else None,
-                version="2.6",
-                store_schema=False,
-                write_statistics=True,
-            )
-        writer.write_table(table, row_group_size=ROW_GROUP)
-        rows += table.num_rows
-    if writer is None:
+    groups = _groups(reader, physical)
+    first = next(groups, None)
+    if first is None:
         return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = pq.ParquetWriter(
+        path,
+        physical,
+        compression=compression,
+        compression_level=1 if compression == "zstd" else None,
+        version="2.6",
+        store_schema=False,
+        write_statistics=True,
+    )
+    rows = 0
+    # One row group is written while the engine computes the next one; the order of the groups does not change.
+    with ThreadPoolExecutor(1) as writing:
+        pending = None
+        for table in itertools.chain([first], groups):
+            if pending is not None:
+                pending.result()
+            pending = writing.submit(writer.write_table, table, ROW_GROUP)
+            rows += table.num_rows
+        if pending is not None:
+            pending.result()
     # pyarrow keeps schema metadata only together with its own schema; the pairs are added to the footer apart.
     writer.add_key_value_metadata(dict(footer))
     writer.close()
@@ -105,6 +114,12 @@ def _cast(batch: Any, physical: pa.Schema) -> Any:
         for column, field in zip(batch.columns, physical, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=physical)
+
+
+def blake2b(path: Path) -> str:
+    """BLAKE2b-256 hex digest of an input; twice as quick as SHA-256 where the processor has no support for it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
 def sha256(path: Path) -> str:

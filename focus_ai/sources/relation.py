@@ -68,9 +68,7 @@ def bad_documents(
         tests.append((f"coalesce(json_type(j0, {literal(first)}), '') <> 'ARRAY'", f"missing:{first[2:]}"))
     reason = "CASE" + "".join(f" WHEN {test} THEN {literal(why)}" for test, why in tests) + " END"
     checked = f"(SELECT rn, j0, {reason} AS reason FROM {relation})"
-    found = session.rows(
-        f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} WHERE reason IS NOT NULL ORDER BY rn"
-    )
+    found = session.rows(f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} WHERE reason IS NOT NULL ORDER BY rn")
     if not found:
         return relation, []
     rejects = [Reject(name, int(row), why, raw) for row, why, raw in found]

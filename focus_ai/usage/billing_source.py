@@ -71,7 +71,8 @@ def _create_spend(session: Session, group: str, account: str, kind: str) -> None
         exports AS (
           SELECT word, account, day, adapter, max(fineness) AS fineness, sum(records) AS records
           FROM (SELECT * EXCLUDE (day_span), {_EACH_DAY} AS day FROM spans) GROUP BY ALL),
-        accounts AS (SELECT word, max(account) AS only_one FROM exports GROUP BY word HAVING count(DISTINCT account) = 1)
+        accounts AS (SELECT word, max(account) AS only_one FROM exports GROUP BY word
+                     HAVING count(DISTINCT account) = 1)
         SELECT word, coalesce(account, only_one) AS account, day,
                arg_max(adapter, (fineness, records, adapter)) AS adapter, count(DISTINCT adapter) AS exports
         FROM exports LEFT JOIN accounts USING (word) GROUP BY ALL"""

@@ -54,7 +54,8 @@ def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int
           OR (p.model IS NOT DISTINCT FROM q.model
               AND p.reported_input_tokens IS NOT DISTINCT FROM q.reported_input_tokens
               AND p.reported_output_tokens IS NOT DISTINCT FROM q.reported_output_tokens
-              AND q.event_time >= p.event_time AND coalesce(q.end_time, q.event_time) <= coalesce(p.end_time, q.event_time)))
+              AND q.event_time >= p.event_time
+              AND coalesce(q.end_time, q.event_time) <= coalesce(p.end_time, q.event_time)))
         GROUP BY p.file_no, p.row_no"""
     )
     for table in ("traces", "spans", "below"):

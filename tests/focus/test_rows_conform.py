@@ -76,6 +76,7 @@ def _runs(folder: Path) -> list[Run]:
     (folder / "contracts.yaml").write_text(CONTRACTS, encoding="utf-8")
     (folder / "fx.csv").write_text(FX, encoding="utf-8")
     story = EXPORTS / "generic" / "generic-event" / "story" / "input.jsonl"
+    everyone = Path(__file__).with_name("every_seller.jsonl")
     channels = sellers()
     prepaid = Settings(accounts={c: Account(id="acct-1", billing_mode="prepaid") for c in channels})
     shadow = Settings(accounts={c: Account(id="acct-1", billing_source="shadow") for c in channels})
@@ -85,6 +86,8 @@ def _runs(folder: Path) -> list[Run]:
     )
     runs += [Run(f"every event, {grain}", [story], grain=grain) for grain in ("request", "hour", "month")]
     runs += [
+        Run("every seller", [everyone]),
+        Run("every seller, request", [everyone], grain="request"),
         Run("every charge", [bill], mapping=[mapping]),
         Run("every charge, month", [bill], mapping=[mapping], grain="month"),
         Run("every charge, prepaid", [bill], prepaid, [mapping], billed_here=False),

@@ -17,8 +17,10 @@ NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
 
 def stamp(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if "+" not in text and "Z" not in text else (
-        datetime.fromisoformat(text)
+    return (
+        datetime.fromisoformat(text).replace(tzinfo=UTC)
+        if "+" not in text and "Z" not in text
+        else (datetime.fromisoformat(text))
     )
 
 

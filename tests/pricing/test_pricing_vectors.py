@@ -345,9 +345,7 @@ def test_37_yen_rows_keep_decimals() -> None:
 def test_38_commitment_with_a_benefit() -> None:
     bought = purchase(D(500_000), "USD")
     assert (bought.billed_cost, bought.effective_cost) == (D(500_000), D(0))
-    used = [
-        commitment_share(usage(D(q), D(price), None, "USD"), D(20)) for q, price in (("5.0", "5"), ("1.5", "25"))
-    ]
+    used = [commitment_share(usage(D(q), D(price), None, "USD"), D(20)) for q, price in (("5.0", "5"), ("1.5", "25"))]
     assert [c.list_cost for c in used] == [c.contracted_cost for c in used] == [D(25), D("37.5")]
     assert [c.effective_cost for c in used] == [D(20), D(30)]
     assert {c.billed_cost for c in used} == {D(0)}
@@ -368,9 +366,7 @@ def test_38b_virtual_currency() -> None:
     listed = in_credits(D(120), D(3), D(2), "USD", "Credits")
     assert (listed.list_unit_price, listed.list_cost, listed.contracted_cost) == (D(6), D(720), D(720))
     assert (listed.effective_cost, listed.pricing_currency_effective_cost) == (D(720), D(360))
-    own = in_credits(
-        D(120), D(3), D(2), "USD", "Credits", contracted_credits=D(2), contracted_credit_price=D(1)
-    )
+    own = in_credits(D(120), D(3), D(2), "USD", "Credits", contracted_credits=D(2), contracted_credit_price=D(1))
     assert (own.list_unit_price, own.list_cost, own.contracted_unit_price) == (D(6), D(720), D(2))
     assert (own.contracted_cost, own.effective_cost, own.pricing_currency_effective_cost) == (D(240), D(240), D(240))
 

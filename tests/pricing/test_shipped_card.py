@@ -216,8 +216,13 @@ def test_a_promised_price_past_its_review_is_flagged() -> None:
         found = CARD.find("openai", ("gpt-5.6-sol",), "input", datetime(2026, 11, day, 12, tzinfo=UTC), Conditions())
         assert not isinstance(found, NoRate)
         assert ("price_review_overdue" in found.assumptions) is late
-    segments = resolve(CARD, Profile("openai", ("gpt-5.6-sol",), context_gt=0), ["input"], stamp("2026-11-20"), NOON
-                       + timedelta(days=10))
+    segments = resolve(
+        CARD,
+        Profile("openai", ("gpt-5.6-sol",), context_gt=0),
+        ["input"],
+        stamp("2026-11-20"),
+        NOON + timedelta(days=10),
+    )
     assert [s.t_from.date().isoformat() for s in segments] == ["2026-11-20", "2026-11-22"]
 
 

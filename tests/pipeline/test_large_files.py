@@ -1,0 +1,79 @@
+"""Large JSON Lines are read the quick way, small ones the exact way: the records, counts and reasons are the same."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_builders import EXPORTS, event, jsonl, stage_module, staged
+
+# An estimate written as a JSON number is a binary float in a large file: equal to 15 digits, and never money.
+FLOAT = Context(prec=15)
+CASES = sorted(p for p in EXPORTS.rglob("input.jsonl*") if p.parts[-4] in ("litellm", "generic", "access-log"))
+
+
+def read(path: Path, work: Path) -> tuple[Any, ...]:
+    result, found = staged(path, work)
+    clean = not result.rejects and not result.ignored
+    for record in found:
+        if clean:  # the quick way does not number records
+            record.pop("source_row", None)
+        if "reported_cost" in record:
+            record["reported_cost"] = FLOAT.plus(Decimal(record["reported_cost"])).normalize()
+    rejects = [(r.row, r.reason, "".join((r.raw or "").split()).replace('"', "")) for r in result.rejects]
+    return result.read, result.rows, result.ignored, rejects, found
+
+
+def both(path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    small = read(path, work / "small")
+    monkeypatch.setattr(stage_module(), "SMALL", 0)
+    return small, read(path, work / "large")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: "/".join(p.parts[-4:-1]))
+def test_fixtures(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = both(path, tmp_path, monkeypatch)
+    other_words = {"not_a_number:NaN": "wrong_type", "not_a_number:Infinity": "wrong_type"}
+    for (row, why, raw), (row_, why_, raw_) in zip(small[3], large[3], strict=True):
+        same = why == why_ or why_.startswith(other_words.get(why, "duplicate_key:$"))
+        assert (row, raw, same) == (row_, raw_, True), (why, why_)
+    assert small[:3] == large[:3]
+    assert small[4] == large[4]
+
+
+def test_the_quick_way_is_really_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_module(), "SMALL", 0)
+    path = jsonl(tmp_path / "x.jsonl", [event(1), event(2)])
+    assert all("source_row" not in r for r in staged(path, tmp_path / "w")[1])
+    jsonl(path, [event(1), event(2), "broken"])
+    assert [r["source_row"] for r in staged(path, tmp_path / "w")[1]] == [1, 2]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_twelve_megabytes(packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the real limit, several engine threads, one line of each kind of trouble; gzip too."""
+    noise = random.Random(3)
+    events: list[Any] = [
+        event(n, input_tokens=noise.randrange(10**6), output_tokens=noise.randrange(10**5), note=noise.randbytes(150).hex())
+        for n in range(22_000)
+    ]
+    events[10_000] = "null"
+    events[15_000] = event("bad", input_tokens=12.7)
+    events[20_000] = '{"cut": '
+    path = jsonl(tmp_path / "x.jsonl", events)
+    if packed:
+        path.write_bytes(gzip.compress(path.read_bytes(), 1))
+    assert path.stat().st_size > 5_000_000
+    monkeypatch.setattr(stage_module(), "SMALL", 4 << 20)
+    large = read(path, tmp_path / "large")
+    monkeypatch.setattr(stage_module(), "SMALL", 1 << 40)
+    small = read(path, tmp_path / "small")
+    assert [r[:2] for r in large[3]] == [
+        (10_001, "not_an_object"), (15_001, "wrong_type:input_tokens"), (20_001, "broken_json"),
+    ]  # fmt: skip
+    assert large[0] == 22_000
+    assert large == small
