@@ -64,6 +64,18 @@ def rows(out: Path) -> list[dict[str, Any]]:
     return [row for path in data_files(out) for row in pq.read_table(path, partitioning=None).to_pylist()]
 
 
+def ask(out: Path, query: str) -> list[tuple[Any, ...]]:
+    """A SQL query over the rows of a data set, called `data`."""
+    import duckdb
+
+    files = ", ".join("'" + str(p).replace("'", "''") + "'" for p in data_files(out))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE VIEW data AS SELECT * FROM read_parquet([{files}], hive_partitioning = false)")
+        found: list[tuple[Any, ...]] = connection.execute(query).fetchall()
+    return found
+
+
 def total(found: Iterable[Mapping[str, Any]], column: str = "EffectiveCost") -> Decimal:
     return sum((row[column] or Decimal(0) for row in found), Decimal(0))
 

@@ -125,7 +125,8 @@ def _create_unpriced(
         if with_other:
             parts.append(
                 f"SELECT {facts}, CAST(m.quantity AS DECIMAL(38, 9)), FALSE "
-                f"FROM (SELECT j.*, unnest(other_meters) AS m FROM (SELECT e.*, s.price_set FROM {joined} WHERE other_meters IS NOT NULL) j) e "
+                f"FROM (SELECT j.*, unnest(other_meters) AS m FROM (SELECT e.*, s.price_set FROM {joined} "
+                "WHERE other_meters IS NOT NULL) j) e "
                 "JOIN prices p ON p.price_set = e.price_set AND p.reason IS NOT NULL AND p.meter = e.m.meter"
             )
     session.sql(f"CREATE TABLE unpriced_meters AS {' UNION ALL '.join(parts)}")
