@@ -22,6 +22,7 @@ from focus_ai.money import text as plain
 Expression = Any
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
 _LARGEST = 10**18
+_FLAT = 16
 _UNITS = {"days", "hours", "minutes", "seconds"}
 
 
@@ -257,8 +258,18 @@ def _lookup(scope: Scope, e: Mapping[str, Any]) -> str:
     key = f"lower({raw})" if e.get("lower") else raw
     entries = {k.lower(): v for k, v in entries.items()} if e.get("lower") else entries
     other = as_text(scope, e["else"]) if "else" in e else "NULL"
-    pairs = " ".join(f"WHEN {literal(k)} THEN {literal(v)}" for k, v in entries.items())
-    return f"CASE {key} {pairs} ELSE {other} END" if pairs else other
+    if not entries:
+        return other
+    if len(entries) <= _FLAT:
+        pairs = " ".join(f"WHEN {literal(k)} THEN {literal(v)}" for k, v in entries.items())
+        return f"CASE {key} {pairs} ELSE {other} END"
+    # A long table is tried by first character first: a handful of comparisons instead of one per entry.
+    key = scope.hold(key)
+    groups: dict[str, list[str]] = {}
+    for k, v in entries.items():
+        groups.setdefault(k[:1], []).append(f"WHEN {literal(k)} THEN {literal(v)}")
+    choices = " ".join(f"WHEN {literal(c)} THEN CASE {key} {' '.join(pairs)} END" for c, pairs in groups.items())
+    return f"coalesce(CASE left({key}, 1) {choices} END, {other})"
 
 
 def _concat(scope: Scope, e: Mapping[str, Any]) -> str:

@@ -204,7 +204,7 @@ def _charge_key(*, billed: bool, request: bool) -> str:
         parts += ["c.sku_price_id", "c.meter", "c.currency", "c.line_facts", "c.invoice_id", "c.category"]
         parts += ["c.quantity_basis"]
     else:
-        parts += ["c.price_key"] + (["c.record_id"] if request else [])
+        parts += ["c.price_key"] + (["c.record_key"] if request else [])
     return ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
 
 

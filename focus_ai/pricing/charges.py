@@ -15,7 +15,7 @@ PLACE = (
     "adapter", "provider", "account_id", "account_name", "sub_account_id", "sub_account_name", "resource_id",
     "resource_name", "region", "invoice_issuer", "billing_path",
 )  # fmt: skip
-REQUEST = ("record_id", "logical_request_id", "attempt_kind", "end_user_id", "model_requested")
+REQUEST = ("record_id", "record_key", "logical_request_id", "attempt_kind", "end_user_id", "model_requested")
 _STEP = {"hour": "hour", "day": "day", "month": "month"}
 
 

@@ -78,7 +78,9 @@ def _runs(folder: Path) -> list[Run]:
     story = EXPORTS / "generic" / "generic-event" / "story" / "input.jsonl"
     everyone = Path(__file__).with_name("every_seller.jsonl")
     channels = sellers()
-    prepaid = Settings(accounts={c: Account(id="acct-1", billing_mode="prepaid") for c in channels})
+    prepaid = Settings(
+        accounts={c: Account(id="acct-1", billing_mode="prepaid") for c in (*channels, "some new seller")}
+    )
     shadow = Settings(accounts={c: Account(id="acct-1", billing_source="shadow") for c in channels})
     abroad = Settings(
         convert=Convert(billing_currency="EUR"),

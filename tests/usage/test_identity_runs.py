@@ -1,0 +1,192 @@
+"""What counts once: repeated files, overlapping exports, at-least-once delivery, versions, attempts, caches, spans."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_builders import convert, event, exceptions, jsonl, rows, stage_module, total
+
+LITELLM = {
+    "request_id": "r1", "call_type": "acompletion", "startTime": "2026-10-07T09:00:00Z", "endTime": "2026-10-07T09:00:02Z",
+    "spend": 0.1, "model": "openai/gpt-5", "custom_llm_provider": "openai", "prompt_tokens": 1000,
+    "completion_tokens": 10, "total_tokens": 1010, "cache_hit": "None", "status": "success", "metadata": {},
+}  # fmt: skip
+
+
+def spend_log(**fields: Any) -> dict[str, Any]:
+    return {**LITELLM, **fields}
+
+
+def test_the_same_file_twice_under_other_names(tmp_path: Path, out: Path) -> None:
+    first = jsonl(tmp_path / "a.jsonl", [event(1), event(2)])
+    second = jsonl(tmp_path / "b.jsonl", [event(1), event(2)])
+    report = convert(out, first, second)
+    assert (report["records"]["events"], report["records"]["duplicates"]) == (2, 2)
+    told = exceptions(out, "duplicates")
+    assert [(d["file"], d["row"], d["key"], d["reason"]) for d in told] == [
+        (str(second), 1, "e1", "same_record"), (str(second), 2, "e2", "same_record"),
+    ]  # fmt: skip
+    assert {(d["kept_file"], d["kept_row"]) for d in told} == {(str(first), 1), (str(first), 2)}
+
+
+def test_overlapping_exports_in_other_forms(tmp_path: Path, out: Path) -> None:
+    """A JSON array, JSON Lines and CSV of overlapping days: every event once."""
+    array = tmp_path / "a.json"
+    array.write_text(json.dumps([event(n) for n in range(0, 10)]))
+    lines = jsonl(tmp_path / "b.jsonl", [event(n) for n in range(5, 15)])
+    table = tmp_path / "c.csv"
+    events = [event(n) for n in range(12, 20)]
+    table.write_text(",".join(events[0]) + "\n" + "".join(",".join(map(str, e.values())) + "\n" for e in events))
+    report = convert(out, array, lines, table)
+    assert (report["records"]["read"], report["records"]["events"], report["records"]["duplicates"]) == (28, 20, 8)
+
+
+def test_duplicates_across_the_quick_and_the_exact_way(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file and a small one with the same records, amounts as binary floats included."""
+    events = [event(n, cost=0.1 * n / 7, currency="USD", tags={"share": 0.5}) for n in range(30)]
+    large = jsonl(tmp_path / "large.jsonl", [*events, event("x", note="n" * 2000)])
+    small = jsonl(tmp_path / "small.jsonl", events[:10])
+    monkeypatch.setattr(stage_module(), "SMALL", small.stat().st_size + 1)
+    report = convert(out, large, small)
+    assert (report["records"]["events"], report["records"]["duplicates"], report["records"]["rejected"]) == (31, 10, 0)
+
+
+def test_the_newest_version_wins(tmp_path: Path, out: Path) -> None:
+    old = spend_log(prompt_tokens=500, endTime="2026-10-07T09:00:01Z")
+    new = spend_log(prompt_tokens=1000, endTime="2026-10-07T09:00:02Z")
+    for number, order in enumerate(([old, new], [new, old], [new, old, old, new])):
+        report = convert(out.parent / f"o{number}", jsonl(tmp_path / f"{number}.jsonl", order))
+        assert report["tokens"]["input"] == 1000
+        assert report["records"]["duplicates"] == len(order) - 1
+        reasons = sorted(d["reason"] for d in exceptions(out.parent / f"o{number}", "duplicates"))
+        assert reasons == (["older_version"] if number < 2 else ["older_version", "older_version", "same_record"])
+
+
+def test_versions_are_compared_as_numbers_where_they_are_numbers(tmp_path: Path, out: Path) -> None:
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text("extends: generic-event\nid: versioned\nrecognise: {keys: [event_id, v]}\nversion: v\n")
+    lines = [event(1, v=9, input_tokens=1), event(1, v=10, input_tokens=2), event(1, v=None, input_tokens=3)]
+    report = convert(out, jsonl(tmp_path / "x.jsonl", lines), mapping=[mapping])
+    assert (report["tokens"]["input"], report["records"]["duplicates"]) == (2, 2)
+
+
+def test_contradictions_are_set_aside_together(tmp_path: Path, out: Path) -> None:
+    lines = [event(1), event(1, input_tokens=999), event(2), event(1)]
+    report = convert(out, jsonl(tmp_path / "x.jsonl", lines))
+    assert report["records"] == {
+        "read": 4, "events": 1, "billed_lines": 0, "duplicates": 0, "rejected": 3, "ignored": 0,
+    }  # fmt: skip
+    assert [(r["row"], r["reason"]) for r in exceptions(out, "rejects")] == [
+        (n, "conflicting_duplicate") for n in (1, 2, 4)
+    ]
+    assert "conflicting_duplicates" in [w["code"] for w in report["warnings"]]
+
+
+def test_equal_ids_of_two_gateways_are_two_events(tmp_path: Path, out: Path) -> None:
+    lines = [event(1, gateway_id="eu"), event(1, gateway_id="us"), event(1, gateway_id="us")]
+    report = convert(out, jsonl(tmp_path / "x.jsonl", lines))
+    assert (report["records"]["events"], report["records"]["duplicates"]) == (2, 1)
+
+
+def test_equal_ids_in_two_kinds_of_export_are_two_events(tmp_path: Path, out: Path) -> None:
+    report = convert(
+        out, jsonl(tmp_path / "a.jsonl", [event(1)]), jsonl(tmp_path / "b.jsonl", [spend_log(request_id="e1")])
+    )
+    assert report["records"]["events"] == 2
+
+
+def test_keys_cannot_be_forged_by_separators(tmp_path: Path, out: Path) -> None:
+    """Identity parts that contain the separator, look null or are empty stay different."""
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text(
+        "extends: generic-event\nid: parts\nrecognise: {keys: [event_id, p]}\nidentity: [p, q]\nfields: {record_id: p}\n"
+    )
+    pairs = [("a|b", "c"), ("a", "b|c"), ("a\x1fb", "c"), ("a", "b\x1fc"), ("a", None), ("a", "\x00"), ("a", "NULL")]
+    lines = [event(n, p=p, q=q) for n, (p, q) in enumerate(pairs)]
+    report = convert(out, jsonl(tmp_path / "x.jsonl", lines), mapping=[mapping])
+    assert (report["records"]["events"], report["records"]["rejected"]) == (len(pairs), 0)
+
+
+def test_attempts_of_one_request_are_kept_apart(tmp_path: Path, out: Path) -> None:
+    lines = [
+        event("1a", logical_request_id="L", attempt_kind="primary", status="error", input_tokens=0, output_tokens=0),
+        event("1b", logical_request_id="L", attempt_kind="retry", retry_count=1, status="timeout", output_tokens=0),
+        event("1c", logical_request_id="L", attempt_kind="fallback", retry_count=2, provider="anthropic",
+              model="claude-sonnet-4-5-20250929"),
+    ]  # fmt: skip
+    report = convert(out, jsonl(tmp_path / "x.jsonl", lines), grain="request")
+    assert report["records"]["events"] == 3
+    found = {(r["x_RequestId"], r["x_AttemptKind"], r["x_LogicalRequestId"]) for r in rows(out)}
+    assert found == {("e1b", "retry", "L"), ("e1c", "fallback", "L")}
+
+
+def test_a_gateway_cache_hit_costs_nothing(tmp_path: Path, out: Path) -> None:
+    hit = event(2, gateway_cache_hit=True, tool_calls={"web_search": 5})
+    report = convert(out, jsonl(tmp_path / "x.jsonl", [event(1), hit]))
+    assert report["records"]["events"] == 2
+    assert (report["tokens"]["input"], report["tokens"]["output"]) == (1000, 10)
+    assert str(total(rows(out))) == "0.001350000000000000"
+    assert {r["x_TokenType"] for r in rows(out)} == {"Input", "Output"} or len(rows(out)) == 2
+
+
+SPAN = "11" * 8
+
+
+def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [{"scope": {"name": "s"}, "spans": list(spans)}]}]}
+
+
+def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "gpt-5", response: str | None = None,
+         operation: str = "chat", second: int = 0) -> dict[str, Any]:  # fmt: skip
+    values: dict[str, Any] = {
+        "gen_ai.operation.name": operation, "gen_ai.system": "openai", "gen_ai.request.model": model,
+        "gen_ai.response.model": model, "gen_ai.usage.input_tokens": tokens, "gen_ai.usage.output_tokens": 10,
+    }  # fmt: skip
+    if response:
+        values["gen_ai.response.id"] = response
+    start = 1791367200 + second
+    made = {
+        "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": f"{number:016x}", "name": f"{operation} {model}", "kind": 3,
+        "startTimeUnixNano": f"{start}000000000", "endTimeUnixNano": f"{start + 60 - number}000000000",
+        "attributes": [
+            {"key": k, "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v}} for k, v in values.items()
+        ],
+    }  # fmt: skip
+    return made if parent is None else {**made, "parentSpanId": f"{parent:016x}"}
+
+
+@pytest.mark.parametrize(
+    ("spans", "tokens", "repeated"),
+    [
+        # framework span above client span, same response id
+        ((span(1, None, response="r"), span(2, 1, response="r")), 1000, 1),
+        # same model and counts inside the time of the parent, through a span that is no inference
+        ((span(1, None), span(2, 1, operation="execute_tool"), span(3, 2)), 1000, 1),
+        # three levels of the same call
+        ((span(1, None, response="r"), span(2, 1, response="r"), span(3, 2, response="r")), 1000, 2),
+        # two different calls under one parent that is itself a call
+        ((span(1, None, response="a"), span(2, 1, response="b", tokens=5)), 1005, 0),
+        # siblings with equal counts are two calls
+        ((span(2, 1), span(3, 1)), 2000, 0),
+    ],
+)
+def test_parent_spans_are_not_added_to_their_children(
+    spans: tuple[dict[str, Any], ...], tokens: int, repeated: int, tmp_path: Path, out: Path
+) -> None:
+    report = convert(out, jsonl(tmp_path / "x.jsonl", [otlp(*spans)]))
+    assert report["tokens"]["input"] == tokens
+    assert report["ignored"].get("repeated_by_child_span", 0) == repeated
+
+
+def test_spans_in_several_files_meet(tmp_path: Path, out: Path) -> None:
+    parent, child = span(1, None, response="r"), span(2, 1, response="r")
+    report = convert(
+        out, jsonl(tmp_path / "a.jsonl", [otlp(parent)]), jsonl(tmp_path / "b.jsonl", [otlp(child), otlp(parent)])
+    )
+    assert report["tokens"]["input"] == 1000
+    assert (report["records"]["events"], report["records"]["duplicates"], report["records"]["ignored"]) == (1, 1, 1)
