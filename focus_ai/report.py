@@ -153,6 +153,11 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
             if row["a"] not in _SILENT:
                 add(f"price_assumption:{row['a']}", _ASSUMED.get(row["a"], "a price condition took its default"),
                     row["n"], _amount(row["e"]))  # fmt: skip
+    if relation:
+        for row in _also_billed(session, relation):
+            add("possible_double_count", f"{row['p']} has rated usage and billed lines for the same days "
+                f"({row['days']}): the bill may hold the same spend; give one of the two, or split the bill later",
+                row["n"], _amount(row["e"]))  # fmt: skip
     if "flags" in rated.present:
         for flag, number in session.rows(
             "SELECT f, count(*) FROM (SELECT unnest(string_split(flags, ',')) AS f FROM events "
@@ -163,6 +168,17 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
         add("conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
             "newest export, or map a version", rated.duplicates.conflicting)  # fmt: skip
     return found
+
+
+def _also_billed(session: Session, relation: str) -> list[dict[str, Any]]:
+    """Rated money of sellers and days for which a bill counts too, from exports that are not known to be one spend."""
+    return summary(
+        session, f"WITH days AS (SELECT InvoiceIssuerName AS p, CAST(ChargePeriodStart AS DATE) AS day, "
+        f"bool_or(x_CostBasis = 'billed') AS billed, count(*) FILTER (x_CostBasis = 'rated') AS n, "
+        f"sum(EffectiveCost) FILTER (x_CostBasis = 'rated') AS e FROM {relation} GROUP BY ALL) "
+        "SELECT p, count(*) AS days, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM days WHERE billed AND n > 0 "
+        "GROUP BY p ORDER BY p",
+    )  # fmt: skip
 
 
 _WORDS = {"empty_file": "the file is empty", "truncated_compression": "the compressed file ends too early"}

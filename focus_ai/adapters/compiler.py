@@ -78,7 +78,10 @@ def compile_mapping(
     if "record_id" not in out:
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
-    key_parts = [f"coalesce({sql}, chr(0))" for sql in identity] or ["record_id"]
+    # Several parts carry their lengths, so that no text in one of them can imitate another division.
+    key_parts = [f"coalesce(length({sql}) || ':' || {sql}, '-')" for sql in identity] if identity[1:] else (
+        [f"coalesce({sql}, chr(0))" for sql in identity] or ["record_id"]
+    )  # fmt: skip
     if mapping.version is not None and "record_version" not in out:
         out["record_version"] = expression.as_text(scope, mapping.version)
     ignored = "".join(

@@ -1,14 +1,16 @@
 """JSON documents, read strictly and written as one line each, so that the engine can take them record by record.
 
-Numbers keep their digits: a fraction is passed on as the text that stood in the file, never through a float.
+Numbers keep their digits: a fraction that a binary float would change is passed on as the text of the file.
 A repeated key, NaN or Infinity, broken JSON and bytes that are not UTF-8 are rejects with their record number.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,14 @@ def _integer(digits: str) -> Any:
     return int(digits) if len(digits) < 19 else digits
 
 
+def _fraction(digits: str) -> Any:
+    """A number where a binary float holds exactly these digits when written back, else the text itself."""
+    value = float(digits)
+    return value if math.isfinite(value) and Decimal(repr(value)) == Decimal(digits) else digits
+
+
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_constant, parse_float=str, parse_int=_integer, strict=True
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_fraction, parse_int=_integer, strict=True
 )
 
 

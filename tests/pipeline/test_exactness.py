@@ -93,7 +93,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @settings(max_examples=12, phases=[Phase.explicit, Phase.generate])
-@given(given_calls=st.lists(calls(), min_size=1, max_size=40), grain=st.sampled_from(["request", "hour", "day", "month"]))
+@given(
+    given_calls=st.lists(calls(), min_size=1, max_size=40), grain=st.sampled_from(["request", "hour", "day", "month"])
+)
 def test_rows_are_the_sum_of_the_events(
     given_calls: list[dict[str, Any]], grain: str, files: tuple[Path, Path]
 ) -> None:
@@ -118,7 +120,9 @@ def test_rows_are_the_sum_of_the_events(
         told = [(u["meter"], u["reason"]) for u in exceptions(out, "unpriced")]
     assert dict(found) == dict(wanted)
     assert sorted(told) == sorted(open_meters)
-    assert report["totals"] == [] or Decimal(report["totals"][0]["effective_cost"]) == sum(v[2] for v in wanted.values())
+    assert report["totals"] == [] or Decimal(report["totals"][0]["effective_cost"]) == sum(
+        v[2] for v in wanted.values()
+    )
     tokens = {"input": "fresh", "cache_read": "read", "cache_write_5m": "write_5m", "output": "output"}
     for name, part in tokens.items():
         assert report["tokens"][name] == sum(c[part] for c in given_calls)

@@ -53,7 +53,10 @@ def test_read_is_the_sum_of_what_became_of_it(run: tuple[dict[str, Any], Path]) 
     assert counts["duplicates"] == len(exceptions(out, "duplicates"))
     assert counts["ignored"] == len(exceptions(out, "ignored")) == sum(report["ignored"].values())
     assert counts["rejected"] == sum(1 for r in exceptions(out, "rejects") if r["row"] is not None)
-    assert len({(u["file"], u["row"], u["record_id"]) for u in exceptions(out, "unpriced")}) <= report["unpriced"]["events"]
+    assert (
+        len({(u["file"], u["row"], u["record_id"]) for u in exceptions(out, "unpriced")})
+        <= report["unpriced"]["events"]
+    )
 
 
 def test_totals_are_the_sums_of_the_rows(run: tuple[dict[str, Any], Path]) -> None:
@@ -77,7 +80,7 @@ def test_every_row_follows_the_column_facts(run: tuple[dict[str, Any], Path]) ->
         assert ask(out, f"SELECT * FROM data WHERE NOT coalesce(({rule}), FALSE) LIMIT 3") == [], rule
     for name, kind, *_ in ask(out, "DESCRIBE data"):
         if kind == "VARCHAR":
-            assert ask(out, f"SELECT * FROM data WHERE \"{name}\" = '' OR \"{name}\" <> trim(\"{name}\")") == [], name
+            assert ask(out, f'SELECT * FROM data WHERE "{name}" = \'\' OR "{name}" <> trim("{name}")') == [], name
 
 
 def test_every_charge_has_its_own_id(run: tuple[dict[str, Any], Path]) -> None:

@@ -58,7 +58,12 @@ def test_twelve_megabytes(packed: bool, tmp_path: Path, monkeypatch: pytest.Monk
     """Above the real limit, several engine threads, one line of each kind of trouble; gzip too."""
     noise = random.Random(3)
     events: list[Any] = [
-        event(n, input_tokens=noise.randrange(10**6), output_tokens=noise.randrange(10**5), note=noise.randbytes(150).hex())
+        event(
+            n,
+            input_tokens=noise.randrange(10**6),
+            output_tokens=noise.randrange(10**5),
+            note=noise.randbytes(150).hex(),
+        )
         for n in range(22_000)
     ]
     events[10_000] = "null"

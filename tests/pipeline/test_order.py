@@ -41,7 +41,12 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, b
 
 
 @settings(max_examples=6, phases=[Phase.explicit, Phase.generate])
-@given(seed=st.integers(0, 10**6), grain=st.sampled_from(["day", "request"]), parts=st.integers(1, 4), threads=st.sampled_from([1, 2]))
+@given(
+    seed=st.integers(0, 10**6),
+    grain=st.sampled_from(["day", "request"]),
+    parts=st.integers(1, 4),
+    threads=st.sampled_from([1, 2]),
+)
 def test_order_splitting_names_and_repetition(
     seed: int, grain: str, parts: int, threads: int,
     reference: dict[str, dict[str, bytes]], tmp_path_factory: pytest.TempPathFactory,

@@ -70,7 +70,10 @@ def test_request_grain_names_the_request(by_grain: dict[str, Path]) -> None:
     assert {r["x_AttemptKind"] for r in found} == {None, "retry"}
     one = [r for r in found if r["x_RequestId"] == "e7"]
     assert {r["ChargePeriodStart"].isoformat() for r in one} == {"2026-11-08T07:07:00+00:00"}
-    assert {r["ChargePeriodEnd"] - r["ChargePeriodStart"] for r in one} <= {timedelta(seconds=1), timedelta(milliseconds=7)}
+    assert {r["ChargePeriodEnd"] - r["ChargePeriodStart"] for r in one} <= {
+        timedelta(seconds=1),
+        timedelta(milliseconds=7),
+    }
     for grain in ("hour", "day", "month"):
         assert {(r["x_RequestId"], r["x_UserId"]) for r in rows(by_grain[grain])} == {(None, None)}
 

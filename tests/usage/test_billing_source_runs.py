@@ -21,7 +21,8 @@ def second(day: int) -> int:
 
 def page(path: Path, *buckets: tuple[int, int, list[dict[str, Any]]]) -> Path:
     data = [
-        {"object": "bucket", "start_time": second(a), "end_time": second(b), "results": results} for a, b, results in buckets
+        {"object": "bucket", "start_time": second(a), "end_time": second(b), "results": results}
+        for a, b, results in buckets
     ]
     path.write_text(json.dumps({"object": "page", "data": data, "has_more": False, "next_page": None}))
     return path
@@ -104,9 +105,7 @@ def test_a_bill_over_several_days_covers_all_of_them(tmp_path: Path, out: Path) 
 def test_two_cost_exports_of_one_spend_count_once(tmp_path: Path, out: Path) -> None:
     costs = page(tmp_path / "costs.json", (5, 6, [cost("1.30"), cost("0.10", line_item="web search")]))
     table = tmp_path / "dashboard.csv"
-    sample = (
-        Path(__file__).parents[2] / "fixtures" / "exports" / "openai" / "dashboard-costs"
-    )
+    sample = Path(__file__).parents[2] / "fixtures" / "exports" / "openai" / "dashboard-costs"
     header = next(p for p in sorted(sample.rglob("input.csv"))).read_text(encoding="utf-8-sig").splitlines()[0]
     values = {
         "start_time": str(second(5)), "end_time": str(second(6)), "start_time_iso": "2026-10-05T00:00:00+00:00",

@@ -138,7 +138,11 @@ SPAN = "11" * 8
 
 
 def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
-    return {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [{"scope": {"name": "s"}, "spans": list(spans)}]}]}
+    return {
+        "resourceSpans": [
+            {"resource": {"attributes": []}, "scopeSpans": [{"scope": {"name": "s"}, "spans": list(spans)}]}
+        ]
+    }
 
 
 def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "gpt-5", response: str | None = None,
