@@ -315,7 +315,10 @@ def _tag(scope: Scope, e: Mapping[str, Any]) -> str:
     key = str(e["key"])
     raw = scope.hold(as_text(scope, e["tag"]))
     pattern = literal('"' + re.escape(key) + ' *[:=]([^"]*)"')
-    quick = f"regexp_extract({raw}, {pattern}, 1)"
+    colon, equal = literal(f'"{key}:'), literal(f'"{key}=')
+    plain_form = f"split_part(split_part({raw}, {colon}, 2), chr(34), 1)"
+    only_colon = f"contains({raw}, {colon}) AND NOT contains({raw}, {equal})"
+    quick = f"CASE WHEN {only_colon} THEN {plain_form} ELSE regexp_extract({raw}, {pattern}, 1) END"
     start = literal("^" + re.escape(key) + " *[:=]")
     items = f"TRY_CAST(TRY_CAST({raw} AS JSON) AS VARCHAR[])"
     decoded = f"regexp_replace(list_filter({items}, lambda t: regexp_matches(t, {start}))[1], {start}, '')"

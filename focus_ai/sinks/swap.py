@@ -23,17 +23,24 @@ class Delivery:
     """The next state of an output folder. `folder` is where a run writes; `commit` makes it the output folder."""
 
     def __init__(self, out: Path) -> None:
-        self.out = out.absolute()
+        # A link is followed: the folder that it names is replaced, not the link.
+        self.out = out.resolve() if out.is_symlink() else out.absolute()
         if self.out.exists() and not self.out.is_dir():
             raise InputError("the output is a file, not a folder", where=str(out), next_step="choose another --out")
-        self.out.parent.mkdir(parents=True, exist_ok=True)
         self._prefix = f".{self.out.name}.focus-ai-"
-        self._repair()
         self.folder = self.out.parent / f"{self._prefix}next-{os.getpid()}"
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
         self.work = self.folder / ".work"
-        self.work.mkdir()
+        try:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            self._repair()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir()
+            self.work.mkdir()
+        except OSError as error:
+            raise InputError(
+                f"the output folder cannot be written: {error.strerror}", where=str(out.parent),
+                next_step="choose another --out",
+            ) from error  # fmt: skip
 
     def _repair(self) -> None:
         """Put back an old data set that a killed run left aside, and remove what dead runs left behind."""

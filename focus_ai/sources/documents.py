@@ -10,7 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,12 @@ def _integer(digits: str) -> Any:
 def _fraction(digits: str) -> Any:
     """A number where a binary float holds exactly these digits when written back, else the text itself."""
     value = float(digits)
-    return value if math.isfinite(value) and Decimal(repr(value)) == Decimal(digits) else digits
+    if not math.isfinite(value) or len(digits) > 40:
+        return digits
+    try:
+        return value if Decimal(repr(value)) == Decimal(digits) else digits
+    except InvalidOperation:  # an exponent beyond all use
+        return digits
 
 
 _DECODER = json.JSONDecoder(

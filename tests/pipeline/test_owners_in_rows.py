@@ -1,0 +1,149 @@
+"""Owners end to end: evidence in the records, the owner map and accounts with dates, and ids of people."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from data_builders import convert, event, jsonl, rows, snapshot, total
+
+from focus_ai.errors import UsageError
+
+MAIL = "ada.person@example.com"
+KEY = "0123456789abcdef-test-key"
+
+
+def by(found: list[dict[str, Any]], *names: str) -> dict[Any, Decimal]:
+    keys = sorted({tuple(r[n] for n in names) for r in found}, key=str)
+    return {k if len(k) > 1 else k[0]: total(r for r in found if tuple(r[n] for n in names) == k) for k in keys}
+
+
+def test_headers_of_an_access_log(tmp_path: Path, out: Path) -> None:
+    usage = json.dumps({"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010})
+    line = {"msec": "1791364362.8", "request_id": "n-1", "status": 200, "request_time": 2.5, "provider": "openai",
+            "model": "gpt-5", "usage": usage, "owner_team": "orbit", "owner_product": "help-desk",
+            "owner_env": "production"}  # fmt: skip
+    nameless = {**line, "request_id": "n-2", "owner_team": "-", "owner_product": "", "owner_env": ""}
+    convert(out, jsonl(tmp_path / "a.log", [line, nameless]))
+    found = rows(out)
+    assert by(found, "x_Team", "x_Product", "x_Environment", "x_OwnerStatus") == {
+        ("orbit", "help-desk", "production", "owned"): Decimal("0.00135"),
+        (None, None, None, "unattributed"): Decimal("0.00135"),
+    }
+    owned = next(r for r in found if r["x_Team"] == "orbit")
+    assert json.loads(owned["Tags"])["team"] == "orbit"
+    assert "team" in json.loads(owned["x_OwnerEvidence"])
+
+
+def test_tags_of_a_gateway(tmp_path: Path, out: Path) -> None:
+    line = {
+        "request_id": "r1", "call_type": "acompletion", "startTime": "2026-10-07T09:00:00Z",
+        "endTime": "2026-10-07T09:00:02Z", "spend": 0.1, "model": "openai/gpt-5", "custom_llm_provider": "openai",
+        "prompt_tokens": 1000, "completion_tokens": 10, "cache_hit": "None", "status": "success",
+        "request_tags": ["team:orbit", "product=desk", "environment: prod", "User-Agent: curl"], "metadata": {},
+    }  # fmt: skip
+    convert(out, jsonl(tmp_path / "a.jsonl", [line]))
+    assert {(r["x_Team"], r["x_Product"], r["x_Environment"]) for r in rows(out)} == {("orbit", "desk", "production")}
+
+
+@pytest.fixture
+def owners(tmp_path: Path) -> dict[str, Any]:
+    """Key k1 moves from alpha to beta on 10 October; beta's cost center changes on the 20th."""
+    (tmp_path / "map.csv").write_text(
+        "id_type,id_value,provider,team,product,feature,environment,cost_center,department,business_unit,product_line,"
+        "effective_from,effective_to\n"
+        "api_key_id,k1,,alpha,,,,,,,,2026-01-01,2026-10-10\n"
+        "api_key_id,k1,,beta,,,,,,,,2026-10-10,\n"
+        f"end_user_prefix,{MAIL},,people,,,,,,,,2026-01-01,\n"
+    )
+    (tmp_path / "accounts.csv").write_text(
+        "team_id,team_name,owner,cost_center,department,business_unit,product_line,budget_amount,budget_currency,"
+        "budget_period,allocation_rule,allocation_basis,effective_from,effective_to\n"
+        "alpha,Alpha,alpha@example.com,CC-1,,Shop,,,,,direct,,2026-01-01,\n"
+        "beta,Beta,beta@example.com,CC-2,,Shop,,,,,direct,,2026-01-01,2026-10-20\n"
+        "beta,Beta,beta@example.com,CC-3,,Shop,,,,,direct,,2026-10-20,\n"
+        "people,People,,CC-4,,Shop,,,,,direct,,2026-01-01,\n"
+        "unattributed,Nobody,,CC-0,,,,,,,direct,,2026-01-01,\n"
+    )
+    return {"owners": {"map": [str(tmp_path / "map.csv")], "accounts": [str(tmp_path / "accounts.csv")]}}
+
+
+@pytest.mark.parametrize("grain", ["day", "request"])
+def test_an_owner_that_moves_inside_the_data(grain: str, owners: dict[str, Any], tmp_path: Path, out: Path) -> None:
+    stamps = ["2026-10-09T23:59:59.999999Z", "2026-10-10T00:00:00Z", "2026-10-19T23:59:59Z", "2026-10-20T00:00:00Z"]
+    lines = [event(n, timestamp=t, api_key_id="k1") for n, t in enumerate(stamps)]
+    lines += [event("x", timestamp=stamps[1], api_key_id="k2"), event("y", timestamp=stamps[1])]
+    convert(out, jsonl(tmp_path / "a.jsonl", lines), settings=owners, grain=grain)
+    found = rows(out)
+    one = Decimal("0.00135")
+    assert by(found, "x_Team", "x_CostCenter", "x_Owner") == {
+        ("alpha", "CC-1", "alpha@example.com"): one, ("beta", "CC-2", "beta@example.com"): 2 * one,
+        ("beta", "CC-3", "beta@example.com"): one, (None, "CC-0", None): 2 * one,
+    }  # fmt: skip
+    days = {r["ChargePeriodStart"].date() for r in found if r["x_CostCenter"] == "CC-1"}
+    assert days == {date(2026, 10, 9)}
+    reasons = {r["x_UnattributedReason"] for r in found if r["x_OwnerStatus"] == "unattributed"}
+    assert len(reasons) == 2
+    assert None not in reasons
+
+
+def test_the_unattributed_line_of_the_report(tmp_path: Path, out: Path) -> None:
+    report = convert(out, jsonl(tmp_path / "a.jsonl", [event(1, team="a"), event(2), event(3, team="  ")]))
+    assert report["unattributed"] == {"rows": 2, "effective_cost": "0.0027"}
+    assert {t["name"] for t in report["by_team"]} == {"a", "Unattributed"}
+
+
+def everything(out: Path) -> bytes:
+    """All bytes of a data set, the Parquet values as text."""
+    texts = [json.dumps(pq.read_table(p, partitioning=None).to_pylist(), default=str) for p in out.rglob("*.parquet")]
+    return "\n".join(texts).encode() + b"".join(v for k, v in snapshot(out).items() if not k.endswith(".parquet"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "key", "mail", "plain"),
+    [
+        (None, None, "user-redacted", "u-17"),
+        (None, KEY, "usr_", "u-17"),
+        ("hash", KEY, "usr_", "usr_"),
+        ("drop", None, None, None),
+        ("keep", None, MAIL, "u-17"),
+    ],
+)
+def test_ids_of_people(
+    policy: str | None, key: str | None, mail: str | None, plain: str | None, owners: dict[str, Any], tmp_path: Path,
+    out: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """In the rows, in the events and in the evidence; the key itself is written nowhere."""
+    if key:
+        monkeypatch.setenv("FOCUS_AI_USER_KEY", key)
+    settings = {**owners, **({"privacy": {"user_ids": policy}} if policy else {})}
+    lines = [event(1, user_id=MAIL), event(2, user_id="u-17"), event(3, user_id=MAIL.upper(), team="t")]
+    convert(out, jsonl(tmp_path / "a.jsonl", lines), settings=settings, grain="request", events=True)
+    shown = {r["x_RequestId"]: r["x_UserId"] for r in rows(out)}
+    written = {r["record_id"]: r["end_user_id"] for r in pq.read_table(out / "events" / "events.parquet").to_pylist()}
+    assert shown == written
+
+    def same(value: str | None, wanted: str | None) -> bool:
+        return value == wanted or (wanted == "usr_" and value is not None and value.startswith("usr_"))
+
+    assert same(shown["e1"], mail), shown
+    assert same(shown["e2"], plain), shown
+    assert {r["x_Team"] for r in rows(out) if r["x_RequestId"] == "e1"} == {"people"}
+    if policy != "keep":
+        assert shown["e1"] == shown["e3"]
+        assert MAIL.encode() not in everything(out).lower()
+    if key:
+        assert key.encode() not in everything(out)
+
+
+@pytest.mark.parametrize("grain", ["day", "request"])
+def test_events_without_a_key_are_refused_where_a_hash_is_asked_for(grain: str, tmp_path: Path, out: Path) -> None:
+    with pytest.raises(UsageError, match="FOCUS_AI_USER_KEY"):
+        convert(out, jsonl(tmp_path / "a.jsonl", [event(1, user_id="u")]), grain=grain, events=True,
+                settings={"privacy": {"user_ids": "hash"}})  # fmt: skip
+    assert list(out.parent.iterdir()) == []

@@ -1,0 +1,158 @@
+"""A run replaces whole billing periods; everything else of the data set stays; a failed run changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from data_builders import convert, data_files, event, jsonl, rows, snapshot, total
+
+from focus_ai.errors import FocusAiError, InputError
+from focus_ai.sinks import Delivery
+
+
+def month(path: Path, number: int, *ids: int, **fields: object) -> Path:
+    return jsonl(path, [event(n, timestamp=f"2026-{number:02d}-05T00:00:00Z", **fields) for n in ids])
+
+
+def periods(out: Path) -> list[str]:
+    return sorted(p.parent.name.removeprefix("billing_period=") for p in data_files(out))
+
+
+def test_another_month_keeps_the_first(tmp_path: Path, out: Path) -> None:
+    convert(out, month(tmp_path / "a.jsonl", 10, 1, 2))
+    before = snapshot(out)
+    report = convert(out, month(tmp_path / "b.jsonl", 11, 3))
+    assert periods(out) == ["2026-10", "2026-11"]
+    assert report["kept_periods"] == ["2026-10"]
+    after = snapshot(out)
+    kept = [name for name in before if "billing_period=2026-10" in name]
+    assert len(kept) == 2
+    assert [name for name in kept if after[name] != before[name]] == []
+    for path in sorted((out / "metadata").glob("*/manifest.json")):
+        manifest = json.loads(path.read_text())
+        for entry in manifest["files"]:
+            assert (out / entry["path"]).stat().st_size == entry["bytes"]
+        assert path.parent.name == f"billing_period={manifest['billing_period']}"
+
+
+def test_the_same_month_is_replaced(tmp_path: Path, out: Path) -> None:
+    convert(out, month(tmp_path / "a.jsonl", 10, 1, 2), month(tmp_path / "b.jsonl", 11, 3))
+    (out / "data" / "billing_period=2026-10" / "focus-00001.parquet").write_bytes(b"a file of an older layout")
+    convert(out, month(tmp_path / "c.jsonl", 10, 4))
+    assert periods(out) == ["2026-10", "2026-11"]
+    assert [p.name for p in (out / "data" / "billing_period=2026-10").iterdir()] == ["focus-00000.parquet"]
+    assert sum(r["x_InputTokens"] or 0 for r in rows(out)) == 2000
+
+
+def test_exceptions_and_events_belong_to_one_run(tmp_path: Path, out: Path) -> None:
+    convert(out, jsonl(tmp_path / "a.jsonl", [event(1), "broken", event(2, model="nobody")]), events=True)
+    assert {p.name for p in (out / "exceptions").iterdir()} == {"rejects.jsonl", "unpriced.jsonl"}
+    convert(out, month(tmp_path / "b.jsonl", 11, 3))
+    assert not (out / "exceptions").exists()
+    assert not (out / "events").exists()
+
+
+def test_files_of_others_in_the_folder_stay(tmp_path: Path, out: Path) -> None:
+    out.mkdir()
+    (out / "README.txt").write_text("mine")
+    (out / "notes").mkdir()
+    (out / "notes" / "deep.txt").write_text("also mine")
+    convert(out, month(tmp_path / "a.jsonl", 10, 1))
+    convert(out, month(tmp_path / "a.jsonl", 10, 1))
+    assert (out / "README.txt").read_text() == "mine"
+    assert (out / "notes" / "deep.txt").read_text() == "also mine"
+
+
+@pytest.mark.parametrize("fault", ["bad input", "unknown export", "bad rates"])
+def test_a_failed_run_changes_nothing(fault: str, tmp_path: Path, out: Path) -> None:
+    convert(out, month(tmp_path / "a.jsonl", 10, 1))
+    before = snapshot(out.parent)
+    source = {"bad input": tmp_path / "none.jsonl", "unknown export": jsonl(tmp_path / "u.jsonl", [{"a": 1}])}
+    settings = {"rates": {"files": [str(tmp_path / "none.csv")]}} if fault == "bad rates" else None
+    with pytest.raises(FocusAiError):
+        convert(out, source.get(fault, tmp_path / "a.jsonl"), settings=settings)
+    assert snapshot(out.parent) == before
+
+
+def test_the_output_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(InputError, match="file"):
+        convert(tmp_path / "out", month(tmp_path / "a.jsonl", 10, 1))
+    assert (tmp_path / "out").read_text() == "a file"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_parent_is_told(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o500)
+    try:
+        with pytest.raises(InputError, match="cannot be written"):
+            convert(locked / "out", month(tmp_path / "a.jsonl", 10, 1))
+    finally:
+        locked.chmod(0o700)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write")
+def test_a_parent_that_nobody_can_write_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        convert(Path("/proc/out"), month(tmp_path / "a.jsonl", 10, 1))
+
+
+def test_a_parent_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError):
+        convert(tmp_path / "file" / "out", month(tmp_path / "a.jsonl", 10, 1))
+
+
+def test_the_output_may_be_the_folder_that_the_inputs_are_in(tmp_path: Path) -> None:
+    """Own outputs are not read as inputs of the next run."""
+    work = tmp_path / "work"
+    month(work / "a.jsonl", 10, 1)
+    first = convert(work / "out", work)
+    second = convert(work / "out", work / "a.jsonl")
+    assert first["records"] == second["records"]
+    assert total(rows(work / "out")) == total(rows(work / "out"))
+
+
+def test_a_link_as_output_is_followed(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "link").symlink_to(real)
+    convert(tmp_path / "link", month(tmp_path / "a.jsonl", 10, 1))
+    assert periods(tmp_path / "link") == ["2026-10"]
+    assert periods(real) == ["2026-10"]
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_what_a_dead_run_left_is_cleaned_up_and_a_living_one_is_not(tmp_path: Path, out: Path) -> None:
+    convert(out, month(tmp_path / "a.jsonl", 10, 1))
+    dead = out.parent / f".{out.name}.focus-ai-next-999999999"
+    dead.mkdir()
+    alive = out.parent / f".{out.name}.focus-ai-next-{os.getppid()}"
+    alive.mkdir()
+    convert(out, month(tmp_path / "b.jsonl", 11, 2))
+    assert not dead.exists()
+    assert alive.exists()
+    alive.rmdir()
+
+
+def test_an_old_data_set_left_between_two_renames_is_put_back(tmp_path: Path, out: Path) -> None:
+    """Where folders cannot be exchanged, a run may die after the first of two renames."""
+    convert(out, month(tmp_path / "a.jsonl", 10, 1))
+    out.rename(out.parent / f".{out.name}.focus-ai-old-999999999")
+    delivery = Delivery(out)
+    delivery.discard()
+    assert periods(out) == ["2026-10"]
+    assert [p.name for p in out.parent.iterdir()] == [out.name]
+
+
+def test_two_renames_do_the_same_as_an_exchange(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("focus_ai.sinks.swap._exchange", lambda first, second: False)
+    convert(out, month(tmp_path / "a.jsonl", 10, 1))
+    convert(out, month(tmp_path / "b.jsonl", 11, 2))
+    assert periods(out) == ["2026-10", "2026-11"]
+    assert [p.name for p in out.parent.iterdir()] == [out.name]
