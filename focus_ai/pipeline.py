@@ -5,7 +5,9 @@ sources → adapters (staged records) → usage (count once) → ownership → p
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from focus_ai.adapters import Mapping
 from focus_ai.adapters.stage import Staged
 from focus_ai.engine import Session
 from focus_ai.focus import arrow_schema, create_places, rows_sql
-from focus_ai.focus.rows import order_sql
+from focus_ai.focus.rows import month_bounds, order_sql
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach, attach_users
 from focus_ai.pricing import charges, rating
@@ -27,6 +29,10 @@ from focus_ai.usage import Duplicates, create_view, deduplicate
 from focus_ai.usage.billing_source import Carriers, choose
 
 Progress = Callable[[str, int, int], None]
+# First day and day after the last one, as YYYY-MM-DD.
+Span = tuple[str, str]
+# Rows that are sorted at once.
+SLICE = 400_000
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Rated:
     carriers: Carriers
     meters: tuple[rating.MeterColumn, ...]
     owner_hash: str
+    with_other: bool
+    has_bills: bool
     usage: str
     billed: str
     card: RateCard
@@ -79,19 +87,39 @@ def rate(
     create_billed(session, present, card, grain=plan.grain, owner_hash=owner_hash, carried=carriers.billed)
     create_places(session, present, charges.PLACE, charges.place_hash(present), settings)
     usage = charges.usage_charges(meters, request=request, with_other=bool(others))
-    return Rated(present, duplicates, carriers, meters, owner_hash, usage, "SELECT * FROM billed_charges", card)
+    has_bills = bool(session.rows("SELECT 1 FROM billed_charges LIMIT 1"))
+    billed = "SELECT * FROM billed_charges"
+    return Rated(present, duplicates, carriers, meters, owner_hash, bool(others), has_bills, usage, billed, card)
 
 
-def periods(session: Session) -> list[str]:
-    """First days of the billing periods that occur."""
-    tables = ["SELECT DISTINCT date_trunc('month', period_start) AS m FROM usage_groups",
-              "SELECT DISTINCT date_trunc('month', period_start) FROM billed_charges"]  # fmt: skip
-    if session.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'other_groups' UNION ALL "
-                    "SELECT 1 FROM duckdb_views() WHERE view_name = 'other_groups'"):  # fmt: skip
-        tables.append("SELECT DISTINCT date_trunc('month', period_start) FROM other_groups")
-    return [str(r[0]) for r in session.rows(
-        f"SELECT DISTINCT strftime(m, '%Y-%m-%d') FROM ({' UNION ALL '.join(tables)}) ORDER BY 1"
-    )]  # fmt: skip
+def periods(session: Session, rated: Rated, plan: Plan) -> dict[str, list[Span]]:
+    """First day of each billing period -> the time spans in which its rows are sorted and written, in order.
+
+    A span holds at most about `SLICE` rows (or one day), so that sorting needs little memory whatever the input.
+    """
+    request = plan.grain == "request"
+    usage = "SELECT event_time AS t FROM events WHERE kind = 'usage'" if request else (
+        "SELECT period_start AS t FROM usage_groups"
+    )  # fmt: skip
+    parts = [usage, "SELECT period_start FROM billed_charges"]
+    if rated.with_other and not request:
+        parts.append("SELECT period_start FROM other_groups")
+    days = session.rows(
+        f"SELECT strftime(date_trunc('day', t), '%Y-%m-%d'), count(*) FROM ({' UNION ALL '.join(parts)}) "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    found: dict[str, list[Span]] = {}
+    for month, group in itertools.groupby(days, lambda d: str(d[0])[:7]):
+        cuts, held = [], 0
+        for day, number in group:
+            if held and held + number * max(1, len(rated.meters)) > SLICE:
+                cuts.append(str(day))
+                held = 0
+            held += number * max(1, len(rated.meters))
+        start, end = month_bounds(month)
+        edges = [start, *cuts, end]
+        found[start] = list(itertools.pairwise(edges))
+    return found
 
 
 def write_periods(
@@ -99,32 +127,39 @@ def write_periods(
 ) -> dict[str, list[Written]]:
     """Write one Parquet file per billing period; returns the files by period (YYYY-MM)."""
     schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact")
-    found: dict[str, list[Written]] = {}
-    months = periods(session)
-    for done, month in enumerate(months):
-        if progress:
-            progress("write", done, len(months))
+    months = periods(session, rated, plan)
+
+    def write(month: str) -> Written | None:
         path = folder / "data" / f"billing_period={month[:7]}" / "focus-00000.parquet"
-        written = write_parquet(session, _rows(session, rated, plan, month), order_sql(), schema, path, footer)
-        if written is not None:
-            found[month[:7]] = [written]
+        queries = [_rows(rated, plan, month, span) for span in months[month]]
+        return write_parquet(session, queries, order_sql(), schema, path, footer)
+
+    found: dict[str, list[Written]] = {}
+    # Rows of requests are many and fill the memory that the engine may use; grouped rows are few.
+    with ThreadPoolExecutor(1 if plan.grain == "request" else 2) as pool:
+        for done, (month, written) in enumerate(zip(months, pool.map(write, months), strict=True)):
+            if progress:
+                progress("write", done, len(months))
+            if written is not None:
+                found[month[:7]] = [written]
     return found
 
 
-def _rows(session: Session, rated: Rated, plan: Plan, month: str) -> str:
-    """SQL of the rows of one billing period."""
+def _rows(rated: Rated, plan: Plan, month: str, span: Span) -> str:
+    """SQL of the rows of one billing period whose charge period starts in the span."""
     request = plan.grain == "request"
     parts = []
     if rated.usage:
-        parts.append(rows_sql(plan.focus, charges.with_costs(rated.usage), month, billed=False, request=request))
-    if not parts or session.rows("SELECT 1 FROM billed_charges LIMIT 1"):
-        parts.append(rows_sql(plan.focus, rated.billed, month, billed=True, request=request))
+        parts.append(rows_sql(plan.focus, charges.with_costs(rated.usage), month, span, billed=False, request=request))
+    if not parts or rated.has_bills:
+        parts.append(rows_sql(plan.focus, rated.billed, month, span, billed=True, request=request))
     return " UNION ALL ".join(parts)
 
 
 def all_rows(session: Session, rated: Rated, plan: Plan) -> str:
     """The rows of all billing periods with exact numbers, as a relation; empty text when there are none."""
-    queries = [_rows(session, rated, plan, month) for month in periods(session)]
+    months = periods(session, rated, plan)
+    queries = [_rows(rated, plan, month, (spans[0][0], spans[-1][1])) for month, spans in months.items()]
     return f"({' UNION ALL '.join(queries)})" if queries else ""
 
 

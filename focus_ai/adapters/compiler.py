@@ -19,6 +19,8 @@ from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
 
+# The NUL character is refused in every literal and name, so no text of a mapping or a file name can be the hole.
+HOLE = "\x00relation\x00"
 REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
 # A gateway's own estimate is often a binary float with more than 18 decimals; it is information, never money.
 ROUNDED = ("reported_cost",)
@@ -28,12 +30,16 @@ ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000}
 
 @dataclass(frozen=True)
 class Compiled:
-    """`sql` has the hole `{relation}`: what DuckDB reads (see `relation` in focus_ai.sources)."""
+    """A query with a hole for what DuckDB reads; `over` fills it (see `relation` in focus_ai.sources)."""
 
     sql: str
     columns: tuple[str, ...]
     reader_columns: str
     object_nodes: tuple[str, ...]
+
+    def over(self, relation: str) -> str:
+        """The query that reads this relation."""
+        return self.sql.replace(HOLE, relation)
 
 
 def compile_mapping(
@@ -244,9 +250,9 @@ def _assemble(
 
 def _base(mapping: Mapping, scope: Scope) -> str:
     if scope.mode != "json":
-        return "SELECT r, rn FROM {relation}"
+        return f"SELECT r, rn FROM {HOLE}"
     levels = record_levels(mapping.records)
-    layer = "SELECT rn AS document, j0 FROM {relation}"
+    layer = f"SELECT rn AS document, j0 FROM {HOLE}"
     for number, keys in enumerate(levels, start=1):
         where = literal("$" + "".join(f'."{k}"' for k in keys))
         arrays = f"TRY_CAST(j{number - 1} -> {where} AS JSON[])"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from focus_ai.adapters.mapping import table
+from focus_ai.adapters.paths import member
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal, literals
 from focus_ai.errors import UsageError
@@ -291,12 +292,35 @@ def _if(scope: Scope, e: Mapping[str, Any]) -> str:
     return f"CASE WHEN {condition(scope, e['if'])} THEN {as_text(scope, e['then'])} ELSE {other} END"
 
 
-def _extract(scope: Scope, e: Mapping[str, Any]) -> str:
+@cache
+def _probe() -> Any:
+    """An engine that only compiles patterns."""
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
+
+
+@cache
+def _groups(pattern: str) -> int:
+    """Number of groups of a regular expression. Raises `UsageError` when Python or the engine does not take it."""
+    import duckdb
+
     try:
-        groups = re.compile(e["pattern"]).groups
-    except re.error as error:
-        raise UsageError("not a regular expression", value=e["pattern"], expected=str(error)) from error
-    return f"NULLIF(regexp_extract({as_text(scope, e['extract'])}, {literal(e['pattern'])}, {min(groups, 1)}), '')"
+        groups = re.compile(pattern).groups
+        _probe().execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
+    except (re.error, duckdb.Error) as error:
+        raise UsageError("not a regular expression", value=pattern, expected=str(error).splitlines()[0]) from error
+    return groups
+
+
+def _extract(scope: Scope, e: Mapping[str, Any]) -> str:
+    groups = min(_groups(e["pattern"]), 1)
+    return f"NULLIF(regexp_extract({as_text(scope, e['extract'])}, {literal(e['pattern'])}, {groups}), '')"
+
+
+def _matches(scope: Scope, pair: list[Any]) -> str:
+    _groups(pair[1])
+    return f"coalesce(regexp_matches({as_text(scope, pair[0])}, {literal(pair[1])}), FALSE)"
 
 
 def _json_list(raw: str) -> str:
@@ -328,16 +352,14 @@ def _tag(scope: Scope, e: Mapping[str, Any]) -> str:
 
 def _entry(scope: Scope, e: Mapping[str, Any]) -> str:
     name = str(e.get("name", "key"))
-    where = f"lambda x: x ->> {literal('$.' + name)} = {literal(str(e['key']))}"
-    value = literal(f'$."{e.get("value", "value")}"')
+    where = f"lambda x: x ->> {literal('$' + member(name))} = {literal(str(e['key']))}"
+    value = literal("$" + member(str(e.get("value", "value"))))
     return f"NULLIF(list_filter({_json_list(as_text(scope, e['entry']))}, {where})[1] ->> {value}, '')"
 
 
 def _pick(scope: Scope, e: Mapping[str, Any]) -> str:
-    tests = " AND ".join(
-        f"x ->> {literal(chr(36) + chr(46) + chr(34) + k + chr(34))} = {literal(str(v))}" for k, v in e["where"].items()
-    )
-    take = literal(f'$."{e["take"]}"')
+    tests = " AND ".join(f"x ->> {literal('$' + member(k))} = {literal(str(v))}" for k, v in e["where"].items())
+    take = literal("$" + member(e["take"]))
     return f"NULLIF(list_filter({_json_list(as_text(scope, e['pick']))}, lambda x: {tests})[1] ->> {take}, '')"
 
 
@@ -395,7 +417,7 @@ _CONDITIONS: dict[str, Callable[[Scope, Any], str]] = {
     "gt": lambda s, pair: (
         f"coalesce(TRY_CAST({as_text(s, pair[0])} AS DECIMAL(38, 9)) > {plain(dec(str(pair[1])))}, FALSE)"
     ),
-    "matches": lambda s, pair: f"coalesce(regexp_matches({as_text(s, pair[0])}, {literal(pair[1])}), FALSE)",
+    "matches": _matches,
     "all": lambda s, parts: "(" + " AND ".join(condition(s, c) for c in parts) + ")",
     "any": lambda s, parts: "(" + " OR ".join(condition(s, c) for c in parts) + ")",
     "not": lambda s, c: f"(NOT {condition(s, c)})",

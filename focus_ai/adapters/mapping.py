@@ -72,6 +72,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         raw = _extended(raw, path)
     if not checked:
         _check(raw, path)
+        _refuse_nul(raw, path)
     reads = raw["reads"]
     return Mapping(
         id=raw["id"],
@@ -142,6 +143,18 @@ def _check(raw: Any, path: Path) -> None:
             expected=deepest.message[:300],
             next_step="see mappings/README.md, or `focus-ai schema mapping`",
         )
+
+
+def _refuse_nul(value: Any, path: Path) -> None:
+    if isinstance(value, str) and "\x00" in value:
+        raise UsageError("a mapping text holds the NUL character", where=str(path), value=repr(value)[:200])
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_nul(key, path)
+            _refuse_nul(inner, path)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_nul(inner, path)
 
 
 @cache

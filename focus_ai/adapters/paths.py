@@ -21,7 +21,14 @@ class Path:
 
     def json_path(self, skip: int = 0) -> str:
         """The keys after the first `skip` as a DuckDB JSON path."""
-        return "$" + "".join(f"[{k}]" if isinstance(k, int) else f'."{k}"' for k in self.keys[skip:])
+        return "$" + "".join(f"[{k}]" if isinstance(k, int) else member(k) for k in self.keys[skip:])
+
+
+def member(key: str) -> str:
+    """One key as a step of a DuckDB JSON path. Raises `UsageError` for characters that such a step cannot hold."""
+    if '"' in key or "\\" in key:
+        raise UsageError("a key with a double quote or a backslash cannot be read", value=key, expected="another key")
+    return f'."{key}"'
 
 
 def parse(text: str) -> Path:

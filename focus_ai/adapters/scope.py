@@ -46,7 +46,7 @@ class Scope:
         same = [i for i, p in enumerate(self._paths) if (p.up, p.keys) == (path.up, path.keys)]
         if not same:
             self._paths.append(path)
-        return f"@@R{same[0] if same else len(self._paths) - 1}@@"
+        return _token(same[0] if same else len(self._paths) - 1)
 
     def entry(self, name: str, key: str) -> str:
         """SQL of one entry of a let value that is a map (attributes) or a JSON object, the key taken literally."""
@@ -184,7 +184,7 @@ class Scope:
     def resolve(self, sql: str) -> str:
         """Replace the registered references by their SQL, in the reading mode of this scope."""
         for index in reversed(range(len(self._paths))):
-            token = f"@@R{index}@@"
+            token = _token(index)
             if token in sql:
                 sql = sql.replace(token, self._reference(self._paths[index]))
         return sql
@@ -210,3 +210,8 @@ class Scope:
         if used == len(path.keys):
             return sql
         return f"json_extract_string(TRY_CAST({sql} AS JSON), {literal(path.json_path(used))})"
+
+
+def _token(index: int) -> str:
+    """Stands for a path until all are known. No literal or name can hold it: those refuse the NUL character."""
+    return f"\x00R{index}\x00"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
+from focus_ai.adapters.paths import member, record_levels
 from focus_ai.adapters.record import needed
 from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
@@ -72,7 +73,9 @@ def stage(
     relation, mode, columns, rejects = _relation(session, source, mapping, target.with_suffix(".jsonl"))
     if mode == "json":
         nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
-        relation, bad = bad_documents(session, relation, source.name, nodes, mapping.records)
+        levels = record_levels(mapping.records)
+        array = "$" + "".join(map(member, levels[0])) if levels else None
+        relation, bad = bad_documents(session, relation, source.name, nodes, array)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
     compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted)
     counts = _write(session, compiled, relation, target)
@@ -137,7 +140,7 @@ def _relation(
 
 
 def _copy(compiled: Compiled, relation: str, target: Path) -> str:
-    query = compiled.sql.replace("{relation}", relation)
+    query = compiled.over(relation)
     return f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
 

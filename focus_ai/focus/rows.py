@@ -23,11 +23,15 @@ _REQUEST = {
 }
 
 
-def _bounds(month: str) -> tuple[str, str]:
-    """SQL of the first instant of a billing period (its first day, YYYY-MM-DD) and of the next one."""
-    first = date.fromisoformat(month)
+def month_bounds(month: str) -> tuple[str, str]:
+    """First day of a month given as YYYY-MM or YYYY-MM-DD, and first day of the next one."""
+    first = date.fromisoformat(f"{month[:7]}-01")
     after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    return f"TIMESTAMPTZ '{first} 00:00:00+00'", f"TIMESTAMPTZ '{after} 00:00:00+00'"
+    return first.isoformat(), after.isoformat()
+
+
+def _instant(day: str) -> str:
+    return f"TIMESTAMPTZ {literal(day + ' 00:00:00+00')}"
 
 
 def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
@@ -36,7 +40,7 @@ def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
     priced = "TRUE" if not billed else "c.sku_price_id IS NOT NULL"
     effective = "c.contracted_cost" if not billed else "c.effective_cost"
     pricing_currency = "c.currency" if billed else "c.pricing_currency"
-    start, end = _bounds(month)
+    start, end = map(_instant, month_bounds(month))
     bought = " OR (l.primary_source AND c.category <> 'Usage')" if billed else ""
     found = {
         # Usage drawn from money paid before, and all of a bill that another file carries, is not billed by these rows.
@@ -131,12 +135,15 @@ def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
     return found
 
 
-def rows_sql(version: str, charges: str, month: str, *, billed: bool, request: bool) -> str:
-    """SELECT of the rows of one billing period (its first day), with every column of the version in order."""
+def rows_sql(version: str, charges: str, month: str, span: tuple[str, str], *, billed: bool, request: bool) -> str:
+    """SELECT of the rows of one billing period, with every column of the version in order.
+
+    `month` is its first day; `span` (first day, day after the last) picks the charges that start in it.
+    """
     model = load(version)
     known = expressions(month, billed=billed, request=request)
     columns = ", ".join(_column(c, known) for c in model.all_columns)
-    start, end = _bounds(month)
+    start, end = map(_instant, span)
     return (
         f"SELECT {columns} FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash "
         f"JOIN owners o ON o.owner_id = c.owner_id WHERE c.period_start >= {start} AND c.period_start < {end}"

@@ -22,6 +22,7 @@ from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, USER, Rate, Source,
 from focus_ai.pricing.tables import amount, meters, moment, prices_folder, pricing_unit, read_yaml
 from focus_ai.pricing.window import EVERY_DAY, Window
 
+_OTHER_FILES = {"aliases", "channels", "makers"}
 STATUSES = ("verified", "imported", "announced", "promo", "derived", "user")
 
 
@@ -59,8 +60,9 @@ class Overlay:
 @cache
 def shipped(name: str) -> Overlay:
     """The curated file of a price list; empty when there is none."""
-    path = prices_folder() / f"{name}.yaml"
-    return read_overlay(path, OVERLAY) if path.is_file() else Overlay()
+    # The name may come from an export: it never becomes a path unless it is known.
+    known = {path.stem: path for path in prices_folder().glob("*.yaml") if path.stem not in _OTHER_FILES}
+    return read_overlay(known[name], OVERLAY) if name in known else Overlay()
 
 
 def read_overlay(path: Path, layer: int, channel: str = "") -> Overlay:

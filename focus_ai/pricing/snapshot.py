@@ -56,9 +56,9 @@ class PriceList:
 @cache
 def price_list(name: str) -> PriceList | None:
     """One list, or None when the snapshot has none of that name."""
-    path = prices_folder() / "genai-prices" / f"{name}.jsonl"
-    if not path.is_file():
+    if name not in list_names():  # the name may come from an export: it never becomes a path unless it is known
         return None
+    path = prices_folder() / "genai-prices" / f"{name}.jsonl"
     lines = (json.loads(text) for text in path.read_text(encoding="utf-8").splitlines())
     return PriceList(name, {line["id"]: line for line in lines})
 

@@ -112,7 +112,8 @@ def channel(name: str | None) -> Channel:
 def _unlisted(name: str) -> Channel:
     """A seller outside the table: an imported list of its own name when there is one."""
     plain = [name, _slug(name).replace("_", "-")] if re.fullmatch(r"[a-z0-9 ._-]+", name) else []
-    lists = [item for item in plain if (prices_folder() / "genai-prices" / f"{item}.jsonl").is_file()]
+    known = {path.stem for path in (prices_folder() / "genai-prices").glob("*.jsonl")}
+    lists = [item for item in plain if item in known]
     return Channel(name, tuple(lists[:1]))
 
 

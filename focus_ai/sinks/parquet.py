@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 122_880
+# Rows that the engine hands over at once.
+BATCH = 30_720
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Written:
 
 def write_parquet(
     session: Session,
-    query: str,
+    queries: Sequence[str],
     order: str,
     schema: pa.Schema,
     path: Path,
@@ -38,16 +40,19 @@ def write_parquet(
     *,
     compression: str = "zstd",
 ) -> Written | None:
-    """Write the rows of a query in `order`. The columns of the query are those of the schema, by position.
+    """Write the rows of the queries, one after another and each in `order`, as one file.
 
+    The columns of a query are those of the schema, by position. How rows are spread over queries does not show in the
+    bytes as long as their order is the same.
     Text of few values arrives as dictionaries and is written as such. None, and no file, when there are no rows.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    reader = session.connection.cursor().sql(f"{query} ORDER BY {order}").to_arrow_reader(ROW_GROUP)
+    readers = (session.connection.cursor().sql(f"{query} ORDER BY {order}").to_arrow_reader(BATCH) for query in queries)
+    reader = next(readers)
     physical = pa.schema([_physical(want, have) for want, have in zip(schema, reader.schema, strict=True)])
-    groups = _groups(reader, physical)
+    groups = _groups(itertools.chain(reader, itertools.chain.from_iterable(readers)), physical)
     first = next(groups, None)
     if first is None:
         return None
@@ -86,7 +91,7 @@ def _physical(want: pa.Field, have: pa.Field) -> pa.Field:
     return pa.field(want.name, want.type)
 
 
-def _groups(reader: Any, physical: pa.Schema) -> Iterator[pa.Table]:
+def _groups(reader: Iterable[Any], physical: pa.Schema) -> Iterator[pa.Table]:
     """Batches re-cut to whole row groups, in the types of the file."""
     import pyarrow as pa
 

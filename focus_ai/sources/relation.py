@@ -17,7 +17,17 @@ from focus_ai.sources.documents import LONGEST_LINE
 from focus_ai.sources.reject import Reject
 from focus_ai.sources.sniff import opened, partial
 
+# A CSV buffer holds at least one row and, unless told, sixteen: that alone would be more than a small memory limit.
+LONGEST_ROW = 16 << 20
+# The quick reader takes lines up to this size; a file with a longer one is read the other way.
+ORDINARY_LINE = 8 << 20
 _COMPRESSION = {"none": "none", "gzip": "gzip", "zstd": "zstd"}
+
+
+def _longest(path: Path, compression: str) -> int:
+    """Longest line to make room for: the reader holds two buffers of this size per thread."""
+    whole_file = path.stat().st_size + 1 if compression == "none" else LONGEST_LINE
+    return min(LONGEST_LINE, max(whole_file, 1 << 20))
 
 
 def json_lines(path: Path, compression: str = "none") -> str:
@@ -25,7 +35,7 @@ def json_lines(path: Path, compression: str = "none") -> str:
     return (
         "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
         f"{literal(str(path))}, format='newline_delimited', ignore_errors=true, "
-        f"maximum_object_size={LONGEST_LINE}, compression={literal(_COMPRESSION[compression])}))"
+        f"maximum_object_size={_longest(path, compression)}, compression={literal(_COMPRESSION[compression])}))"
     )
 
 
@@ -39,18 +49,18 @@ def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -
     number = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
     return (
         f"(SELECT r, {number} AS rn FROM read_json({literal(str(path))}, format='newline_delimited', "
-        f"maximum_object_size={LONGEST_LINE}, compression={literal(_COMPRESSION[compression])}, "
+        f"maximum_object_size={ORDINARY_LINE}, compression={literal(_COMPRESSION[compression])}, "
         f"columns={columns}) AS r)"
     )
 
 
 def bad_documents(
-    session: Session, relation: str, name: str, object_nodes: Iterable[str], records: str | None
+    session: Session, relation: str, name: str, object_nodes: Iterable[str], array: str | None
 ) -> tuple[str, list[Reject]]:
     """Documents that cannot hold records, with their reasons, and the relation without them.
 
     Checked: broken JSON, not an object, a repeated key or another type where the mapping expects an object, and a
-    document without the array that holds the records.
+    document without the array that holds the records (`array` is its JSON path).
     """
     tests = [("j0 IS NULL", "broken_json"), ("json_type(j0) <> 'OBJECT'", "not_an_object")]
     for node in object_nodes:
@@ -63,9 +73,8 @@ def bad_documents(
                 (f"{kind} NOT IN ('OBJECT', 'NULL') AND NOT ({kind} = 'VARCHAR' AND "
                  f"({text} = '' OR coalesce(json_valid({text}), FALSE)))", f"wrong_type:{node}")
             )  # fmt: skip
-    if records is not None:
-        first = "$" + "".join(f'."{k}"' for k in records.split("[]")[0].split("."))
-        tests.append((f"coalesce(json_type(j0, {literal(first)}), '') <> 'ARRAY'", f"missing:{first[2:]}"))
+    if array is not None:
+        tests.append((f"coalesce(json_type(j0, {literal(array)}), '') <> 'ARRAY'", f"missing:{array[2:]}"))
     reason = "CASE" + "".join(f" WHEN {test} THEN {literal(why)}" for test, why in tests) + " END"
     checked = f"(SELECT rn, j0, {reason} AS reason FROM {relation})"
     found = session.rows(f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} WHERE reason IS NOT NULL ORDER BY rn")
@@ -112,7 +121,8 @@ def csv_table(source: SourceFile, path: Path, *, compression: str) -> str:
         f"(SELECT r, row_number() OVER () AS rn FROM read_csv({literal(str(path))}, auto_detect=false, header=true, "
         f"delim={literal(source.format.delimiter)}, quote='\"', escape='\"', columns={columns}, "
         f"compression={literal(_COMPRESSION[compression])}, encoding={literal(source.format.encoding)}, "
-        f"max_line_size={LONGEST_LINE}, store_rejects=true, rejects_limit=0, null_padding=false) AS r)"
+        f"max_line_size={LONGEST_ROW}, buffer_size={2 * LONGEST_ROW}, store_rejects=true, rejects_limit=0, "
+        "null_padding=false) AS r)"
     )
 
 

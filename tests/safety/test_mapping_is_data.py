@@ -206,7 +206,7 @@ def test_quoting_gives_back_every_text(text: str) -> None:
 
 def test_no_secret_of_the_environment_is_written(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = {
-        name: f"s3cr3t-{number}-value"
+        name: f"s3cr3t-{number}-value-of-the-test"
         for number, name in enumerate(
             ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "OPENAI_ADMIN_KEY", "ANTHROPIC_ADMIN_KEY", "FOCUS_AI_USER_KEY",
              "GOOGLE_APPLICATION_CREDENTIALS", "DATABASE_URL")
