@@ -26,6 +26,7 @@ from focus_ai.sources.relation import (
     parquet_table,
     renumbered,
     spooled_lines,
+    too_long,
     typed_lines,
     whole,
     with_raw_text,
@@ -58,24 +59,35 @@ def stage(
     facts: MappingType[str, str] | None = None,
     numbered: bool = False,
     extra: frozenset[str] | None = None,
+    exact: bool = False,
 ) -> Staged:
     """Convert one file. Good and ignored records go to `target`, the rest comes back as rejects with their text.
 
-    `extra`: fields that the run needs besides the core ones; None stages every field.
+    `extra`: fields that the run needs besides the core ones; None stages every field. `exact`: do not try the quick
+    way first.
     """
+    import duckdb
+
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     if source.format.kind == "empty":
         return Staged(source.name, mapping.id, target, (), 0, 0, 0, (Reject(source.name, None, "empty_file", None),))
-    if _direct(source, mapping) and not numbered:
-        quick = _typed(session, source, mapping, target, facts, wanted)
+    if not exact and not numbered and direct(source, mapping):
+        quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
         if quick is not None:
             return quick
-    relation, mode, columns, rejects = _relation(session, source, mapping, target.with_suffix(".jsonl"))
+    spool = target.with_suffix(".jsonl")
+    relation, mode, columns, rejects = _relation(session, source, mapping, spool)
     if mode == "json":
         nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
         levels = record_levels(mapping.records)
         array = "$" + "".join(map(member, levels[0])) if levels else None
-        relation, bad = bad_documents(session, relation, source.name, nodes, array)
+        try:
+            relation, bad = bad_documents(session, relation, source.name, nodes, array)
+        except duckdb.InvalidInputException as error:
+            if not too_long(error):
+                raise
+            relation, rejects = _spooled(source, spool)
+            relation, bad = bad_documents(session, relation, source.name, nodes, array)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
     compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted)
     counts = _write(session, compiled, relation, target)
@@ -88,7 +100,8 @@ def stage(
     return _result(session, source, mapping, compiled, target, rejects, counts)
 
 
-def _direct(source: SourceFile, mapping: Mapping) -> bool:
+def direct(source: SourceFile, mapping: Mapping) -> bool:
+    """Can the file be tried the quick way: plain JSON Lines of flat records, large enough to be worth it?"""
     form = source.format
     return (
         form.kind == "jsonl" and not form.bom and mapping.depth == 0 and mapping.kind == "usage"
@@ -96,17 +109,19 @@ def _direct(source: SourceFile, mapping: Mapping) -> bool:
     )  # fmt: skip
 
 
-def _typed(
+def stage_quickly(
     session: Session,
     source: SourceFile,
     mapping: Mapping,
     target: Path,
-    facts: MappingType[str, str] | None,
-    wanted: frozenset[str] | None,
+    *,
+    facts: MappingType[str, str] | None = None,
+    extra: frozenset[str] | None = None,
 ) -> Staged | None:
-    """The quick way; None when the file is not clean."""
+    """The quick way; None when the file is not clean. The session need not keep the order of rows."""
     import duckdb
 
+    wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted)
     relation = typed_lines(source.path, source.format.compression, compiled.reader_columns, numbered=False)
     try:
@@ -129,14 +144,22 @@ def _relation(
     if form.kind == "csv":
         path, compression, rejects = whole(source, spool.parent)
         return csv_table(source, path, compression=compression), "columns", form.header, rejects
-    path, rejects = source.path, []
+    large = form.kind == "jsonl" and not form.bom and mapping.kind == "usage" and source.size >= SMALL
+    if large:
+        path, compression, rejects = whole(source, spool.parent)
+        return json_lines(path, compression), "json", (), rejects
+    relation, rejects = _spooled(source, spool)
+    return relation, "json", (), rejects
+
+
+def _spooled(source: SourceFile, spool: Path) -> tuple[str, list[Reject]]:
+    """The file through the strict reader: the relation of its records, and the rejects."""
+    path, form, rejects = source.path, source.format, []
     if form.kind == "jsonl":
         path, compression, rejects = whole(source, spool.parent)
-        if not form.bom and mapping.kind == "usage" and source.size >= SMALL:
-            return json_lines(path, compression), "json", (), rejects
         form = replace(form, compression=compression)
-    rejects += spool_lines(source.name, path, form, spool)
-    return spooled_lines(spool), "json", (), rejects
+    found, longest = spool_lines(source.name, path, form, spool)
+    return spooled_lines(spool, longest), [*rejects, *found]
 
 
 def _copy(compiled: Compiled, relation: str, target: Path) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from focus_ai.adapters.mapping import Mapping
-from focus_ai.adapters.stage import Staged, stage
+from focus_ai.adapters.stage import Staged, direct, stage, stage_quickly
 from focus_ai.engine import Session
 from focus_ai.sources.discover import SourceFile
 
@@ -54,6 +54,14 @@ def _one(
     call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool, frozenset[str] | None],
 ) -> Staged:
     source, mapping, facts, target, memory_limit, threads, numbered, extra = call
-    with Session(target.with_suffix(".work"), memory_limit=memory_limit, threads=threads) as session:
+    work = target.with_suffix(".work")
+    if not numbered and direct(source, mapping):
+        # Rows of a clean file carry no number, so they may be written in any order, by all threads.
+        with Session(work, memory_limit=memory_limit, threads=threads, keep_order=False) as session:
+            session.seal([target.parent], [source.path])
+            quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
+        if quick is not None:
+            return quick
+    with Session(work, memory_limit=memory_limit, threads=threads) as session:
         session.seal([target.parent], [source.path])
-        return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra)
+        return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra, exact=True)

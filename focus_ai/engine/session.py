@@ -31,7 +31,9 @@ class Session:
     and files that were named can be opened, so that no text from a mapping or an input reaches another file.
     """
 
-    def __init__(self, work: Path, *, memory_limit: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, work: Path, *, memory_limit: str | None = None, threads: int | None = None, keep_order: bool = True
+    ) -> None:
         import duckdb
 
         self.work = work
@@ -49,7 +51,7 @@ class Session:
             f"SET temp_directory={literal(str(work / 'spill'))}",
             "SET TimeZone='UTC'",
             "SET autoinstall_known_extensions=false",
-            "SET preserve_insertion_order=true",
+            f"SET preserve_insertion_order={'true' if keep_order else 'false'}",
             "SET enable_progress_bar=false",
         ):
             self.connection.execute(statement)

@@ -18,7 +18,9 @@ from focus_ai.sources.reject import Reject
 from focus_ai.sources.sniff import BOM, Format, opened, partial
 
 LARGEST = 1 << 30
-LONGEST_LINE = 64 << 20
+# The engine holds two buffers of the longest record per thread, so these bound the memory of a run.
+LONGEST_LINE = 16 << 20
+LONGEST_DOCUMENT = 64 << 20
 
 
 class _Refused(ValueError):
@@ -58,22 +60,36 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def spool_lines(name: str, path: Path, form: Format, target: Path) -> list[Reject]:
+def spool_lines(name: str, path: Path, form: Format, target: Path) -> tuple[list[Reject], int]:
     """Write the file as JSON Lines to `target`, one line per record in the same order, `null` where one was refused.
 
-    A JSON array becomes one line per element; several documents after one another become one line each.
+    A JSON array becomes one line per element; several documents after one another become one line each. Returns the
+    rejects and the length of the longest line.
     """
     rejects: list[Reject] = []
-    with target.open("w", encoding="utf-8", newline="\n") as out:
+    longest = 0
+    with target.open("wb") as out:
         source = _lines(path, form) if form.kind == "jsonl" else _documents(path, form)
         for row, (value, raw, reason) in enumerate(source, start=1):
+            line = b""
             if reason is None:
-                out.write(json.dumps(value, ensure_ascii=True, separators=(",", ":")))
-                out.write("\n")
-            else:
-                out.write("null\n")
+                line, reason = _written(value)
+                raw = None if reason is None else json.dumps(value)
+            if reason is not None:
+                line = b"null"
                 rejects.append(Reject(name, row, reason, raw))
-    return rejects
+            longest = max(longest, len(line) + 1)
+            out.write(line + b"\n")
+    return rejects, longest
+
+
+def _written(value: Any) -> tuple[bytes, str | None]:
+    """One record as a line of UTF-8, or why it cannot be one (a lone surrogate, a document beyond the limit)."""
+    try:
+        line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except UnicodeEncodeError:
+        return b"", "broken_json"
+    return (line, None) if len(line) <= LONGEST_DOCUMENT else (b"", "document_too_large")
 
 
 _Item = tuple[Any, str | None, str | None]
@@ -112,10 +128,6 @@ def _parse(text: str) -> tuple[Any, str | None]:
         return None, "broken_json"
     if not isinstance(value, dict):
         return None, "not_an_object"
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return None, "broken_json"
     return value, None
 
 

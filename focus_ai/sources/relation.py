@@ -30,18 +30,26 @@ def _longest(path: Path, compression: str) -> int:
     return min(LONGEST_LINE, max(whole_file, 1 << 20))
 
 
-def json_lines(path: Path, compression: str = "none") -> str:
-    """Documents of a JSON Lines file with their record number; a line that is not JSON is NULL."""
+def json_lines(path: Path, compression: str = "none", longest: int | None = None) -> str:
+    """Documents of a JSON Lines file with their record number; a line that is not JSON is NULL.
+
+    A line above the limit (`longest`, else LONGEST_LINE) stops the read with a DuckDB error, see `too_long`.
+    """
     return (
         "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
         f"{literal(str(path))}, format='newline_delimited', ignore_errors=true, "
-        f"maximum_object_size={_longest(path, compression)}, compression={literal(_COMPRESSION[compression])}))"
+        f"maximum_object_size={longest or _longest(path, compression)}, compression={literal(_COMPRESSION[compression])}))"
     )
 
 
-def spooled_lines(path: Path) -> str:
+def too_long(error: Exception) -> bool:
+    """Is this the engine's complaint about a line above the limit?"""
+    return "maximum_object_size" in str(error)
+
+
+def spooled_lines(path: Path, longest: int) -> str:
     """Documents of a file that `spool_lines` wrote; its `null` lines stand for records that were refused already."""
-    return f"(SELECT rn, j0 FROM {json_lines(path)} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')"
+    return f"(SELECT rn, j0 FROM {json_lines(path, longest=max(longest, 1 << 20))} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')"
 
 
 def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -> str:

@@ -126,6 +126,23 @@ def test_a_line_of_ten_megabytes(size: str, tmp_path: Path, monkeypatch: pytest.
     assert len(str(reject.as_dict()["raw"])) < 1_000_100
 
 
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_line_beyond_the_limit_is_set_aside(size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 MB in one line: one reject, cut short; the lines around it are converted, whatever the memory."""
+    if size == "large":
+        monkeypatch.setattr(stage_module(), "SMALL", 0)
+    path = jsonl(tmp_path / "x.jsonl", [event(1), event(2, note="y" * 40_000_000), event(3)])
+    result, found = staged(path, tmp_path / "w")
+    assert [r["record_id"] for r in found] == ["e1", "e3"]
+    assert [(r.row, r.reason, len(r.raw or "")) for r in result.rejects] == [(2, "line_too_long", 200)]
+
+
+def test_a_large_document_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({**event(1), "note": "\u00e9" * 15_000_000}, indent=1, ensure_ascii=False))
+    assert [r["record_id"] for r in staged(path, tmp_path / "w")[1]] == ["e1"]
+
+
 def test_a_broken_document_keeps_the_documents_before_it(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text("\n".join(json.dumps(event(n), indent=1) for n in (1, 2)) + '\n{"event_id": "e3",\n "timest')
