@@ -13,15 +13,15 @@ from focus_ai.errors import UsageError
 
 
 def default_memory_limit() -> str:
-    """450 MB, or 60 % of a smaller machine: enough for any size of input, because the engine spills to the work folder.
+    """400 MB, or 60 % of a smaller machine: enough for any size of input, because the engine spills to the work folder.
 
     More memory (`--memory-limit 4GB`) makes very large runs somewhat quicker.
     """
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
-        return "450MB"
-    return f"{min(total * 6 // 10, 450_000_000) // 1_000_000}MB"
+        return "400MB"
+    return f"{min(total * 6 // 10, 400_000_000) // 1_000_000}MB"
 
 
 class Session:

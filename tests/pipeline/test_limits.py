@@ -33,7 +33,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with path.open("w") as out:
         for n in range(COUNT):
             number = n if n % 100 else max(0, n - 50)
-            made = event(number, timestamp=f"2026-10-{1 + number % 30:02d}T{number % 24:02d}:00:00Z", team=f"team-{number % 40}")
+            made = event(
+                number, timestamp=f"2026-10-{1 + number % 30:02d}T{number % 24:02d}:00:00Z", team=f"team-{number % 40}"
+            )
             out.write(json.dumps(made) + "\n")
     return path
 

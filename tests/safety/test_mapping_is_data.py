@@ -32,12 +32,12 @@ PAYLOADS = [
     "(SELECT 1 FROM read_text('{secret}'))",
     "$$||getenv('HOME')||$$",
     "x'::JSON; ATTACH '{target}' AS a; --",
-    "r\"} UNION ALL SELECT 1 --",
+    'r"} UNION ALL SELECT 1 --',
     "@@R0@@",
     "{relation}",
     "__v0",
     "\\'; DROP TABLE events; --",
-    "a\"].\"b",
+    'a"]."b',
 ]
 PLACES: dict[str, Any] = {
     "path": lambda p: p,
@@ -158,7 +158,14 @@ def test_malicious_values_stay_values(tmp_path: Path, out: Path, guarded: tuple[
     """Every text field of an event with SQL, paths, formulas and odd characters: written as it came, and nothing more."""
     secret, target = guarded
     texts = [p.replace("{secret}", str(secret)).replace("{target}", str(target)) for p in PAYLOADS]
-    texts += ["../../../etc/passwd", "=cmd|' /C calc'!A0", "%(x)s {0} ${HOME} `id`", "\u202etxt\u0000.exe", "a" * 5000, "<b>"]
+    texts += [
+        "../../../etc/passwd",
+        "=cmd|' /C calc'!A0",
+        "%(x)s {0} ${HOME} `id`",
+        "\u202etxt\u0000.exe",
+        "a" * 5000,
+        "<b>",
+    ]
     names = ("team", "product", "feature", "environment", "project_id", "cost_center", "tenant_id", "user_id",
              "api_key_id", "request_source", "region", "model", "provider", "gateway_id", "endpoint")  # fmt: skip
     lines = [
