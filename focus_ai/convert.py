@@ -71,8 +71,13 @@ def run(
                     session, delivery, plan, schema, sources, chosen, staged, rated, hashes, book, events, progress
                 )
         delivery.commit()
-    except BaseException:
+    except BaseException as error:
         delivery.discard()
+        if type(error).__name__ == "OutOfMemoryException":  # duckdb is not imported for this
+            raise UsageError(
+                "the memory limit is too small for these inputs", value=memory_limit,
+                next_step="give more with --memory-limit, such as 2GB, or fewer --threads",
+            ) from error  # fmt: skip
         raise
     return result
 

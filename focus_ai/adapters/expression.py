@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
+from focus_ai.adapters import structures
 from focus_ai.adapters.mapping import table
-from focus_ai.adapters.paths import member
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal, literals
 from focus_ai.errors import UsageError
@@ -21,7 +21,6 @@ from focus_ai.money import dec
 from focus_ai.money import text as plain
 
 Expression = Any
-_OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
 _LARGEST = 10**18
 _FLAT = 16
 _UNITS = {"days", "hours", "minutes", "seconds"}
@@ -170,7 +169,7 @@ def as_timestamp(scope: Scope, e: Expression) -> str:
         parts = ", ".join(as_timestamp(scope, {**options, "time": part}) for part in inner["first"])
         return f"coalesce({parts})"
     raw = scope.hold(as_text(scope, inner))
-    value = scope.hold_typed(_instant(raw, str(options.get("unit", "iso")), options.get("zone")))
+    value = scope.hold_typed(instant(raw, str(options.get("unit", "iso")), options.get("zone")))
     for unit, amount in dict(options.get("plus", {})).items():
         if unit not in _UNITS:
             raise UsageError("unknown unit in a time shift", value=unit, expected=", ".join(sorted(_UNITS)))
@@ -179,41 +178,13 @@ def as_timestamp(scope: Scope, e: Expression) -> str:
     name = describe(inner)
     if "zone" not in options and options.get("unit", "iso") == "iso":
         scope.problem(
-            f"{value} IS NOT NULL AND NOT ends_with({raw}, 'Z') AND NOT regexp_matches({raw}, {literal(_OFFSET)})",
+            f"{value} IS NOT NULL AND NOT ends_with({raw}, 'Z') AND NOT regexp_matches({raw}, {literal(OFFSET)})",
             f"no_time_zone:{name}",
         )
     scope.problem(f"{raw} IS NOT NULL AND {value} IS NULL", f"impossible_time:{name}")
     known = "TIMESTAMPTZ '2015-01-01 00:00:00+00' AND TIMESTAMPTZ '2100-12-31 23:59:59+00'"
     scope.problem(f"{value} NOT BETWEEN {known}", f"impossible_time:{name}")
     return value
-
-
-def _instant(raw: str, unit: str, zone: str | None) -> str:
-    if unit == "iso":
-        if zone in (None, "UTC"):
-            return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
-        if not re.fullmatch(r"[A-Za-z0-9_+\-/]+", str(zone)):
-            raise UsageError("not a time zone name", value=zone, expected="an IANA name such as Europe/Berlin, or UTC")
-        return (
-            f"CASE WHEN regexp_matches({raw}, {literal(_OFFSET)}) THEN TRY_CAST({raw} AS TIMESTAMPTZ) "
-            f"ELSE timezone({literal(zone)}, TRY_CAST({raw} AS TIMESTAMP)) END"
-        )
-    number = f"TRY_CAST({raw} AS DECIMAL(32, 6))"
-    micros = {
-        "s": f"{number} * 1000000",
-        "ms": f"{number} * 1000",
-        "us": number,
-        "ns": f"floor({number} / 1000)",
-    }
-    micros["ns"] = f"TRY_CAST(split_part({raw}, '.', 1) AS BIGINT) // 1000"
-    micros["auto"] = (
-        f"CASE WHEN {number} >= 100000000000000000 THEN {micros['ns']} WHEN {number} >= 100000000000000 THEN {number} "
-        f"WHEN {number} >= 100000000000 THEN {number} * 1000 ELSE {number} * 1000000 END"
-    )
-    if unit not in micros:
-        raise UsageError("unknown time unit", value=unit, expected="iso, s, ms, us, ns or auto")
-    whole = f"TRY_CAST({micros[unit]} AS BIGINT)"
-    return f"CASE WHEN {whole} BETWEEN 0 AND 4102444800000000 THEN CAST(make_timestamp({whole}) AS TIMESTAMPTZ) END"
 
 
 def as_boolean(scope: Scope, e: Expression) -> str:
@@ -292,87 +263,20 @@ def _if(scope: Scope, e: Mapping[str, Any]) -> str:
     return f"CASE WHEN {condition(scope, e['if'])} THEN {as_text(scope, e['then'])} ELSE {other} END"
 
 
-@cache
-def _probe() -> Any:
-    """An engine that only compiles patterns."""
-    import duckdb
-
-    return duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
-
-
-@cache
-def _groups(pattern: str) -> int:
-    """Number of groups of a regular expression. Raises `UsageError` when Python or the engine does not take it."""
-    import duckdb
-
-    try:
-        groups = re.compile(pattern).groups
-        _probe().execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
-    except (re.error, duckdb.Error) as error:
-        raise UsageError("not a regular expression", value=pattern, expected=str(error).splitlines()[0]) from error
-    return groups
-
-
 def _extract(scope: Scope, e: Mapping[str, Any]) -> str:
-    groups = min(_groups(e["pattern"]), 1)
+    groups = min(groups_of(e["pattern"]), 1)
     return f"NULLIF(regexp_extract({as_text(scope, e['extract'])}, {literal(e['pattern'])}, {groups}), '')"
 
 
 def _matches(scope: Scope, pair: list[Any]) -> str:
-    _groups(pair[1])
+    groups_of(pair[1])
     return f"coalesce(regexp_matches({as_text(scope, pair[0])}, {literal(pair[1])}), FALSE)"
-
-
-def _json_list(raw: str) -> str:
-    return f"TRY_CAST(TRY_CAST({raw} AS JSON) AS JSON[])"
-
-
-def _header(scope: Scope, e: Mapping[str, Any]) -> str:
-    raw, name = as_text(scope, e["header"]), str(e["name"]).lower()
-    document = f"TRY_CAST({raw} AS JSON)"
-    key = f"list_filter(json_keys({document}), lambda k: lower(k) = {literal(name)})[1]"
-    return f"NULLIF(NULLIF(trim(json_extract_string({document}, '$.\"' || {key} || '\"')), ''), '-')"
-
-
-def _tag(scope: Scope, e: Mapping[str, Any]) -> str:
-    """Searched in the JSON text itself, which is quick; only a text with escapes is decoded first."""
-    key = str(e["key"])
-    raw = scope.hold(as_text(scope, e["tag"]))
-    pattern = literal('"' + re.escape(key) + ' *[:=]([^"]*)"')
-    colon, equal = literal(f'"{key}:'), literal(f'"{key}=')
-    plain_form = f"split_part(split_part({raw}, {colon}, 2), chr(34), 1)"
-    only_colon = f"contains({raw}, {colon}) AND NOT contains({raw}, {equal})"
-    quick = f"CASE WHEN {only_colon} THEN {plain_form} ELSE regexp_extract({raw}, {pattern}, 1) END"
-    start = literal("^" + re.escape(key) + " *[:=]")
-    items = f"TRY_CAST(TRY_CAST({raw} AS JSON) AS VARCHAR[])"
-    decoded = f"regexp_replace(list_filter({items}, lambda t: regexp_matches(t, {start}))[1], {start}, '')"
-    found = f"CASE WHEN contains({raw}, chr(92)) THEN {decoded} ELSE {quick} END"
-    return f"CASE WHEN contains({raw}, {literal(key)}) THEN NULLIF(trim({found}), '') END"
-
-
-def _entry(scope: Scope, e: Mapping[str, Any]) -> str:
-    name = str(e.get("name", "key"))
-    where = f"lambda x: x ->> {literal('$' + member(name))} = {literal(str(e['key']))}"
-    value = literal("$" + member(str(e.get("value", "value"))))
-    return f"NULLIF(list_filter({_json_list(as_text(scope, e['entry']))}, {where})[1] ->> {value}, '')"
-
-
-def _pick(scope: Scope, e: Mapping[str, Any]) -> str:
-    tests = " AND ".join(f"x ->> {literal('$' + member(k))} = {literal(str(v))}" for k, v in e["where"].items())
-    take = literal("$" + member(e["take"]))
-    return f"NULLIF(list_filter({_json_list(as_text(scope, e['pick']))}, lambda x: {tests})[1] ->> {take}, '')"
 
 
 def _object(scope: Scope, e: Mapping[str, Any]) -> str:
     pairs = ", ".join(f"{ident(str(k))} := {as_text(scope, part)}" for k, part in e["object"].items())
     merged = f"json_merge_patch('{{}}', CAST(to_json(struct_pack({pairs})) AS JSON))"
     return f"NULLIF(CAST({merged} AS VARCHAR), '{{}}')"
-
-
-def _split(scope: Scope, e: Mapping[str, Any]) -> str:
-    item = int(e.get("item", 0))
-    index = item + 1 if item >= 0 else item
-    return f"NULLIF(trim(string_split({as_text(scope, e['split'])}, {literal(str(e.get('sep', ',')))})[{index}]), '')"
 
 
 def _get(scope: Scope, e: Mapping[str, Any]) -> str:
@@ -390,13 +294,13 @@ _TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
     "lower": lambda s, e: f"lower({as_text(s, e['lower'])})",
     "upper": lambda s, e: f"upper({as_text(s, e['upper'])})",
     "get": _get,
-    "header": _header,
-    "tag": _tag,
-    "entry": _entry,
-    "pick": _pick,
+    "header": lambda s, e: structures.header(as_text(s, e["header"]), str(e["name"])),
+    "tag": lambda s, e: structures.tag(s.hold(as_text(s, e["tag"])), str(e["key"])),
+    "entry": lambda s, e: structures.entry(as_text(s, e["entry"]), e),
+    "pick": lambda s, e: structures.pick(as_text(s, e["pick"]), e["where"], e["take"]),
     "json": lambda s, e: as_text(s, e["json"]),
     "object": _object,
-    "split": _split,
+    "split": lambda s, e: structures.split(as_text(s, e["split"]), str(e.get("sep", ",")), int(e.get("item", 0))),
     "time": lambda s, e: f"strftime({as_timestamp(s, e)}, '%Y-%m-%dT%H:%M:%S.%fZ')",
     "decimal": lambda s, e: f"CAST({as_decimal(s, e)} AS VARCHAR)",
 }

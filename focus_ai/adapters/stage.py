@@ -154,7 +154,8 @@ def _relation(
 
 def _spooled(source: SourceFile, spool: Path) -> tuple[str, list[Reject]]:
     """The file through the strict reader: the relation of its records, and the rejects."""
-    path, form, rejects = source.path, source.format, []
+    path, form = source.path, source.format
+    rejects: list[Reject] = []
     if form.kind == "jsonl":
         path, compression, rejects = whole(source, spool.parent)
         form = replace(form, compression=compression)

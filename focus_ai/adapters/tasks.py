@@ -11,7 +11,15 @@ from pathlib import Path
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.stage import Staged, direct, stage, stage_quickly
 from focus_ai.engine import Session
+from focus_ai.engine.session import default_memory_limit
 from focus_ai.sources.discover import SourceFile
+
+# JSON documents up to this size fit into the usual memory.
+DOCUMENT = 8 << 20
+
+# What the engine may plan with while it reads. Read buffers count in full although little of them is ever touched:
+# the process stays near 400 MB, and below this it starts to spill for nothing.
+STAGING_MEMORY = "800MB"
 
 Task = tuple[SourceFile, Mapping, MappingType[str, str]]
 
@@ -54,6 +62,7 @@ def _one(
     call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool, frozenset[str] | None],
 ) -> Staged:
     source, mapping, facts, target, memory_limit, threads, numbered, extra = call
+    memory_limit = memory_limit or STAGING_MEMORY
     work = target.with_suffix(".work")
     if not numbered and direct(source, mapping):
         # Rows of a clean file carry no number, so they may be written in any order, by all threads.
@@ -62,6 +71,12 @@ def _one(
             quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
         if quick is not None:
             return quick
-    with Session(work, memory_limit=memory_limit, threads=threads) as session:
+    with Session(work, memory_limit=memory_limit or _room(source), threads=threads) as session:
         session.seal([target.parent], [source.path])
         return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra, exact=True)
+
+
+def _room(source: SourceFile) -> str | None:
+    """A JSON document is held whole, many times over; a large one gets more memory than is usual."""
+    large = source.format.kind == "json" and source.size > DOCUMENT
+    return default_memory_limit(450_000_000 + 40 * source.size) if large else None

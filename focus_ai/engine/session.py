@@ -12,16 +12,17 @@ from focus_ai.engine.sql import literal, literals
 from focus_ai.errors import UsageError
 
 
-def default_memory_limit() -> str:
-    """400 MB, or 60 % of a smaller machine: enough for any size of input, because the engine spills to the work folder.
+def default_memory_limit(wanted: int = 400_000_000) -> str:
+    """`wanted` bytes, or 60 % of a smaller machine.
 
-    More memory (`--memory-limit 4GB`) makes very large runs somewhat quicker.
+    400 MB are enough for any size of input, because the engine spills to the work folder. More memory
+    (`--memory-limit 4GB`) makes very large runs somewhat quicker.
     """
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
-        return "400MB"
-    return f"{min(total * 6 // 10, 400_000_000) // 1_000_000}MB"
+        return f"{wanted // 1_000_000}MB"
+    return f"{min(total * 6 // 10, wanted) // 1_000_000}MB"
 
 
 class Session:

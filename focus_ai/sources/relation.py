@@ -38,7 +38,8 @@ def json_lines(path: Path, compression: str = "none", longest: int | None = None
     return (
         "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
         f"{literal(str(path))}, format='newline_delimited', ignore_errors=true, "
-        f"maximum_object_size={longest or _longest(path, compression)}, compression={literal(_COMPRESSION[compression])}))"
+        f"maximum_object_size={longest or _longest(path, compression)}, "
+        f"compression={literal(_COMPRESSION[compression])}))"
     )
 
 
@@ -49,7 +50,8 @@ def too_long(error: Exception) -> bool:
 
 def spooled_lines(path: Path, longest: int) -> str:
     """Documents of a file that `spool_lines` wrote; its `null` lines stand for records that were refused already."""
-    return f"(SELECT rn, j0 FROM {json_lines(path, longest=max(longest, 1 << 20))} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')"
+    documents = json_lines(path, longest=max(longest, 1 << 20))
+    return f"(SELECT rn, j0 FROM {documents} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')"
 
 
 def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -> str:

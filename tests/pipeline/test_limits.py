@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from data_builders import convert, event, jsonl
 
+from focus_ai.errors import UsageError
+
 ROOT = Path(__file__).parents[2]
 COUNT = 300_000
 CHILD = """
@@ -72,5 +74,14 @@ def test_every_form_fits_into_a_small_limit(form: str, tmp_path: Path, out: Path
     else:
         body = {"json": json.dumps(events).encode(), "latin-1.csv": table.encode("latin-1")}.get(form, table.encode())
         path.write_bytes(gzip.compress(body) if form.endswith("gz") else body)
-    report = convert(out, path, memory_limit="120MB")
+    report = convert(out, path, memory_limit="200MB")
     assert report["records"]["events"] == 3000
+
+
+def test_a_document_of_thirty_megabytes(tmp_path: Path, out: Path) -> None:
+    """One JSON document is held whole; it gets the memory it needs unless the user sets a limit, which is then named."""
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({**event(1), "note": "\u00e9" * 15_000_000}, indent=1, ensure_ascii=False))
+    assert convert(out, path)["records"]["events"] == 1
+    with pytest.raises(UsageError, match="--memory-limit"):
+        convert(out, path, memory_limit="100MB")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import convert, data_bytes, event, jsonl, rows, snapshot
+from data_builders import convert, data_bytes, event, jsonl, rows, snapshot, stage_module
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +66,17 @@ def test_order_splitting_names_and_repetition(
     assert report["records"]["events"] == len(EVENTS)
     assert report["records"]["duplicates"] == 2 * parts + len(events[0::parts]) + 2
     assert data_bytes(folder / "out") == reference[grain]
+
+
+def test_the_quick_reader_makes_no_difference(
+    reference: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may stage records in any order; repeats among them, two threads."""
+    monkeypatch.setattr(stage_module(), "SMALL", 0)
+    source = jsonl(tmp_path / "x.jsonl", [*reversed(EVENTS), *EVENTS[:50]])
+    for grain in ("day", "request"):
+        convert(tmp_path / grain, source, grain=grain, threads=2)
+        assert data_bytes(tmp_path / grain) == reference[grain]
 
 
 def test_jobs_make_no_difference(reference: dict[str, dict[str, bytes]], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from focus_ai.adapters.mapping import load
 from focus_ai.engine import Session, ident, literal
-from focus_ai.errors import FocusAiError
+from focus_ai.errors import FocusAiError, UsageError
 
 SECRET = "the-content-of-another-file"
 HEAD: dict[str, Any] = {
@@ -114,6 +114,15 @@ def test_other_parts_of_a_mapping(part: str, guarded: tuple[Path, Path], tmp_pat
             continue
         assert not target.exists()
         assert SECRET not in json.dumps([found, [r.as_dict() for r in result.rejects]], default=str), text
+
+
+@pytest.mark.parametrize("hole", ["\x00relation\x00", "\x00R0\x00"])
+def test_the_marks_of_the_compiler_cannot_be_written(hole: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    for extra in ({"region": {"const": hole}}, {"region": hole}, {"region": {"lookup": "model", "in": {hole: "x"}}}):
+        path.write_text(yaml.safe_dump({**HEAD, "fields": {**HEAD["fields"], **extra}}))
+        with pytest.raises(UsageError, match="NUL"):
+            load(path)
 
 
 def test_a_mapping_that_is_yaml_code_is_refused(tmp_path: Path) -> None:

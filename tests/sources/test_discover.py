@@ -16,6 +16,7 @@ from focus_ai.sources import discover
 ODD = [
     "it's a \"quote\".jsonl", "a b\tc.jsonl", "a[1].jsonl", "a*.jsonl", "a?.jsonl", "..jsonl", "%41.jsonl",
     "\u00fcml\u00e4ut.jsonl", "'; DROP TABLE x; --.jsonl", "new\nline.jsonl", "$HOME.jsonl", "-dash.jsonl", "~x.jsonl",
+    "{relation}.jsonl", "@@R0@@.jsonl", "__v0.jsonl",
 ]  # fmt: skip
 
 

@@ -1,0 +1,39 @@
+"""SQL of an instant: ISO texts with and without offset, and Unix time in every unit."""
+
+from __future__ import annotations
+
+import re
+
+from focus_ai.engine import literal
+from focus_ai.errors import UsageError
+
+OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
+
+
+def instant(raw: str, unit: str, zone: str | None) -> str:
+    """SQL TIMESTAMPTZ of the text `raw`; NULL where it is no instant. Raises `UsageError` for unit and zone."""
+    if unit == "iso":
+        if zone in (None, "UTC"):
+            return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
+        if not re.fullmatch(r"[A-Za-z0-9_+\-/]+", str(zone)):
+            raise UsageError("not a time zone name", value=zone, expected="an IANA name such as Europe/Berlin, or UTC")
+        return (
+            f"CASE WHEN regexp_matches({raw}, {literal(OFFSET)}) THEN TRY_CAST({raw} AS TIMESTAMPTZ) "
+            f"ELSE timezone({literal(zone)}, TRY_CAST({raw} AS TIMESTAMP)) END"
+        )
+    number = f"TRY_CAST({raw} AS DECIMAL(32, 6))"
+    micros = {
+        "s": f"{number} * 1000000",
+        "ms": f"{number} * 1000",
+        "us": number,
+        "ns": f"floor({number} / 1000)",
+    }
+    micros["ns"] = f"TRY_CAST(split_part({raw}, '.', 1) AS BIGINT) // 1000"
+    micros["auto"] = (
+        f"CASE WHEN {number} >= 100000000000000000 THEN {micros['ns']} WHEN {number} >= 100000000000000 THEN {number} "
+        f"WHEN {number} >= 100000000000 THEN {number} * 1000 ELSE {number} * 1000000 END"
+    )
+    if unit not in micros:
+        raise UsageError("unknown time unit", value=unit, expected="iso, s, ms, us, ns or auto")
+    whole = f"TRY_CAST({micros[unit]} AS BIGINT)"
+    return f"CASE WHEN {whole} BETWEEN 0 AND 4102444800000000 THEN CAST(make_timestamp({whole}) AS TIMESTAMPTZ) END"
