@@ -18,7 +18,7 @@ LONGEST = 400
 DOUBLES = {"focus/columns.py": "arrow_type"}
 
 _REGISTRY = re.compile(r"https?://\S+/(simple/[a-z]|packages/[0-9a-f]{2}/[0-9a-f]{2}|-/[a-z0-9.-]+\.tgz)")
-_HOME = re.compile(r"(?<![\w.])/(?:home|Users)/[a-z][\w.-]*/|/root/\w")
+_HOME = re.compile(r"(?<![\w.])/(?:home|Users)/[a-z][\w.-]*/|/[r]oot/\w")
 
 
 def texts() -> Iterator[tuple[Path, str]]:

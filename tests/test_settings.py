@@ -159,7 +159,7 @@ def test_settings_can_travel_to_another_process() -> None:
 def test_examples_of_the_page_are_valid_settings() -> None:
     sections: dict[str, Any] = module.schema()["properties"]
     text = "\n".join("\n".join(section["x-example"]) for section in sections.values())
-    Settings.from_dict(tomllib.loads(text))
+    assert Settings.from_dict(tomllib.loads(text)) != Settings()
 
 
 @pytest.mark.parametrize("page", ["ownership.md"])

@@ -6,14 +6,15 @@ so that the record is set aside with its reason instead of being guessed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from focus_ai.adapters import structures
+from focus_ai.adapters.instants import OFFSET, instant
 from focus_ai.adapters.mapping import table
+from focus_ai.adapters.patterns import groups_of
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal, literals
 from focus_ai.errors import UsageError
