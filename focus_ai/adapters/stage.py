@@ -1,7 +1,9 @@
 """One input file becomes one Parquet file of neutral records. The unit of work of every runner.
 
 Clean JSON Lines are read straight into typed leaves; anything unusual in the file (a broken line, a repeated key, a
-record to set aside) makes the whole file go through the slower, exact way, so the outcome never depends on size.
+record to set aside) makes the whole file go through the slower, exact way, so the outcome does not depend on size. Two
+things only small files tell: a repeated key or NaN under a key that no mapping reads, and the digits of a reported
+cost beyond the fifteenth when the file writes it as a JSON number.
 """
 
 from __future__ import annotations

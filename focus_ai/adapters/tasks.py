@@ -62,7 +62,7 @@ def _one(
     call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool, frozenset[str] | None],
 ) -> Staged:
     source, mapping, facts, target, memory_limit, threads, numbered, extra = call
-    memory_limit = memory_limit or STAGING_MEMORY
+    memory_limit = memory_limit or _room(source) or STAGING_MEMORY
     work = target.with_suffix(".work")
     if not numbered and direct(source, mapping):
         # Rows of a clean file carry no number, so they may be written in any order, by all threads.
@@ -71,7 +71,7 @@ def _one(
             quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
         if quick is not None:
             return quick
-    with Session(work, memory_limit=memory_limit or _room(source), threads=threads) as session:
+    with Session(work, memory_limit=memory_limit, threads=threads) as session:
         session.seal([target.parent], [source.path])
         return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra, exact=True)
 

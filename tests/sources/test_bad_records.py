@@ -72,27 +72,38 @@ CASES: dict[str, tuple[bytes, str | None, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("size", ["small", "large"])
 @pytest.mark.parametrize("name", CASES)
-def test_a_bad_line_between_good_ones(name: str, size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if size == "large":
-        monkeypatch.setattr(stage_module(), "SMALL", 0)
-    text, small, large = CASES[name]
-    reason = small if size == "small" else large
+def test_a_bad_line_in_a_large_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One at a time: the quick reader must notice each of them by itself."""
+    monkeypatch.setattr(stage_module(), "SMALL", 0)
+    text, _, reason = CASES[name]
     path = jsonl(tmp_path / "x.jsonl", [event(1), text, event(3)])
     result, found = staged(path, tmp_path / "w")
     assert result.read == 3
-    if reason is None:
-        assert [r["record_id"] for r in found] == ["e1", "e2", "e3"]
-        assert found[1]["input_uncached_tokens"] == 1000
-        assert result.rejects == ()
-    else:
-        assert [r["record_id"] for r in found] == ["e1", "e3"]
-        (reject,) = result.rejects
-        assert (reject.file, reject.row, reject.reason) == (str(path), 2, reason)
-        assert reject.raw is not None
-        spaceless = reject.raw.replace(" ", "").replace('"' + TOO_LONG + '"', TOO_LONG).replace('"12.7"', "12.7")
-        assert spaceless == text.decode("utf-8", "backslashreplace").replace(" ", "")
+    assert [r["record_id"] for r in found] == (["e1", "e3"] if reason else ["e1", "e2", "e3"])
+    assert [(r.file, r.row, r.reason) for r in result.rejects] == ([(str(path), 2, reason)] if reason else [])
+    assert all(bare(r.raw) == bare(text.decode("utf-8", "backslashreplace")) for r in result.rejects)
+    assert reason is not None or found[1]["input_uncached_tokens"] == 1000
+
+
+def test_all_bad_lines_in_a_small_file(tmp_path: Path) -> None:
+    """All at once, with good lines between them."""
+    lines: list[Any] = []
+    for number, (text, reason, _) in enumerate(CASES.values()):
+        lines += [event(f"good-{number}"), text if reason else text.replace(b'"e2"', f'"odd-{number}"'.encode())]
+    path = jsonl(tmp_path / "x.jsonl", lines)
+    result, found = staged(path, tmp_path / "w")
+    wanted = [(2 * n + 2, reason, bare(text.decode("utf-8", "backslashreplace")))
+              for n, (text, reason, _) in enumerate(CASES.values()) if reason]  # fmt: skip
+    assert [(r.row, r.reason, bare(r.raw)) for r in result.rejects] == wanted
+    assert result.read == len(lines)
+    assert [r["source_row"] for r in found] == [n for n in range(1, len(lines) + 1) if n not in {w[0] for w in wanted}]
+    assert {r["input_uncached_tokens"] for r in found} == {1000}
+
+
+def bare(text: str | None) -> str:
+    """A raw text without spaces and without the quotes that keep the digits of a large number."""
+    return (text or "").replace(" ", "").replace(f'"{TOO_LONG}"', TOO_LONG)
 
 
 def test_one_file_with_everything(tmp_path: Path, out: Path) -> None:
