@@ -33,7 +33,7 @@ SPANS = (
 )  # fmt: skip
 # Columns that every staged record has besides its fields.
 HOUSEKEEPING = {
-    "record_key": "HUGEINT",
+    "record_key": "DECIMAL(38, 0)",
     "profile_hash": "UBIGINT",
     "problem": "VARCHAR",
     "ignored": "VARCHAR",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from focus_ai.pricing.card import ModelRef, RateCard
 
 _TICK = timedelta(microseconds=1)
+# Asked for every model, priced only where the card prices it: elsewhere its units belong to another meter, or are free.
+WHERE_PRICED = ("output_reasoning", "request_fee")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Segment:
     """Prices for events with `t_from` <= time < `t_to` and `context_gt` < input tokens <= `context_le` (None = open).
 
     The lowest `context_gt` is -1, so that a request without input tokens is covered. A meter missing from `prices`
-    (`output_reasoning` only) is not priced apart: its tokens belong to the wider meter.
+    (see `WHERE_PRICED`) is not priced apart: reasoning belongs to output, and most models have no fee per request.
     """
 
     t_from: datetime
@@ -167,7 +169,7 @@ def _cells(card: RateCard, profile: Profile, asked: Sequence[str], start: dateti
     ref = card.place(profile.channel, profile.models, start)
     if isinstance(ref, NoRate):
         unknown = Unpriced(ref.reason, ref.detail)
-        yield Segment(start, end, -1, None, {meter: unknown for meter in asked if meter != "output_reasoning"})
+        yield Segment(start, end, -1, None, {meter: unknown for meter in asked if meter not in WHERE_PRICED})
         return
     bounds = sorted({row.context_gt for row in _rows(card, ref, asked) if row.context_gt})
     if profile.context_gt is not None:
@@ -192,7 +194,7 @@ def _prices(
     conditions = profile.conditions(context)
     prices: dict[str, Price | Unpriced] = {}
     for meter in asked:
-        if meter == "output_reasoning" and not card.has_own_price(ref, meter):
+        if meter in WHERE_PRICED and not card.has_own_price(ref, meter):
             continue
         found = card.price(ref, meter, at, conditions)
         prices[meter] = Unpriced(found.reason, found.detail) if isinstance(found, NoRate) else price_of(

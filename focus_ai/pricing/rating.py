@@ -19,6 +19,7 @@ from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.profile import Price, Profile, Segment, Unpriced, resolve
 from focus_ai.pricing.tables import meters as meter_table
 
+FEE = "request_fee"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = 9_000_000_000_000_000_000
 AT = "CASE WHEN grain = 'aggregate' THEN event_time ELSE coalesce(end_time, event_time) END"
@@ -85,21 +86,43 @@ def other_meters(session: Session, present: frozenset[str]) -> list[str]:
     )]  # fmt: skip
 
 
+def request_fee(session: Session, present: frozenset[str], meters: Sequence[MeterColumn]) -> list[MeterColumn]:
+    """The fixed fee per request as a meter, when a price set of this run has one.
+
+    Every request that used tokens at the provider pays it. An event that reports the fee among its other meters does
+    so itself; an aggregate pays for the requests it states, and nothing is assumed for one that states none.
+    """
+    if not session.rows(f"SELECT 1 FROM prices WHERE meter = '{FEE}' AND reason IS NULL LIMIT 1"):
+        return []
+    one = "CASE WHEN grain = 'aggregate' THEN 0 ELSE 1 END"
+    count = f"coalesce(request_count, {one})" if "request_count" in present else one
+    tests = [" + ".join(f"({m.sql})" for m in meters) + " > 0" if meters else "FALSE"]
+    if "other_meters" in present:
+        tests.append(f"NOT coalesce(list_contains(list_transform(other_meters, lambda m: m.meter), '{FEE}'), FALSE)")
+    sql = f"CASE WHEN {' AND '.join(tests)} THEN {count} ELSE 0 END"
+    return [MeterColumn(meter_numbers([FEE])[FEE], FEE, sql)]
+
+
 def create_segments(session: Session, card: RateCard, present: frozenset[str], names: Sequence[str]) -> None:
-    """Resolve every distinct profile of the usage events; create `segments` and `prices`."""
+    """Resolve every distinct profile of the usage events; create `segments` and `prices`.
+
+    The fee per request is asked for besides `names`: it is priced where the card has one.
+    """
     facts = ", ".join(f"any_value({ident(f)})" if f in present else "NULL" for f in _FACTS)
     rows = session.rows(
         f"SELECT profile_hash, bool_or(grain = 'aggregate'), epoch_us(min({AT})), epoch_us(max({AT})), {facts} "
         "FROM events WHERE kind = 'usage' GROUP BY profile_hash ORDER BY profile_hash"
     )
-    numbers = meter_numbers(names)
+    numbers = meter_numbers([*names, FEE])
     sets: dict[tuple[Any, ...], int] = {}
     segments: list[dict[str, Any]] = []
     prices: list[dict[str, Any]] = []
     for key, aggregate, first, last, *values in rows:
         profile = _profile(dict(zip(_FACTS, values, strict=True)), bool(aggregate))
         start, end = (_EPOCH + timedelta(microseconds=int(t)) for t in (first, last))
-        for segment in resolve(card, profile, names, start, end):
+        for segment in resolve(card, profile, dict.fromkeys([*names, FEE]), start, end):
+            if FEE in names and FEE not in segment.prices:  # an export reports it: without a price it is unpriced
+                segment.prices[FEE] = Unpriced("no_rate", "no fee per request on the rate card")
             identity = (profile.channel, tuple((m, _identity(p)) for m, p in sorted(segment.prices.items())))
             if identity not in sets:
                 sets[identity] = len(sets)
@@ -211,6 +234,7 @@ __all__ = [
     "other_meters",
     "priced_quantity",
     "quantities",
+    "request_fee",
     "token_meters",
     "used_fields",
 ]

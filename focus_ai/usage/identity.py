@@ -36,7 +36,7 @@ def deduplicate(session: Session, present: frozenset[str], *, leaf_spans: tuple[
     """Create the table `left_out` (file_no, row_no, reason, kept) and the view `events` without those rows."""
     total = session.one("SELECT count(*) FROM staged")[0]
     passes = max(1, -(-int(total) // PER_PASS))
-    session.sql("CREATE TABLE repeated (record_key HUGEINT)")
+    session.sql("CREATE TABLE repeated (record_key DECIMAL(38, 0))")
     for number in range(passes):
         bucket = f"WHERE record_key % {passes} = {number}" if passes > 1 else ""
         session.sql(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import convert, event, exceptions, jsonl, rows, stage_module, total
+from data_builders import convert, event, exceptions, jsonl, rows, stage_module, staged, total
 
 LITELLM = {
     "request_id": "r1", "call_type": "acompletion", "startTime": "2026-10-07T09:00:00Z", "endTime": "2026-10-07T09:00:02Z",
@@ -194,3 +194,13 @@ def test_spans_in_several_files_meet(tmp_path: Path, out: Path) -> None:
     )
     assert report["tokens"]["input"] == 1000
     assert (report["records"]["events"], report["records"]["duplicates"], report["records"]["ignored"]) == (1, 1, 1)
+
+
+def test_the_staged_key_keeps_every_bit(tmp_path: Path) -> None:
+    """Parquet has no 128-bit integer; a key kept as a double would let strangers meet in a run of many millions."""
+    import pyarrow.parquet as pq
+
+    result, _ = staged(jsonl(tmp_path / "x.jsonl", [event(1), event(2)]), tmp_path)
+    schema = pq.read_schema(result.parquet)
+    assert str(schema.field("record_key").type) == "decimal128(38, 0)"
+    assert [f.name for f in schema if str(f.type) in ("double", "float")] == []
