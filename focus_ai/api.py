@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focus_ai.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from focus_ai.judgement import FailOn, Judgement
+    from focus_ai.reconcile.causes import Limits
     from focus_ai.settings import Settings
 
 Progress = Callable[[str, int, int], None]
@@ -26,6 +30,7 @@ def convert(
     grain: str = "day",
     numeric: str = "decimal",
     events: bool = False,
+    ai_only: bool = False,
     jobs: int = 1,
     memory_limit: str | None = None,
     threads: int | None = None,
@@ -33,7 +38,8 @@ def convert(
 ) -> dict[str, Any]:
     """Convert exports and logs into a FOCUS data set in `out`; returns the run report (schema focus-ai/run@1).
 
-    `focus` is a version with column facts, `grain` one of request, hour, day, month. Raises `UsageError` for a wrong
+    `focus` is a version with column facts, `grain` one of request, hour, day, month. `ai_only` leaves out the rows of
+    FOCUS files that are no AI spend. Raises `UsageError` for a wrong
     argument or setting, `InputError` for an input that is missing or not recognised. Bad records never raise.
     """
     from focus_ai.convert import run
@@ -45,7 +51,143 @@ def convert(
         raise UsageError("unknown numeric form", value=numeric, expected="decimal or double")
     return run(
         inputs, Path(out), adapter=adapter, mapping=mapping, settings=settings or Settings(), focus=focus, grain=grain,
-        numeric=numeric, events=events, jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
+        numeric=numeric, events=events, ai_only=ai_only, jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
+    )  # fmt: skip
+
+
+def audit(
+    inputs: Sequence[str],
+    *,
+    policy: Path | None = None,
+    by: Sequence[str] = (),
+    drill: str | None = None,
+    top: int = 10,
+    adapter: str | None = None,
+    mapping: Sequence[Path] = (),
+    settings: Settings | None = None,
+    jobs: int = 1,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Say whether a log is ready for showback and chargeback; returns the report (schema focus-ai/audit@1).
+
+    `policy` names a policy file, `drill` a selection such as `team=search,model=gpt-5`, `by` breakdowns besides team,
+    model, feature and day, `top` the rows of each list. Raises as `convert` does.
+    """
+    from focus_ai.audit import run
+    from focus_ai.policy import load
+    from focus_ai.settings import Settings
+
+    # Whether a model has a price is what the run itself finds out.
+    compiled = load(policy, priced=lambda _provider, _model: True) if policy is not None else None
+    return run(
+        inputs, policy=compiled, by=by, drill=drill, top=top, adapter=adapter, mapping=mapping,
+        settings=settings or Settings(), jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
+    )  # fmt: skip
+
+
+def validate(
+    inputs: Sequence[str],
+    *,
+    focus: str | None = None,
+    dataset: str | None = None,
+    model: Path | None = None,
+    criteria: str | None = None,
+    rules: Sequence[Path] = (),
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    strict_official: bool = False,
+    samples: int = 5,
+    rates: Settings | None = None,
+    baseline: Path | None = None,
+    fail_on: FailOn = "error",
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Judgement:
+    """Judge FOCUS files: `.findings` holds everything that was found, `.failing` what fails at `fail_on`.
+
+    `focus` and `dataset` are found from the data when not given. `criteria` is `all`, `none`, a comma list, a file,
+    or None to infer them. `rates` (settings) compares unit prices with the rate card that they give. Raises
+    `UsageError` for a wrong argument and `InputError` for files that are missing, damaged or not FOCUS.
+    """
+    from focus_ai import validate_run
+    from focus_ai.validation.inputs.criteria_words import criteria_of
+
+    request = validate_run.Request(
+        focus=focus, dataset=dataset, model=model, criteria=criteria_of(criteria), rules=rules, select=select,
+        ignore=ignore, strict_official=strict_official, samples=samples, baseline=baseline, fail_on=fail_on,
+        others=validate_run.rate_card(rates) if rates is not None else None,
+    )  # fmt: skip
+    return validate_run.run(inputs, request, memory_limit=memory_limit, threads=threads, progress=progress)
+
+
+def report(
+    dataset: Path,
+    *,
+    settings: Settings | None = None,
+    filters: Mapping[str, str] | None = None,
+    first: str | None = None,
+    last: str | None = None,
+    compare: Sequence[str] | None = None,
+    budgets: Path | None = None,
+    denominators: Sequence[Path] = (),
+    audit: Path | None = None,
+    currency: str | None = None,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Who spent what, from FOCUS rows; returns the report (schema focus-ai/showback@1).
+
+    `filters` are owner fields, model or provider; `first` and `last` days or months; `compare` two periods. Raises
+    `InputError` for rows or tables that cannot be read, `UsageError` for a wrong argument.
+    """
+    from focus_ai.settings import Settings
+    from focus_ai.showback import run
+
+    return run(
+        Path(dataset), settings=settings or Settings(), filters=filters or {}, first=first, last=last, compare=compare,
+        budget_file=budgets, unit_files=denominators, audit_file=audit, currency=currency, memory_limit=memory_limit,
+        threads=threads,
+    )  # fmt: skip
+
+
+def reconcile(
+    rated: Sequence[str],
+    billed: Sequence[str],
+    *,
+    settings: Settings | None = None,
+    out: Path | None = None,
+    by: Sequence[str] = (),
+    rule: str = "bucket",
+    limits: Limits | None = None,
+    measure: str | None = None,
+    as_of: datetime | None = None,
+    listed: int = 200,
+    close: str | None = None,
+    close_out: Path | None = None,
+    invoiced: Sequence[str] = (),
+    adapter: str | None = None,
+    mapping: Sequence[Path] = (),
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compare rated charges with what was billed; returns the document of schema focus-ai/reconcile@1.
+
+    Inputs are data sets, FOCUS files, raw exports, or bills as CSV or YAML. `rule` is bucket, invoice or strict; `close`
+    (split, adjust) writes a data set into `close_out` whose costs sum to the bill. Raises `UsageError`, `InputError`.
+    """
+    from focus_ai.reconcile_run import run
+    from focus_ai.settings import Settings
+
+    if rule not in ("bucket", "invoice", "strict"):
+        raise UsageError("unknown tolerance rule", value=rule, expected="bucket, invoice or strict")
+    return run(
+        rated, billed, settings=settings or Settings(), out=out, by=by, rule=rule, limits=limits, measure=measure,
+        as_of=as_of, listed=listed, close=close, close_out=close_out, invoiced=invoiced, adapter=adapter,
+        mapping=mapping, memory_limit=memory_limit, threads=threads, progress=progress,
     )  # fmt: skip
 
 

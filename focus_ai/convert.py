@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingType
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from focus_ai import __version__, pipeline, report
 from focus_ai.adapters import Mapping, Staged, by_id, load, recognise, shipped
+from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session
 from focus_ai.errors import InputError, InternalError, UsageError
@@ -41,6 +42,7 @@ def run(
     grain: str,
     numeric: str,
     events: bool,
+    ai_only: bool,
     jobs: int,
     memory_limit: str | None,
     threads: int | None,
@@ -48,27 +50,30 @@ def run(
 ) -> dict[str, Any]:
     """See `focus_ai.api.convert`."""
     plan = pipeline.Plan(settings, focus, grain, numeric)
-    schema = arrow_schema(focus, "double" if numeric == "double" else "exact")
+    arrow_schema(focus)  # an unknown version is refused before anything is read
     own = {m.id: m for m in map(load, mapping)}
     book = OwnerBook.load(settings)
-    card = _card(settings)
+    card = rate_card(settings)
     delivery = Delivery(out)
     try:
         sources = discover(inputs, delivery.work / "spool")
         with ThreadPoolExecutor(1) as hashing:
             hashes = {s.name: hashing.submit(blake2b, s.path) for s in sources}
             chosen = _choose(sources, adapter, own)
+            if ai_only:
+                chosen = {name: m.ai_only() for name, m in chosen.items()}
+            laid = lay_beside(sources, chosen, delivery.work)
             staged = stage_all(
-                [(s, chosen[s.name], _facts(chosen[s.name], settings)) for s in sources if s.name in chosen],
+                [(s, chosen[s.name], _facts(chosen[s.name], settings)) for s in laid if s.name in chosen],
                 delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
-                extra=None if events else _extra(plan, book), progress=progress,
+                extra=None if events else _extra(plan, book, chosen), progress=progress,
             )  # fmt: skip
             staged += [_empty(s) for s in sources if s.name not in chosen]
             with Session(delivery.work / "engine", memory_limit=memory_limit, threads=threads) as session:
                 session.seal([delivery.folder])
                 rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
                 result = _deliver(
-                    session, delivery, plan, schema, sources, chosen, staged, rated, hashes, book, events, progress
+                    session, delivery, plan, sources, chosen, staged, rated, hashes, book, events, progress
                 )
         delivery.commit()
     except BaseException as error:
@@ -82,7 +87,8 @@ def run(
     return result
 
 
-def _card(settings: Settings) -> RateCard:
+def rate_card(settings: Settings) -> RateCard:
+    """The rate card with the files that the settings name. Raises `UsageError`, `InputError`."""
     rates = settings.rates
     if len(rates.fx) > 1:
         raise UsageError("only one exchange-rate file is read", value=", ".join(map(str, rates.fx)))
@@ -100,7 +106,7 @@ def _choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType
     for source in sources:
         if source.format.kind == "empty":
             continue
-        if source.format.kind == "unknown":
+        if source.format.kind == "unknown" and not _text_log(source, known.values()):
             raise InputError(
                 "the input is neither JSON, CSV nor Parquet", where=source.name, value=source.format.encoding,
                 expected="JSON, JSON Lines, CSV (UTF-8 or Latin-1) or Parquet, plain or gzip or zstd",
@@ -116,6 +122,14 @@ def _choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType
     if not chosen:
         raise InputError("every input is empty", where=", ".join(s.name for s in sources[:5]))
     return chosen
+
+
+def _text_log(source: SourceFile, known: Iterable[Mapping]) -> bool:
+    """Is this a text whose lines a mapping describes?"""
+    from focus_ai.adapters.recognise import claims, sample
+
+    seen = sample(source)
+    return any(claims(m, seen) for m in known if m.line is not None)
 
 
 def _own_or_shipped(source: SourceFile, own: Mapping, known: MappingType[str, Mapping]) -> Mapping:
@@ -137,9 +151,11 @@ def _facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
     return {"account_id": account.id}
 
 
-def _extra(plan: pipeline.Plan, book: OwnerBook) -> frozenset[str]:
+def _extra(plan: pipeline.Plan, book: OwnerBook, chosen: MappingType[str, Mapping]) -> frozenset[str]:
     """Fields that this run needs besides the core ones: evidence that can change an owner, request ids."""
-    return frozenset((*book.needs, *(REQUEST if plan.grain == "request" else ())))
+    several = len({m.system for m in chosen.values() if m.kind == "usage"}) > 1
+    ids = ("provider_response_id",) if several else ()
+    return frozenset((*book.needs, *ids, *(REQUEST if plan.grain == "request" else ())))
 
 
 def _empty(source: SourceFile) -> Staged:
@@ -151,7 +167,6 @@ def _deliver(
     session: Session,
     delivery: Delivery,
     plan: pipeline.Plan,
-    schema: Any,
     sources: Sequence[SourceFile],
     chosen: MappingType[str, Mapping],
     staged: Sequence[Staged],
@@ -163,6 +178,7 @@ def _deliver(
 ) -> dict[str, Any]:
     """Write rows, exceptions, metadata and the report into the delivery folder."""
     created = report.created_at()
+    schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact", extra=rated.extra)
     instance = metadata.dataset_instance(f"{GENERATOR} {plan.grain}")
     described = metadata.schema_object(
         plan.focus, schema, created=created, generator_version=__version__,
@@ -204,6 +220,7 @@ def _deliver(
         **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
         "billing_source": [*rated.carriers.decisions],
         "warnings": report.warnings(session, relation, rated, staged),
+        **({"focus_files": dict(rated.carried.report)} if rated.carried else {}),
         "adapters": sorted({m.id for m in chosen.values()}),
         "inputs": source_facts,
         "rate_card": rated.card.card_id,
@@ -213,7 +230,7 @@ def _deliver(
     )
     rows = {f.path: f.rows for f in files}
     result["files"] = report.file_entries(delivery.folder, paths, rows)
-    _metadata(session, delivery.folder, plan, described, instance, written, result, source_facts, created)
+    write_metadata(session, delivery.folder, plan, described, instance, written, result, source_facts, created)
     kept = delivery.keep_untouched({f"billing_period={p}" for p in written})
     result["kept_periods"] = [k.removeprefix("billing_period=") for k in kept]
     result["out"] = str(delivery.out)
@@ -233,7 +250,7 @@ def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated:
         write_lines(
             session, folder, "duplicates",
             "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row "
-            "FROM left_out WHERE reason IN ('same_record', 'older_version')",
+            "FROM left_out WHERE reason IN ('same_record', 'older_version', 'same_call', 'looks_like_same_call')",
             "file, row, key, kept_file, kept_row, reason",
         ),
         write_lines(
@@ -280,7 +297,7 @@ def _unpriced(session: Session) -> dict[str, Any]:
     return {"events": int(events), "tokens": int(tokens), "reasons": {str(k): int(v) for k, v in reasons}}
 
 
-def _metadata(
+def write_metadata(
     session: Session,
     folder: Path,
     plan: pipeline.Plan,

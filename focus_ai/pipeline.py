@@ -16,17 +16,19 @@ from focus_ai.adapters import Mapping
 from focus_ai.adapters.stage import Staged
 from focus_ai.engine import Session
 from focus_ai.focus import arrow_schema, create_places, rows_sql
-from focus_ai.focus.rows import month_bounds, order_sql
+from focus_ai.focus.carried import Carried, create_carried
+from focus_ai.focus.rows import carried_sql, month_bounds, order_sql
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach, attach_users
 from focus_ai.pricing import charges, rating
-from focus_ai.pricing.billed import create_billed
+from focus_ai.pricing.billed import create_billed, sku_key
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.enrich import create_enriched
 from focus_ai.settings import Settings
 from focus_ai.sinks.parquet import Written, write_parquet
 from focus_ai.usage import Duplicates, create_view, deduplicate
 from focus_ai.usage.billing_source import Carriers, choose
+from focus_ai.usage.overlap import choose_place, seen_from
 
 Progress = Callable[[str, int, int], None]
 # First day and day after the last one, as YYYY-MM-DD.
@@ -59,37 +61,59 @@ class Rated:
     usage: str
     billed: str
     card: RateCard
+    carried: Carried | None = None
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """Columns of FOCUS files of others that the rows keep."""
+        return self.carried.extra if self.carried else ()
 
 
 def rate(
-    session: Session, staged: Sequence[Staged], mappings: Sequence[Mapping], plan: Plan, book: OwnerBook, card: RateCard
+    session: Session,
+    staged: Sequence[Staged],
+    mappings: Sequence[Mapping],
+    plan: Plan,
+    book: OwnerBook,
+    card: RateCard,
+    *,
+    grouped: bool = True,
 ) -> Rated:
-    """From staged records to charges."""
+    """From staged records to charges. `grouped=False`: usage is not grouped, `charges.priced_events` reads it."""
     settings = plan.settings
     present = create_view(session, staged)
     spans = tuple(sorted({m.id for m in mappings if m.leaf_spans}))
-    duplicates = deduplicate(session, present, leaf_spans=spans)
-    carriers = choose(session, present, settings.billing.source)
+    duplicates = deduplicate(session, present, leaf_spans=spans, mappings=mappings)
+    estimates = frozenset(m.id for m in mappings if m.kind == "billed" and seen_from(m) != "provider")
+    carriers = choose(session, present, settings.billing.source, estimates)
+    carriers = choose_place(session, mappings, present, settings.billing.source, carriers)
     owner_hash = attach(session, book, present)
     request = plan.grain == "request"
-    if request:
+    if request and grouped:
         attach_users(session, Pseudonyms.from_settings(settings), present)
     used = rating.used_fields(session, present)
     meters = tuple(rating.token_meters(present, used))
     others = rating.other_meters(session, present)
     rating.create_segments(session, card, present, [*(m.name for m in meters), *others])
-    charges.create_groups(
-        session, present, meters, grain=plan.grain, owner_hash=owner_hash, with_other=bool(others),
-        carried=carriers.usage,
-    )  # fmt: skip
+    meters = (*meters, *rating.request_fee(session, present, meters))
+    if grouped:
+        charges.create_groups(
+            session, present, meters, grain=plan.grain, owner_hash=owner_hash, with_other=bool(others),
+            carried=carriers.usage,
+        )  # fmt: skip
     found = create_enriched(session, present, card, usage=carriers.usage, billed=carriers.billed)
     carriers = carriers.with_quantities({family: (n.enriched, n.not_matched) for family, n in found.items()})
     create_billed(session, present, card, grain=plan.grain, owner_hash=owner_hash, carried=carriers.billed)
-    create_places(session, present, charges.PLACE, charges.place_hash(present), settings)
+    place_hash = charges.place_hash(present)
+    create_places(session, present, charges.PLACE, place_hash, settings)
+    keys = {"owner_hash": owner_hash, "sku_key": sku_key(present), "place_hash": place_hash, "carried": carriers.billed}
+    carried = create_carried(session, plan.focus, **keys) if "focus_row" in present else None
     usage = charges.usage_charges(meters, request=request, with_other=bool(others))
     has_bills = bool(session.rows("SELECT 1 FROM billed_charges LIMIT 1"))
     billed = "SELECT * FROM billed_charges"
-    return Rated(present, duplicates, carriers, meters, owner_hash, bool(others), has_bills, usage, billed, card)
+    return Rated(
+        present, duplicates, carriers, meters, owner_hash, bool(others), has_bills, usage, billed, card, carried
+    )  # fmt: skip
 
 
 def periods(session: Session, rated: Rated, plan: Plan) -> dict[str, list[Span]]:
@@ -104,6 +128,9 @@ def periods(session: Session, rated: Rated, plan: Plan) -> dict[str, list[Span]]
     parts = [usage, "SELECT period_start FROM billed_charges"]
     if rated.with_other and not request:
         parts.append("SELECT period_start FROM other_groups")
+    if rated.carried:
+        parts.append("SELECT least(greatest(ChargePeriodStart, date_trunc('month', BillingPeriodStart)), "
+                     "last_day(BillingPeriodStart)) FROM carried_rows")  # fmt: skip
     days = session.rows(
         f"SELECT strftime(date_trunc('day', t), '%Y-%m-%d'), count(*) FROM ({' UNION ALL '.join(parts)}) "
         "GROUP BY 1 ORDER BY 1"
@@ -126,7 +153,7 @@ def write_periods(
     session: Session, rated: Rated, plan: Plan, folder: Path, footer: dict[str, str], progress: Progress | None = None
 ) -> dict[str, list[Written]]:
     """Write one Parquet file per billing period; returns the files by period (YYYY-MM)."""
-    schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact")
+    schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact", extra=rated.extra)
     months = periods(session, rated, plan)
 
     def write(month: str) -> Written | None:
@@ -147,12 +174,14 @@ def write_periods(
 
 def _rows(rated: Rated, plan: Plan, month: str, span: Span) -> str:
     """SQL of the rows of one billing period whose charge period starts in the span."""
-    request = plan.grain == "request"
+    options: dict[str, Any] = {"request": plan.grain == "request", "extra": rated.extra}
     parts = []
     if rated.usage:
-        parts.append(rows_sql(plan.focus, charges.with_costs(rated.usage), month, span, billed=False, request=request))
-    if not parts or rated.has_bills:
-        parts.append(rows_sql(plan.focus, rated.billed, month, span, billed=True, request=request))
+        parts.append(rows_sql(plan.focus, charges.with_costs(rated.usage), month, span, billed=False, **options))
+    if rated.has_bills or not (parts or rated.carried):
+        parts.append(rows_sql(plan.focus, rated.billed, month, span, billed=True, **options))
+    if rated.carried:
+        parts.append(carried_sql(plan.focus, month, span, rated.extra))
     return " UNION ALL ".join(parts)
 
 

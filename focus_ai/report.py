@@ -194,6 +194,11 @@ _FLAGS = {
     "usage_estimated": "token counts are estimates of the gateway",
     "cache_ttl_unknown": "cache writes without a lifetime",
     "input_remainder_as_cache_write": "input tokens that the export counts nowhere were taken as cache writes",
+    "byok_upstream_not_counted": "calls on your own key: the reseller's fee is counted here, the inference is on the "
+    "upstream's own bill and not added",
+    "replayed_cache_cut": "more cached than input tokens (replayed answers): the cached count was cut to the input",
+    "token_columns_disagree": "the token columns fit no known convention; cache writes are left unknown",
+    "other_model_inside": "part of the message was made by another model and is not rated apart",
 }
 
 

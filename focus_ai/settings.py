@@ -85,6 +85,42 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """`[audit]`: limits of the verdicts of `focus-ai audit`, and what counts as a loop or a storm. Shares are text."""
+
+    unattributed_showback: str = "0.10"
+    unattributed_chargeback: str = "0.02"
+    unpriced: str = "0.01"
+    rejected: str = "0.01"
+    convention_error: str = "0.01"
+    price_mismatch: str = "0.02"
+    loop_attempts: int = 5
+    storm_calls: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`[report]`: limits of the alerts of `focus-ai report`. Shares and factors are text."""
+
+    budget_alert: str = "0.80"
+    spike_factor: str = "2"
+    unattributed_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """`[reconcile]`: when rated and billed amounts count as equal. Amounts and shares are exact text."""
+
+    absolute: str = "0.01"
+    warn: str = "0.01"
+    breach: str = "0.02"
+    late_hours: int = 48
+    late_hours_cloud: int = 72
+    invoice_days: int = 5
+    tax_rates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """`[engine]`: resources of the run. `None` = the engine chooses."""
 
@@ -103,6 +139,9 @@ class Settings:
     owners: Owners = field(default_factory=Owners)
     privacy: Privacy = field(default_factory=Privacy)
     rates: Rates = field(default_factory=Rates)
+    audit: Audit = field(default_factory=Audit)
+    report: Report = field(default_factory=Report)
+    reconcile: Reconcile = field(default_factory=Reconcile)
     engine: Engine = field(default_factory=Engine)
     source: Path | None = None
 
@@ -164,6 +203,9 @@ _SECTIONS: dict[str, type[Any]] = {
     "owners": Owners,
     "privacy": Privacy,
     "rates": Rates,
+    "audit": Audit,
+    "report": Report,
+    "reconcile": Reconcile,
     "engine": Engine,
 }
 

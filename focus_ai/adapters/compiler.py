@@ -11,7 +11,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any
 
-from focus_ai.adapters import checks, expression, tokens
+from focus_ai.adapters import checks, expression, structures, tokens
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import record_levels
 from focus_ai.adapters.record import PROFILE, fields
@@ -58,7 +58,7 @@ def compile_mapping(
     number, which needs one ordered pass. `wanted`: only these columns come out (None: all).
     Raises `UsageError` when the mapping names something that does not exist.
     """
-    scope = Scope(mode, depth=mapping.depth, columns=columns)
+    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {})
     lets = {name: sql for name, e in mapping.let.items() if (sql := _let(scope, name, e)) is not None}
     out: dict[str, str] = {}
     known = fields()
@@ -80,7 +80,12 @@ def compile_mapping(
     out["source_row"] = "CAST(rn AS BIGINT)" if numbered else "CAST(NULL AS BIGINT)"
     out.setdefault("grain", "'attempt'" if mapping.kind == "usage" else "'aggregate'")
     out.setdefault("served_from", "'provider'")
+    for group in ("money_family", "same_usage"):
+        if isinstance(getattr(mapping, group), MappingType):
+            out[group] = expression.as_text(scope, getattr(mapping, group))
     identity = [expression.as_text(scope, e) for e in mapping.identity]
+    if mapping.focus_rows and not identity:
+        identity = ["md5(focus_row)"]
     if "record_id" not in out:
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
@@ -131,6 +136,11 @@ def _let(scope: Scope, name: str, e: Any) -> str | None:
         scope.lets[name] = "map"
         return f"map_from_entries({first})"
     scope.lets[name] = "json"
+    if not isinstance(e, str) and "zip" in e:
+        return structures.zipped(*(expression.as_text(scope, part) for part in e["zip"]))
+    if not isinstance(e, str) and "carry" in e:
+        kept = f"CASE WHEN {expression.condition(scope, e['when'])} THEN {expression.as_text(scope, e['carry'])} END"
+        return f"TRY_CAST(last_value({kept} IGNORE NULLS) OVER (ORDER BY rn ROWS UNBOUNDED PRECEDING) AS JSON)"
     inner = e["parse"] if not isinstance(e, str) and "parse" in e else e
     return f"TRY_CAST({expression.as_text(scope, inner)} AS JSON)"
 
@@ -171,6 +181,7 @@ def _assemble(
     meters = tokens.meters(mapping.tokens)
     meter_columns, meter_problems, flags = dict(meters.columns), meters.problems, meters.flags
     flags = [*flags, *_field_flags(out)]
+    flags += [(expression.condition(scope, rule["when"]), rule["flag"]) for rule in mapping.flags]
     checks = [*scope.problems, *((f"{ident(n)} IS NULL", literal(f"missing:{n}")) for n in REQUIRED[mapping.kind])]
     if mapping.kind == "usage" and not mapping.identity:
         checks.append(("record_id IS NULL", "'missing:record_id'"))
@@ -196,6 +207,9 @@ def _assemble(
         "flags": _flags(flags),
         "meter_problem": _first_reason([(c, literal(reason)) for c, reason in meter_problems]),
     }
+    if mapping.focus_rows:
+        # Rows without an id: the n-th of equal ones in a file is the n-th of them in another file.
+        last["focus_copy"] = "row_number() OVER (PARTITION BY key_text ORDER BY rn)"
     let_stages: list[dict[str, str]] = []
     for name, sql in lets.items():
         let_stages.append({f"let_{name}": sql})
@@ -216,7 +230,7 @@ def _assemble(
         if stage:
             named = ", ".join(f"{scope.resolve(sql)} AS {ident(n)}" for n, sql in stage.items())
             layer = f"SELECT *, {named} FROM ({layer})"
-    produced = [*out, *(n for n in last if n not in ("meter_problem",) and n not in out)]
+    produced = [*out, *(n for n in last if n not in ("meter_problem", "focus_copy") and n not in out)]
     select = {name: _cast(name) for name in produced}
     absurd = " OR ".join(
         f"{name} > CASE WHEN grain = 'aggregate' THEN {ABSURD['aggregate']} ELSE {ABSURD['call']} END"
@@ -230,12 +244,17 @@ def _assemble(
     select["ignored"] = "ignored"
     whole = f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
     select["raw"] = "CAST(NULL AS VARCHAR)"
-    if scope.mode != "typed":
+    if scope.mode != "typed" and not mapping.private:
         select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
-    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, key_text)) >> 1 AS HUGEINT)"
+    # 126 bits: as much as fits into a decimal, which Parquet keeps exactly (a HUGEINT it would store as a double).
+    key = "key_text, focus_copy" if mapping.focus_rows else "key_text"
+    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, {key})) >> 2 AS DECIMAL(38, 0))"
+    if mapping.focus_rows:
+        select["focus_row"] = "focus_row"
     for group in ("money_family", "same_usage"):
         word = getattr(mapping, group)
-        select[group] = literal(word) if word else "CAST(NULL AS VARCHAR)"
+        if group not in out:
+            select[group] = literal(word) if word else "CAST(NULL AS VARCHAR)"
     select["profile_hash"] = f"hash({', '.join(_hashed(n, produced) for n in PROFILE)})"
     raw = select.pop("raw")
     problem_sql = select.pop("problem")
@@ -244,11 +263,20 @@ def _assemble(
     if wanted is not None:
         select = {name: sql for name, sql in select.items() if name in wanted or name == "raw"}
     sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
+    sql += " ORDER BY rn" if mapping.focus_rows else ""  # counting equal rows lost their order
     reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
     return Compiled(sql, tuple(select), reader, tuple(scope.object_nodes()))
 
 
 def _base(mapping: Mapping, scope: Scope) -> str:
+    layer = _records(mapping, scope)
+    if not mapping.focus_rows:
+        return layer
+    whole = "j0" if scope.mode == "json" else "to_json(r)"
+    return f"SELECT *, CAST({whole} AS VARCHAR) AS focus_row FROM ({layer})"
+
+
+def _records(mapping: Mapping, scope: Scope) -> str:
     if scope.mode != "json":
         return f"SELECT r, rn FROM {HOLE}"
     levels = record_levels(mapping.records)

@@ -24,6 +24,7 @@ from focus_ai.money import text as plain
 Expression = Any
 _LARGEST = 10**18
 _FLAT = 16
+_NESTED = {"json", "pairs", "object"}
 _UNITS = {"days", "hours", "minutes", "seconds"}
 
 
@@ -98,7 +99,10 @@ def _plain_text(e: Expression) -> bool:
 def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
     """SQL DECIMAL(38,18), exact: digits that do not fit are a problem, never rounded away unless `rounded` says so."""
     factor = Decimal(1)
+    if isinstance(e, Mapping) and "product" in e:
+        return _product(scope, e["product"])
     if isinstance(e, Mapping) and "decimal" in e:
+        rounded = rounded or bool(e.get("approximate"))
         factor = dec(str(e.get("times", "1")))
         e = _scaled(e["decimal"], factor)
     if isinstance(e, Mapping) and "if" in e:
@@ -135,6 +139,16 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
     return value
 
 
+def _product(scope: Scope, pair: list[Any]) -> str:
+    """A quantity times a price of at most nine decimals, exact to eighteen; the whole and the rest fit apart."""
+    quantity, price = (as_decimal(scope, part) for part in pair)
+    nine = f"TRY_CAST({price} AS DECIMAL(18, 9))"
+    whole = f"CAST(TRY_CAST(trunc({quantity}) AS DECIMAL(20, 0)) * {nine} AS DECIMAL(38, 18))"
+    rest = f"CAST(CAST({quantity} - trunc({quantity}) AS DECIMAL(18, 18)) * {nine} AS DECIMAL(38, 18))"
+    scope.problem(f"{price} <> {nine}", f"too_many_decimals:{describe(pair[1])}")
+    return f"({whole} + {rest})"
+
+
 def _scaled(e: Expression, factor: Decimal) -> Expression:
     """Move a factor into the parts of a choice or sum, so that each amount is scaled exactly once."""
     if factor == 1 or not isinstance(e, Mapping):
@@ -164,13 +178,17 @@ def _branches(scope: Scope, e: Mapping[str, Any], kind: Callable[[Scope, Express
 
 def as_timestamp(scope: Scope, e: Expression) -> str:
     """SQL TIMESTAMPTZ; the year must lie between 2015 and 2100."""
+    if isinstance(e, Mapping) and "if" in e and "time" not in e:
+        return _branches(scope, e, as_timestamp)
     options: Mapping[str, Any] = e if isinstance(e, Mapping) and "time" in e else {"time": e}
     inner = options["time"]
     if isinstance(inner, Mapping) and "first" in inner:
         parts = ", ".join(as_timestamp(scope, {**options, "time": part}) for part in inner["first"])
         return f"coalesce({parts})"
     raw = scope.hold(as_text(scope, inner))
-    value = scope.hold_typed(instant(raw, str(options.get("unit", "iso")), options.get("zone")))
+    value = scope.hold_typed(
+        instant(raw, str(options.get("unit", "iso")), options.get("zone"), options.get("format"))
+    )
     for unit, amount in dict(options.get("plus", {})).items():
         if unit not in _UNITS:
             raise UsageError("unknown unit in a time shift", value=unit, expected=", ".join(sorted(_UNITS)))
@@ -269,13 +287,24 @@ def _extract(scope: Scope, e: Mapping[str, Any]) -> str:
     return f"NULLIF(regexp_extract({as_text(scope, e['extract'])}, {literal(e['pattern'])}, {groups}), '')"
 
 
+def _replace(scope: Scope, e: Mapping[str, Any]) -> str:
+    groups_of(e["pattern"])
+    return f"regexp_replace({as_text(scope, e['replace'])}, {literal(e['pattern'])}, {literal(str(e['with']))}, 'g')"
+
+
 def _matches(scope: Scope, pair: list[Any]) -> str:
     groups_of(pair[1])
     return f"coalesce(regexp_matches({as_text(scope, pair[0])}, {literal(pair[1])}), FALSE)"
 
 
 def _object(scope: Scope, e: Mapping[str, Any]) -> str:
-    pairs = ", ".join(f"{ident(str(k))} := {as_text(scope, part)}" for k, part in e["object"].items())
+    pairs = ", ".join(
+        # a part that is JSON stays JSON instead of becoming a text that holds some
+        f"{ident(str(k))} := "
+        + (f"TRY_CAST({sql} AS JSON)" if isinstance(part, Mapping) and _NESTED & set(part) else sql)
+        for k, part in e["object"].items()
+        for sql in [as_text(scope, part)]
+    )
     merged = f"json_merge_patch('{{}}', CAST(to_json(struct_pack({pairs})) AS JSON))"
     return f"NULLIF(CAST({merged} AS VARCHAR), '{{}}')"
 
@@ -292,6 +321,7 @@ _TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
     "if": _if,
     "concat": _concat,
     "extract": _extract,
+    "replace": _replace,
     "lower": lambda s, e: f"lower({as_text(s, e['lower'])})",
     "upper": lambda s, e: f"upper({as_text(s, e['upper'])})",
     "get": _get,
@@ -299,19 +329,36 @@ _TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
     "tag": lambda s, e: structures.tag(s.hold(as_text(s, e["tag"])), str(e["key"])),
     "entry": lambda s, e: structures.entry(as_text(s, e["entry"]), e),
     "pick": lambda s, e: structures.pick(as_text(s, e["pick"]), e["where"], e["take"]),
+    "setting": lambda s, e: literal(s.facts[e["setting"]]) if e["setting"] in s.facts else "CAST(NULL AS VARCHAR)",
+    "length": lambda s, e: structures.length(as_text(s, e["length"])),
+    "member": lambda s, e: structures.at(as_text(s, e["member"]), int(e.get("at", 0)), str(e.get("take", "value"))),
+    "total": lambda s, e: structures.total(as_text(s, e["total"]), str(e["take"]), e.get("where", {})),
+    "pairs": lambda s, e: structures.pairs(as_text(s, e["pairs"]), e),
     "json": lambda s, e: as_text(s, e["json"]),
     "object": _object,
     "split": lambda s, e: structures.split(as_text(s, e["split"]), str(e.get("sep", ",")), int(e.get("item", 0))),
     "time": lambda s, e: f"strftime({as_timestamp(s, e)}, '%Y-%m-%dT%H:%M:%S.%fZ')",
     "decimal": lambda s, e: f"CAST({as_decimal(s, e)} AS VARCHAR)",
+    "product": lambda s, e: f"CAST({as_decimal(s, e)} AS VARCHAR)",
 }
 
 
 def _same(scope: Scope, pair: list[Any]) -> str:
     left, right = as_text(scope, pair[0]), pair[1]
+    if isinstance(right, Mapping):  # another value of the record, compared as numbers where both are numbers
+        other = as_text(scope, right)
+        kind = "DECIMAL(38, 9)"
+        return (
+            f"coalesce(coalesce(TRY_CAST({left} AS {kind}) = TRY_CAST({other} AS {kind}), {left} = {other}), FALSE)"
+        )
     if isinstance(right, bool):
         return f"coalesce(lower({left}) = {literal(str(right).lower())}, FALSE)"
     return f"coalesce({left} = {literal(str(right))}, FALSE)"
+
+
+def _bound(scope: Scope, e: Any) -> str:
+    """The other side of `gt`: a number, or another value of the record."""
+    return f"TRY_CAST({as_text(scope, e)} AS DECIMAL(38, 9))" if isinstance(e, Mapping) else plain(dec(str(e)))
 
 
 _CONDITIONS: dict[str, Callable[[Scope, Any], str]] = {
@@ -320,7 +367,7 @@ _CONDITIONS: dict[str, Callable[[Scope, Any], str]] = {
     "present": lambda s, e: f"({as_text(s, e)} IS NOT NULL)",
     "absent": lambda s, e: f"({as_text(s, e)} IS NULL)",
     "gt": lambda s, pair: (
-        f"coalesce(TRY_CAST({as_text(s, pair[0])} AS DECIMAL(38, 9)) > {plain(dec(str(pair[1])))}, FALSE)"
+        f"coalesce(TRY_CAST({as_text(s, pair[0])} AS DECIMAL(38, 9)) > {_bound(s, pair[1])}, FALSE)"
     ),
     "matches": _matches,
     "all": lambda s, parts: "(" + " AND ".join(condition(s, c) for c in parts) + ")",

@@ -10,8 +10,13 @@ from focus_ai.errors import UsageError
 OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
 
 
-def instant(raw: str, unit: str, zone: str | None) -> str:
-    """SQL TIMESTAMPTZ of the text `raw`; NULL where it is no instant. Raises `UsageError` for unit and zone."""
+def instant(raw: str, unit: str, zone: str | None, pattern: str | None = None) -> str:
+    """SQL TIMESTAMPTZ of the text `raw`; NULL where it is no instant. Raises `UsageError` for unit and zone.
+
+    `pattern` (strptime) reads what is not written the ISO way; such a stamp is in `zone`.
+    """
+    if pattern is not None and unit == "iso":
+        return f"coalesce({instant(raw, unit, zone)}, {_written(raw, pattern, zone)})"
     if unit == "iso":
         if zone in (None, "UTC"):
             return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
@@ -21,6 +26,8 @@ def instant(raw: str, unit: str, zone: str | None) -> str:
             f"CASE WHEN regexp_matches({raw}, {literal(OFFSET)}) THEN TRY_CAST({raw} AS TIMESTAMPTZ) "
             f"ELSE timezone({literal(zone)}, TRY_CAST({raw} AS TIMESTAMP)) END"
         )
+    if pattern is not None:
+        raise UsageError("a time has a unit or a format", value=unit, expected="one of the two")
     number = f"TRY_CAST({raw} AS DECIMAL(32, 6))"
     micros = {
         "s": f"{number} * 1000000",
@@ -37,3 +44,10 @@ def instant(raw: str, unit: str, zone: str | None) -> str:
         raise UsageError("unknown time unit", value=unit, expected="iso, s, ms, us, ns or auto")
     whole = f"TRY_CAST({micros[unit]} AS BIGINT)"
     return f"CASE WHEN {whole} BETWEEN 0 AND 4102444800000000 THEN CAST(make_timestamp({whole}) AS TIMESTAMPTZ) END"
+
+
+def _written(raw: str, pattern: str, zone: str | None) -> str:
+    """SQL of an instant in another notation, such as 11/22/2026."""
+    if zone is None:
+        raise UsageError("a time with a format needs its zone", value=pattern, expected="zone: UTC, or another one")
+    return f"timezone({literal(zone)}, try_strptime({raw}, {literal(pattern)}))"

@@ -7,16 +7,19 @@ record it reads and nothing else; it cannot open files or run code.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from focus_ai import resources
+from focus_ai.adapters.patterns import groups_of
 from focus_ai.errors import UsageError, nearest
+from focus_ai.sources.lines import LineForm, line_form
 
 Expression = Any
-READERS = ("json", "jsonl", "csv", "parquet")
+NOT_AI = "not_ai_spend"
+READERS = ("json", "jsonl", "csv", "parquet", "text")
 
 
 @dataclass(frozen=True)
@@ -32,23 +35,36 @@ class Mapping:
     reads: tuple[str, ...]
     recognise: MappingType[str, Any]
     records: str | None
+    beside: MappingType[str, Any] | None
     let: MappingType[str, Expression]
     fields: MappingType[str, Expression]
     tokens: MappingType[str, Expression]
     meters: tuple[MappingType[str, Expression], ...]
     ignore: tuple[MappingType[str, Any], ...]
     reject: tuple[MappingType[str, Any], ...]
+    flags: tuple[MappingType[str, Any], ...]
     identity: tuple[Expression, ...]
     version: Expression | None
     settings: tuple[str, ...]
-    money_family: str | None
-    same_usage: str | None
+    money_family: str | Expression | None
+    same_usage: str | Expression | None
+    seen_from: str | None
     leaf_spans: bool
+    focus_rows: bool
+    ai_rows: MappingType[str, Any] | None
     leaves_out: MappingType[str, str]
     traps: tuple[str, ...]
     export: str
     code: str | None
+    line: LineForm | None
+    private: bool
     path: Path = field(compare=False)
+
+    def ai_only(self) -> Mapping:
+        """The mapping that leaves out rows which are no AI spend, where it can tell them."""
+        if self.ai_rows is None:
+            return self
+        return replace(self, ignore=(*self.ignore, {"when": {"not": self.ai_rows}, "reason": NOT_AI}))
 
     @property
     def depth(self) -> int:
@@ -73,6 +89,8 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
     if not checked:
         _check(raw, path)
         _refuse_nul(raw, path)
+        if "line" in raw:
+            groups_of(line_form(raw["line"]).pattern)
     reads = raw["reads"]
     return Mapping(
         id=raw["id"],
@@ -84,22 +102,29 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         reads=(reads,) if isinstance(reads, str) else tuple(reads),
         recognise=raw.get("recognise", {}),
         records=raw.get("records"),
+        beside=raw.get("beside"),
         let=raw.get("let", {}),
         fields=raw.get("fields", {}),
         tokens=raw.get("tokens", {}),
         meters=tuple(raw.get("meters", ())),
         ignore=tuple(raw.get("ignore", ())),
         reject=tuple(raw.get("reject", ())),
+        flags=tuple(raw.get("flags", ())),
         identity=tuple(raw.get("identity", ())),
         version=raw.get("version"),
         settings=tuple(raw.get("settings", ())),
         money_family=raw.get("money_family"),
         same_usage=raw.get("same_usage"),
+        seen_from=raw.get("seen_from"),
         leaf_spans=bool(raw.get("leaf_spans", False)),
+        focus_rows=bool(raw.get("focus_rows", False)),
+        ai_rows=raw.get("ai_rows"),
         leaves_out=raw.get("leaves_out", {}),
         traps=tuple(raw.get("traps", ())),
         export=raw.get("export", ""),
         code=raw.get("code"),
+        line=line_form(raw["line"]) if "line" in raw else None,
+        private=bool(raw.get("private", False)),
         path=path,
     )
 

@@ -33,6 +33,8 @@ def member(key: str) -> str:
 
 def parse(text: str) -> Path:
     """Read a path. Raises `UsageError` when the text is not one."""
+    if text == ".":
+        return Path(0, None, (), text)
     rest, up, let = text, 0, None
     while rest.startswith("^"):
         up, rest = up + 1, rest[1:]

@@ -15,6 +15,7 @@ from focus_ai.adapters.mapping import Mapping
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import _documents, _lines
+from focus_ai.sources.lines import fitting
 from focus_ai.sources.sniff import head_of
 
 SAMPLE = 50
@@ -28,6 +29,7 @@ class Sample:
     kind: str
     documents: tuple[MappingType[str, Any], ...]
     columns: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 def sample(source: SourceFile) -> Sample:
@@ -40,7 +42,8 @@ def sample(source: SourceFile) -> Sample:
     if form.kind == "csv":
         text = head_of(source.path, form.compression).decode(form.encoding, "replace").removeprefix("\ufeff")
         rows = itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter), 1, SAMPLE)
-        return Sample("csv", tuple(dict(zip(form.header, row, strict=False)) for row in rows), form.header)
+        table = tuple(dict(zip(form.header, row, strict=False)) for row in rows)
+        return Sample("csv", table, form.header, _first_lines(text))
     if form.kind == "parquet":
         import pyarrow.parquet as pq
 
@@ -48,11 +51,20 @@ def sample(source: SourceFile) -> Sample:
         batch = next(table.iter_batches(batch_size=SAMPLE), None)
         rows_found = () if batch is None else tuple(batch.to_pylist())
         return Sample("parquet", rows_found, tuple(table.schema_arrow.names))
+    if form.kind == "unknown" and form.encoding != "utf-16":
+        text = head_of(source.path, form.compression).decode(form.encoding, "replace").removeprefix("\ufeff")
+        return Sample("unknown", (), (), _first_lines(text))
     return Sample(form.kind, ())
+
+
+def _first_lines(text: str) -> tuple[str, ...]:
+    return tuple(itertools.islice((line for line in text.splitlines() if line.strip()), SAMPLE))
 
 
 def claims(mapping: Mapping, seen: Sample) -> bool:
     """Does this mapping recognise the sample?"""
+    if mapping.line is not None:
+        return bool(mapping.recognise and seen.lines) and not missing(mapping, seen)
     wanted = {"json", "jsonl"} if seen.kind in ("json", "jsonl") else {seen.kind}
     if not mapping.recognise or not wanted & set(mapping.reads):
         return False
@@ -62,6 +74,11 @@ def claims(mapping: Mapping, seen: Sample) -> bool:
 def missing(mapping: Mapping, seen: Sample) -> list[str]:
     """The conditions of `recognise` that do not hold, in words; empty = recognised."""
     rule = mapping.recognise
+    if mapping.line is not None:
+        found = fitting(mapping.line, seen.lines)
+        if 2 * len(found) < len(seen.lines) or not found:
+            return ["lines of the form it describes"]
+        seen = Sample("text", tuple(found))
     if seen.columns:
         known = set(seen.columns)
         lacks = [f"column {k}" for k in rule.get("keys", ()) if k not in known]
@@ -78,6 +95,12 @@ def missing(mapping: Mapping, seen: Sample) -> list[str]:
         allowed = {str(v) for v in (literals if isinstance(literals, list) else [literals])}
         if not any(str(v) in allowed for d in documents for v in walk(d, path)):
             lacks.append(f"{path} = {' or '.join(sorted(allowed))}")
+    for path, pattern in rule.get("unlike", {}).items():
+        if any(re.search(pattern, str(v)) for d in documents for v in walk(d, path)):
+            lacks.append(f"{path} unlike {pattern}")
+    for path, pattern in rule.get("matches", {}).items():
+        if not any(re.search(pattern, str(v)) for d in documents for v in walk(d, path)):
+            lacks.append(f"{path} like {pattern}")
     return lacks
 
 

@@ -30,6 +30,7 @@ CORE = (
 )  # fmt: skip
 SPANS = (
     "trace_id", "span_id", "parent_span_id", "provider_response_id", "reported_input_tokens", "reported_output_tokens",
+    "source_instance",
 )  # fmt: skip
 # Columns that every staged record has besides its fields.
 HOUSEKEEPING = {
@@ -39,6 +40,8 @@ HOUSEKEEPING = {
     "ignored": "VARCHAR",
     "money_family": "VARCHAR",
     "same_usage": "VARCHAR",
+    # The whole row of a FOCUS file as a JSON object of texts.
+    "focus_row": "VARCHAR",
 }
 
 

@@ -7,7 +7,7 @@ one text column per header name, deeper keys inside JSON text).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ class Scope:
     mode: str
     depth: int = 0
     columns: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
     lets: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -38,6 +39,8 @@ class Scope:
         path = self._unalias(parse(text))
         if path.let is not None:
             return self._let(path)
+        if text == "." and self.depth == 0:
+            raise UsageError("the whole record has a name only inside a document", value=text, expected="records: x[]")
         if path.up > self.depth:
             raise UsageError("the path climbs above the document", value=text, expected=f"at most {self.depth} ^")
         return self._register(path)

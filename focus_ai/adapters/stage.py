@@ -19,6 +19,7 @@ from focus_ai.adapters.record import needed
 from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import spool_lines
+from focus_ai.sources.lines import text_lines
 from focus_ai.sources.reject import Reject
 from focus_ai.sources.relation import (
     bad_documents,
@@ -93,7 +94,7 @@ def stage(
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
     compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted)
     counts = _write(session, compiled, relation, target)
-    if mode == "columns" and source.format.kind == "csv":
+    if mode == "columns" and source.format.kind == "csv" and mapping.line is None:
         unfit = csv_rejects(session, source.name)
         if unfit:
             counts = _write(session, compiled, renumbered(session, relation, unfit), target)
@@ -106,8 +107,9 @@ def direct(source: SourceFile, mapping: Mapping) -> bool:
     """Can the file be tried the quick way: plain JSON Lines of flat records, large enough to be worth it?"""
     form = source.format
     return (
-        form.kind == "jsonl" and not form.bom and mapping.depth == 0 and mapping.kind == "usage"
-        and source.size >= SMALL and not any("attributes" in e for e in mapping.let.values() if not isinstance(e, str))
+        form.kind == "jsonl" and not form.bom and mapping.depth == 0 and mapping.kind == "usage" and not mapping.code
+        and source.size >= SMALL
+        and not any({"attributes", "carry"} & set(e) for e in mapping.let.values() if not isinstance(e, str))
     )  # fmt: skip
 
 
@@ -140,12 +142,21 @@ def _relation(
     session: Session, source: SourceFile, mapping: Mapping, spool: Path
 ) -> tuple[str, str, tuple[str, ...], list[Reject]]:
     form = source.format
+    if mapping.line is not None:
+        path, compression, rejects = whole(source, spool.parent)
+        relation, columns, unfit = text_lines(session, source, path, compression, mapping.line)
+        return relation, "columns", columns, [*rejects, *unfit]
     if form.kind == "parquet":
         relation, columns = parquet_table(session, source.path)
         return relation, "columns", columns, []
     if form.kind == "csv":
         path, compression, rejects = whole(source, spool.parent)
         return csv_table(source, path, compression=compression), "columns", form.header, rejects
+    if mapping.code:
+        from focus_ai.adapters.code import spool_by_code
+
+        rejects, longest = spool_by_code(mapping.code, source, spool)
+        return spooled_lines(spool, longest), "json", (), rejects
     large = form.kind == "jsonl" and not form.bom and mapping.kind == "usage" and source.size >= SMALL
     if large:
         path, compression, rejects = whole(source, spool.parent)
@@ -198,6 +209,8 @@ def _result(
             "WHERE problem IS NOT NULL ORDER BY source_row"
         )
         rejects += [Reject(source.name, int(row), why, raw) for row, why, raw in found]
+    if mapping.private:
+        rejects = [replace(r, raw=None) for r in rejects]
     read = rows + sum(1 for r in rejects if r.row is not None) - problems
     return Staged(
         source.name, mapping.id, target, compiled.columns, read, rows - problems - ignored, ignored,

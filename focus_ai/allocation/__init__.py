@@ -1,6 +1,6 @@
 """Allocation: shared charges to their owners, exactly.
 
-Comes in: an amount or a charge with its quantity, unit prices and costs, and exact weights per target. Goes out: parts
-which add up to the whole to the last digit, with price times quantity kept on every part. This room must not know how
-weights were measured, which export a charge came from, or FOCUS column names.
+Comes in: rules, rows of a data set (their columns by name), and weights measured on those rows or given in tables. Goes
+out: for every shared row its parts, which add up to it to the last digit in every sum, with price times quantity kept
+on every part. This room must not read exports, find rates, or decide who owns a direct charge.
 """

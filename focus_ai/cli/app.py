@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from focus_ai.cli import adapters, convert, demo, doctor, explain, rates, schema
+from focus_ai.cli import (
+    adapters,
+    audit,
+    convert,
+    demo,
+    doctor,
+    explain,
+    rates,
+    reconcile,
+    report,
+    rules,
+    schema,
+    validate,
+)
 from focus_ai.errors import UsageError
 
 PROGRAM = "focus-ai"
@@ -49,8 +62,13 @@ def _root(
 
 
 app.command()(convert.convert)
+app.command()(validate.validate)
+app.command()(audit.audit)
+app.command()(reconcile.reconcile)
+app.command()(report.report)
 app.add_typer(adapters.app)
 app.add_typer(rates.app)
+app.add_typer(rules.app)
 app.command()(schema.schema)
 app.command()(explain.explain)
 app.command()(demo.demo)

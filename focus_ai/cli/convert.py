@@ -40,6 +40,9 @@ def convert(
         Numeric | None, typer.Option("--numeric", help="Exact decimals (default), or doubles for old receivers.")
     ] = None,
     events: Annotated[bool, typer.Option("--events", help="Also write the request-level events.")] = False,
+    ai_only: Annotated[
+        bool, typer.Option("--ai-only", help="Of FOCUS files, take only the rows that are AI spend.")
+    ] = False,
     rates: Annotated[
         list[Path] | None, typer.Option("--rates", metavar="FILE", help="Your own rates; repeatable.")
     ] = None,
@@ -101,6 +104,7 @@ def convert(
             grain=settings.convert.grain,
             numeric=settings.convert.numeric,
             events=events,
+            ai_only=ai_only,
             jobs=jobs,
             memory_limit=memory_limit or settings.engine.memory_limit,
             threads=threads or settings.engine.threads,

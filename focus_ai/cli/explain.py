@@ -17,27 +17,31 @@ if TYPE_CHECKING:
 
 def explain(
     topic: Annotated[
-        str, typer.Argument(metavar="TOPIC", help="Column, meter, adapter id, or SKU such as openai/gpt-5/cache_read.")
+        str,
+        typer.Argument(metavar="TOPIC", help="Column, rule, meter, adapter id, SKU such as openai/gpt-5/cache_read."),
     ],
+    focus: Annotated[
+        str | None, typer.Option("--focus", metavar="VERSION", help="FOCUS version of a rule; the newest by default.")
+    ] = None,
     format_: FormatOption = Format.text,
 ) -> None:
-    """Explain a column, a meter, an adapter or a SKU."""
+    """Explain a column, a rule of validate, a meter, an adapter or a SKU."""
     from focus_ai.cli.terminal import say, say_json
 
-    facts = look_up(topic)
+    facts = look_up(topic, focus)
     if format_ is Format.json:
         say_json({"schema": "focus-ai/explain@1", **facts})
     else:
         say("\n".join(text(facts)))
 
 
-def look_up(topic: str) -> dict[str, Any]:
+def look_up(topic: str, focus: str | None = None) -> dict[str, Any]:
     """The facts about one topic, with its `kind`. Raises `UsageError` with the nearest known names."""
     if "/" in topic:
         from focus_ai.cli.rates import sku_facts
 
         return {"kind": "sku", "name": topic, **sku_facts(topic)}
-    return _column(topic) or _meter(topic) or _adapter(topic) or _unknown(topic)
+    return _column(topic) or _meter(topic) or _adapter(topic) or _rule(topic, focus) or _unknown(topic)
 
 
 def _column(topic: str) -> dict[str, Any] | None:
@@ -97,6 +101,13 @@ def _adapter(topic: str) -> dict[str, Any] | None:
     return {"kind": "adapter", "name": topic, "adapter": api.adapter(topic)} if topic in known else None
 
 
+def _rule(topic: str, focus: str | None) -> dict[str, Any] | None:
+    """A rule of `validate`; a topic without a hyphen is none."""
+    from focus_ai.cli import rules
+
+    return rules.facts(topic, focus) if "-" in topic else None
+
+
 def _unknown(topic: str) -> dict[str, Any]:
     from focus_ai import api
     from focus_ai.errors import UsageError, nearest
@@ -106,7 +117,7 @@ def _unknown(topic: str) -> dict[str, Any]:
     names += [*meters.meters(), *(str(adapter["id"]) for adapter in api.adapters())]
     hint = nearest(topic, set(names))
     if hint.startswith("known:"):
-        hint = "a column, a meter, an adapter id, or a SKU written channel/model/meter"
+        hint = "a column, a rule, a meter, an adapter id, or a SKU written channel/model/meter"
     raise UsageError(f"nothing is known about {topic!r}", expected=hint, next_step="focus-ai adapters list")
 
 
@@ -116,6 +127,10 @@ def text(facts: Mapping[str, Any]) -> list[str]:
         from focus_ai.cli.adapters import describe
 
         return describe(facts["adapter"])
+    if facts["kind"] == "rule":
+        from focus_ai.cli.rules import lines as rule_lines
+
+        return rule_lines(facts)
     if facts["kind"] == "sku":
         from focus_ai.cli.rates_cmd import explain_lines
 

@@ -8,6 +8,7 @@ specification checked 2026-11-22.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -202,13 +203,25 @@ def arrow_type(column: Column, numeric: Numeric = "exact") -> pa.DataType:
     return pa.int64() if column.type == "Integer" else pa.string()
 
 
-def arrow_schema(version: str, numeric: Numeric = "exact", dataset: str = COST_AND_USAGE) -> pa.Schema:
-    """Arrow schema of a file: all columns, all nullable, FOCUS columns in order and then x_ columns sorted."""
+def arrow_schema(
+    version: str, numeric: Numeric = "exact", dataset: str = COST_AND_USAGE, extra: Sequence[str] = ()
+) -> pa.Schema:
+    """Arrow schema of a file: all columns, all nullable, FOCUS columns in order and then x_ columns sorted.
+
+    `extra`: names of text columns that stand among the x_ columns, brought along from FOCUS files of others.
+    """
     import pyarrow as pa
 
     if numeric not in ("exact", "double"):
         raise UsageError(f"unknown numeric form {numeric!r}", value=numeric, expected="exact or double")
-    return pa.schema([pa.field(c.name, arrow_type(c, numeric)) for c in load(version, dataset).all_columns])
+    return pa.schema([pa.field(c.name, arrow_type(c, numeric)) for c in output_columns(version, dataset, extra)])
+
+
+def output_columns(version: str, dataset: str = COST_AND_USAGE, extra: Sequence[str] = ()) -> tuple[Column, ...]:
+    """The columns of a file with the `extra` text columns in their place."""
+    model = load(version, dataset)
+    others = (Column(name, "String", "A column of the FOCUS file that the row comes from.") for name in extra)
+    return model.columns + tuple(sorted((*model.custom, *others), key=lambda c: c.name))
 
 
 def _folder(version: str) -> Path:

@@ -80,7 +80,7 @@ def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         "resource_id": facts["resource_id"],
         # A generated id is no name (ResourceName-C-006-C), so a resource without a display name has none.
         "resource_name": facts["resource_name"] if facts["resource_id"] else None,
-        "resource_type": _resource_type(facts["resource_id"]),
+        "resource_type": _resource_type(facts["resource_id"], channel),
         "region_id": _region(facts["region"]),
         "region_name": _region(facts["region"]),
         "invoiced": account.billing_mode == "postpaid" and account.billing_source == "primary",
@@ -88,7 +88,7 @@ def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     }
 
 
-def _resource_type(resource: str | None) -> str | None:
+def _resource_type(resource: str | None, channel: str) -> str | None:
     """Kind of a resource, read off its id: AWS profile, Azure deployment, else the key that calls were made with."""
     if resource is None:
         return None
@@ -97,7 +97,9 @@ def _resource_type(resource: str | None) -> str | None:
         return "Inference Profile" if "inference-profile/" in lowered else "Model Resource"
     if lowered.startswith("/subscriptions/"):
         return "Model Deployment" if "/deployments/" in lowered else "Model Account"
-    return "API Key"
+    if lowered.startswith("//"):
+        return "Model Resource"
+    return "Model Endpoint" if channel == "databricks" else "API Key"
 
 
 def _region(region: str | None) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from focus_ai.engine import ident, literal
-from focus_ai.focus.columns import Column, load
+from focus_ai.focus.columns import Column, load, output_columns
 from focus_ai.focus.meters import meters
 
 _SQL_TYPE = {"String": "VARCHAR", "JSON": "VARCHAR", "DateTime": "TIMESTAMPTZ", "Integer": "BIGINT"}
@@ -135,19 +135,40 @@ def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
     return found
 
 
-def rows_sql(version: str, charges: str, month: str, span: tuple[str, str], *, billed: bool, request: bool) -> str:
+def rows_sql(
+    version: str,
+    charges: str,
+    month: str,
+    span: tuple[str, str],
+    *,
+    billed: bool,
+    request: bool,
+    extra: Sequence[str] = (),
+) -> str:
     """SELECT of the rows of one billing period, with every column of the version in order.
 
-    `month` is its first day; `span` (first day, day after the last) picks the charges that start in it.
+    `month` is its first day; `span` (first day, day after the last) picks the charges that start in it. `extra`:
+    columns of FOCUS files in the same run, which these rows leave empty.
     """
-    model = load(version)
     known = expressions(month, billed=billed, request=request)
-    columns = ", ".join(_column(c, known) for c in model.all_columns)
+    columns = ", ".join(_column(c, known) for c in output_columns(version, extra=extra))
     start, end = map(_instant, span)
     return (
         f"SELECT {columns} FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash "
         f"JOIN owners o ON o.owner_id = c.owner_id WHERE c.period_start >= {start} AND c.period_start < {end}"
     )
+
+
+def carried_sql(version: str, month: str, span: tuple[str, str], extra: Sequence[str]) -> str:
+    """SELECT of the rows of FOCUS files in one billing period; their period is the one that they state."""
+    columns = ", ".join(ident(c.name) for c in output_columns(version, extra=extra))
+    first, after = month_bounds(month)
+    start, end = map(_instant, span)
+    tests = [f"strftime(BillingPeriodStart, '%Y-%m') = {literal(month[:7])}"]
+    # A charge can lie outside the period that bills it: the first and the last span take those.
+    tests += [f"ChargePeriodStart >= {start}"] if span[0] != first else []
+    tests += [f"ChargePeriodStart < {end}"] if span[1] != after else []
+    return f"SELECT {columns} FROM carried_rows WHERE {' AND '.join(tests)}"
 
 
 def order_sql() -> str:

@@ -88,12 +88,27 @@ def _hash(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     if "tags" in book.needs and "tags" in present:
         only = "" if "owner_team" not in present else "CASE WHEN owner_team IS NULL THEN tags END"
         source = only or "tags"
+        parsed = f"(SELECT TRY_CAST({source} AS JSON) AS t FROM events)"
         keys = [str(row[0]) for row in session.rows(
-            f"SELECT DISTINCT unnest(json_keys(t)) FROM (SELECT TRY_CAST({source} AS JSON) AS t FROM events) "
-            "WHERE json_type(t) = 'OBJECT'"
+            f"SELECT DISTINCT unnest(json_keys(t)) FROM {parsed} WHERE json_type(t) = 'OBJECT'"
         )]  # fmt: skip
-        relevant = sorted(k for k in book.relevant_tags(keys) if '"' not in k)
+        named = set(book.relevant_tags(keys))
+        named |= _nested(session, parsed, [k for k in keys if k not in named])
+        relevant = sorted(k for k in named if '"' not in k)
+        if session.rows(f"SELECT 1 FROM events WHERE starts_with(ltrim({source}), '[') LIMIT 1"):
+            columns.append(f"CASE WHEN starts_with(ltrim({source}), '[') THEN {source} END")
         if relevant:
             paths = ", ".join(literal(f'$."{k}"') for k in relevant)
             columns.append(f"CAST(json_extract_string(TRY_CAST({source} AS JSON), [{paths}]) AS VARCHAR)")
     return f"hash({', '.join(columns)})" if columns else "CAST(0 AS UBIGINT)"
+
+
+def _nested(session: Session, parsed: str, keys: list[str]) -> set[str]:
+    """The tag keys under which objects or lists stand: an owner may be named inside."""
+    asked = sorted(k for k in keys if '"' not in k)
+    if not asked:
+        return set()
+    paths = ", ".join(literal(f'$."{k}"') for k in asked)
+    tests = ", ".join(f"coalesce(bool_or(y[{i}] IN ('OBJECT', 'ARRAY')), FALSE)" for i in range(1, len(asked) + 1))
+    found = session.one(f"SELECT {tests} FROM (SELECT json_type(t, [{paths}]) AS y FROM {parsed})")
+    return {key for key, inside in zip(asked, found, strict=True) if inside}

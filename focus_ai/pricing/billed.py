@@ -13,7 +13,7 @@ from focus_ai.engine import Session, ident
 from focus_ai.engine.tables import create_table
 from focus_ai.pricing.billed_sku import FACTS, TEXTS, billed_sku
 from focus_ai.pricing.card import RateCard
-from focus_ai.pricing.charges import place_hash
+from focus_ai.pricing.charges import periods, place_hash
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -23,10 +23,10 @@ def create_billed(
 ) -> None:
     """Create the table `billed_charges` (columns as `usage_charges` with costs). `carried`: lines left to usage.
 
-    Needs the table `enriched` (quantities for lines that state none).
+    Needs the table `enriched` (quantities for lines that state none). Rows of FOCUS files are no lines to be grouped:
+    they keep what they hold, and only their SKU is told here (`billed_skus`, see `sku_hash`).
     """
-    columns = [c for c in FACTS if c in present]
-    sku_hash = f"hash({', '.join(ident(c) for c in columns)})" if columns else "CAST(0 AS UBIGINT)"
+    sku_hash = sku_key(present)
     facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in FACTS)
     rows = session.rows(
         f"SELECT {sku_hash} AS h, epoch_us(min(event_time)), epoch_us(max(event_time)), {facts} FROM events "
@@ -39,7 +39,13 @@ def create_billed(
     create_table(
         session, "billed_skus", {"sku_hash": "UBIGINT", "unit_size": "BIGINT", **dict.fromkeys(TEXTS, "VARCHAR")}, skus
     )
-    start, end = "event_time", "coalesce(bucket_end, date_trunc('day', event_time) + INTERVAL 1 day)"
+    # A line of one request joins the period that it lies in, as usage does; a line of a bucket keeps its bounds.
+    one_start, one_end = periods(grain)
+    start = f"CASE WHEN grain = 'aggregate' THEN event_time ELSE {one_start} END"
+    end = (
+        "CASE WHEN grain = 'aggregate' THEN coalesce(bucket_end, date_trunc('day', event_time) + INTERVAL 1 day) "
+        f"ELSE {one_end} END"
+    )
     if grain == "month":
         start, end = "date_trunc('month', event_time)", "date_trunc('month', event_time) + INTERVAL 1 month"
 
@@ -56,7 +62,8 @@ def create_billed(
         f"coalesce(NULLIF({quantity}, 0), n.quantity) AS units, "
         f"CASE WHEN NULLIF({quantity}, 0) IS NOT NULL THEN 'billed' "
         "WHEN n.quantity IS NOT NULL THEN 'metered' ELSE 'none' END AS quantity_basis "
-        f"FROM (SELECT *, {owner_hash} AS evidence_hash FROM events WHERE kind = 'billed' AND NOT ({carried})) e "
+        f"FROM (SELECT *, {owner_hash} AS evidence_hash FROM events WHERE kind = 'billed' AND focus_row IS NULL "
+        f"AND NOT ({carried})) e "
         "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to "
         "LEFT JOIN enriched n ON n.file_no = e.file_no AND n.row_no = e.row_no"
     )
@@ -68,6 +75,12 @@ def create_billed(
         FROM ({lines}) GROUP BY ALL"""
     )
     session.sql(f"CREATE TABLE billed_charges AS {_charges()}")
+
+
+def sku_key(present: frozenset[str]) -> str:
+    """SQL of the key of a billed line in the table `billed_skus`."""
+    columns = [c for c in FACTS if c in present]
+    return f"hash({', '.join(ident(c) for c in columns)})" if columns else "CAST(0 AS UBIGINT)"
 
 
 def _charges() -> str:

@@ -56,7 +56,6 @@ def create_groups(
     `carried` is a SQL condition: events whose money another export carries are not grouped.
     """
     q = quantities(meters)
-    context = " + ".join(f"coalesce({ident(c)}, 0)" for c in sorted(_input_fields(meters))) or "0"
     start, end = periods(grain)
     reasoning = "coalesce(output_reasoning_tokens, 0)" if "output_reasoning_tokens" in present else "0"
     keys = {"period_start": start, "period_end": end, "price_set": "s.price_set", "owner_id": "o.owner_id",
@@ -66,13 +65,7 @@ def create_groups(
         keys |= {c: f"e.{ident(c)}" if c in present else "CAST(NULL AS VARCHAR)" for c in REQUEST}
         if "end_user_id" in present:
             keys["end_user_id"] = "u.shown"
-    joined = (
-        f"(SELECT *, {AT} AS priced_at, {context} AS context_tokens, {owner_hash} AS evidence_hash "
-        f"FROM events WHERE kind = 'usage' AND NOT ({carried})) e "
-        "JOIN segments s ON e.profile_hash = s.profile_hash AND e.priced_at >= s.t_from AND e.priced_at < s.t_to "
-        "AND e.context_tokens > s.context_gt AND e.context_tokens <= s.context_le "
-        "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to"
-    )
+    joined = priced_events(meters, owner_hash, carried)
     if request and "end_user_id" in present:
         joined += " LEFT JOIN users u ON u.original = e.end_user_id"
     key_sql = ", ".join(f"{sql} AS {n}" for n, sql in keys.items())
@@ -98,6 +91,21 @@ def create_groups(
         else:
             session.sql(f"CREATE TABLE other_groups AS SELECT {names}, sum(requests) AS requests, m.meter AS meter, "
                         f"sum(m.quantity) AS quantity FROM ({unnested}) GROUP BY ALL")  # fmt: skip
+
+
+def priced_events(meters: Sequence[MeterColumn], owner_hash: str, carried: str, source: str = "events") -> str:
+    """SQL (for FROM) of the usage events `e` with the segment `s` that prices each and the owner span `o`.
+
+    `source` is a relation of events; a subquery must be named `events`.
+    """
+    context = " + ".join(f"coalesce({ident(c)}, 0)" for c in sorted(_input_fields(meters))) or "0"
+    return (
+        f"(SELECT *, {AT} AS priced_at, {context} AS context_tokens, {owner_hash} AS evidence_hash "
+        f"FROM {source} WHERE kind = 'usage' AND NOT ({carried})) e "
+        "JOIN segments s ON e.profile_hash = s.profile_hash AND e.priced_at >= s.t_from AND e.priced_at < s.t_to "
+        "AND e.context_tokens > s.context_gt AND e.context_tokens <= s.context_le "
+        "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to"
+    )
 
 
 def _create_unpriced(
@@ -129,7 +137,10 @@ def _create_unpriced(
                 "WHERE other_meters IS NOT NULL) j) e "
                 "JOIN prices p ON p.price_set = e.price_set AND p.reason IS NOT NULL AND p.meter = e.m.meter"
             )
-    session.sql(f"CREATE TABLE unpriced_meters AS {' UNION ALL '.join(parts)}")
+    # One after another: side by side, each part would hold its own buffers for every file of the run.
+    session.sql(f"CREATE TABLE unpriced_meters AS {parts[0]}")
+    for part in parts[1:]:
+        session.sql(f"INSERT INTO unpriced_meters {part}")
 
 
 def _input_fields(meters: Sequence[MeterColumn]) -> set[str]:
@@ -184,4 +195,13 @@ def with_costs(charges: str) -> str:
     )
 
 
-__all__ = ["PLACE", "REQUEST", "create_groups", "periods", "place_hash", "usage_charges", "with_costs"]
+__all__ = [
+    "PLACE",
+    "REQUEST",
+    "create_groups",
+    "periods",
+    "place_hash",
+    "priced_events",
+    "usage_charges",
+    "with_costs",
+]

@@ -17,6 +17,7 @@ from focus_ai.engine.tables import create_table
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.rate_row import CALL_METERS, NoRate
 from focus_ai.pricing.rating import token_meters, used_fields
+from focus_ai.usage.billing_source import export_name, group_word
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MODELS = ("model_served", "model_deployment", "model_requested", "model_alias")
@@ -77,8 +78,8 @@ def _key(present: frozenset[str]) -> str:
         "above": column("context_gt", "BIGINT"),
         "geo": f"lower({column('inference_geo')})",
         "ends": f"coalesce({column('bucket_end', 'TIMESTAMPTZ')}, event_time)",
-        "adapter": "adapter",
-        "word": column("same_usage"),
+        "adapter": export_name(column("same_usage")),
+        "word": group_word(column("same_usage")),
     }
     return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
 

@@ -26,7 +26,8 @@ VARIANT_KEYS = ("search_type", "resolution", "quality", "route", "variant")
 #: Fees per call: price lists state them once, for every tier. Only a row that names a condition makes it matter.
 CALL_METERS = frozenset({
     "web_search", "web_fetch", "file_search", "maps_grounding", "code_execution", "session_runtime", "request_fee",
-    "rerank", "vector_storage", "cache_storage", "provisioned",
+    "rerank", "vector_storage", "cache_storage", "provisioned", "credits",
+    "accelerator_seconds",
 })  # fmt: skip
 
 _TIERS = {

@@ -1,6 +1,7 @@
 """Reconciliation: charges against bills.
 
-Comes in: rated and billed amounts and quantities of the same bucket, and the number of rows of an invoice. Goes out:
-the difference split into volume and price, its status against a tolerance, and named causes with what is left. This
-room must not change any charge, and must not know where amounts were read from.
+Comes in: rows of a FOCUS shape on both sides (rated charges, and what was billed), evidence about single calls, and
+prices of the rate card. Goes out: buckets with their difference split into volume and price, a status, causes with
+exact amounts and what is left, and, to close a period, the weights or adjustments that bring the rows to the bill.
+This room must not change any charge, and must not know which export a row came from or how a rate was found.
 """

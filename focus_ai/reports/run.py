@@ -28,7 +28,7 @@ def run_text(report: Report, *, top: int = TOP) -> str:
     """The whole report, ending with a newline. `top` limits each breakdown and the warnings."""
     blocks: list[list[str]] = [_records(report), _totals(report)]
     blocks += [_breakdown(title, report, key, top) for title, key in _BREAKDOWNS]
-    blocks += [_bills(report), _warnings(report, top), _files(report, top)]
+    blocks += [_focus_files(report), _bills(report), _warnings(report, top), _files(report, top)]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -122,6 +122,27 @@ def _reasons(reasons: Mapping[str, int]) -> str:
     """`no_rate 4, alias_unmapped 1`, most frequent first."""
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{reason} {count(number)}" for reason, number in ordered)
+
+
+def _focus_files(report: Report) -> list[str]:
+    """What became of rows that were FOCUS rows already: filled, rounded, without a home, left out."""
+    told = report.get("focus_files")
+    if not told:
+        return []
+    lines = [f"FOCUS rows taken over  {count(told['rows'])}, as FOCUS {report['focus']}"]
+    for key, words in (("filled", "filled in where the file had none"), ("rounded", "rounded to the decimals kept")):
+        if told[key]:
+            lines.append(f"  {words}: " + ", ".join(f"{e['column']} ({count(e['rows'])})" for e in told[key]))
+    for entry in told["no_home"]:
+        rows = f"{count(entry['rows'])} row{'' if entry['rows'] == 1 else 's'}"
+        lines.append(f"  no column in this version: {entry['column']}, kept as {entry['kept_as']} ({rows}, {_paid(entry)})")
+    if told["not_selected"]["rows"]:
+        lines.append(f"  no AI spend, left out: {count(told['not_selected']['rows'])} rows, {_paid(told['not_selected'])}")
+    return lines
+
+
+def _paid(entry: Report) -> str:
+    return ", ".join(f"{m['billed_cost']} {m['currency']}" for m in entry["money"]) or "0"
 
 
 def _bills(report: Report) -> list[str]:

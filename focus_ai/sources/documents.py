@@ -83,6 +83,31 @@ def spool_lines(name: str, path: Path, form: Format, target: Path) -> tuple[list
     return rejects, longest
 
 
+def readable(name: str, path: Path, form: Format, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
+    """The documents of a file that can be read; the others go to `rejects` with their number."""
+    source = _lines(path, form) if form.kind == "jsonl" else _documents(path, form)
+    for row, (value, raw, reason) in enumerate(source, start=1):
+        if reason is None:
+            yield value
+        else:
+            rejects.append(Reject(name, row, reason, raw))
+
+
+def spool_values(name: str, values: Iterator[dict[str, Any]], target: Path) -> tuple[list[Reject], int]:
+    """Write records to `target` as `spool_lines` writes them. Returns those that cannot be, and the longest line."""
+    rejects: list[Reject] = []
+    longest = 0
+    with target.open("wb") as out:
+        for row, value in enumerate(values, start=1):
+            line, reason = _written(value)
+            if reason is not None:
+                rejects.append(Reject(name, row, reason, json.dumps(value)))
+                line = b"null"
+            longest = max(longest, len(line) + 1)
+            out.write(line + b"\n")
+    return rejects, longest
+
+
 def _written(value: Any) -> tuple[bytes, str | None]:
     """One record as a line of UTF-8, or why it cannot be one (a lone surrogate, a document beyond the limit)."""
     try:

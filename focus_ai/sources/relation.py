@@ -21,7 +21,7 @@ from focus_ai.sources.sniff import opened, partial
 LONGEST_ROW = 16 << 20
 # The quick reader takes lines up to this size; a file with a longer one is read the other way.
 ORDINARY_LINE = 8 << 20
-_COMPRESSION = {"none": "none", "gzip": "gzip", "zstd": "zstd"}
+COMPRESSION = {"none": "none", "gzip": "gzip", "zstd": "zstd"}
 
 
 def _longest(path: Path, compression: str) -> int:
@@ -39,7 +39,7 @@ def json_lines(path: Path, compression: str = "none", longest: int | None = None
         "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
         f"{literal(str(path))}, format='newline_delimited', ignore_errors=true, "
         f"maximum_object_size={longest or _longest(path, compression)}, "
-        f"compression={literal(_COMPRESSION[compression])}))"
+        f"compression={literal(COMPRESSION[compression])}))"
     )
 
 
@@ -59,7 +59,7 @@ def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -
     number = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
     return (
         f"(SELECT r, {number} AS rn FROM read_json({literal(str(path))}, format='newline_delimited', "
-        f"maximum_object_size={ORDINARY_LINE}, compression={literal(_COMPRESSION[compression])}, "
+        f"maximum_object_size={ORDINARY_LINE}, compression={literal(COMPRESSION[compression])}, "
         f"columns={columns}) AS r)"
     )
 
@@ -72,13 +72,12 @@ def bad_documents(
     Checked: broken JSON, not an object, a repeated key or another type where the mapping expects an object, and a
     document without the array that holds the records (`array` is its JSON path).
     """
+    plain, nodes = relation, list(object_nodes)
     tests = [("j0 IS NULL", "broken_json"), ("json_type(j0) <> 'OBJECT'", "not_an_object")]
-    for node in object_nodes:
-        keys = f"json_keys(j0, {literal(node)})" if node != "$" else "json_keys(j0)"
-        tests.append((f"len({keys}) <> list_unique({keys})", f"duplicate_key:{node}"))
+    for place, node in enumerate(nodes, start=1):
+        tests.append((f"len(keys[{place}]) <> list_unique(keys[{place}])", f"duplicate_key:{node}"))
         if node != "$":
-            kind = f"json_type(j0, {literal(node)})"
-            text = f"json_extract_string(j0, {literal(node)})"
+            kind, text = f"kinds[{place}]", f"texts[{place}]"
             tests.append(
                 (f"{kind} NOT IN ('OBJECT', 'NULL') AND NOT ({kind} = 'VARCHAR' AND "
                  f"({text} = '' OR coalesce(json_valid({text}), FALSE)))", f"wrong_type:{node}")
@@ -86,10 +85,18 @@ def bad_documents(
     if array is not None:
         tests.append((f"coalesce(json_type(j0, {literal(array)}), '') <> 'ARRAY'", f"missing:{array[2:]}"))
     reason = "CASE" + "".join(f" WHEN {test} THEN {literal(why)}" for test, why in tests) + " END"
+    if nodes:
+        # All places in one call each: every JSON call of a query holds on to memory for a whole block of documents.
+        listed = f"[{', '.join(map(literal, nodes))}]"
+        relation = (
+            f"(SELECT rn, j0, keys, kinds, CASE WHEN list_contains(kinds, 'VARCHAR') "
+            f"THEN json_extract_string(j0, {listed}) END AS texts FROM (SELECT rn, j0, json_keys(j0, {listed}) AS keys, "
+            f"json_type(j0, {listed}) AS kinds FROM {relation}))"
+        )
     checked = f"(SELECT rn, j0, {reason} AS reason FROM {relation})"
     found = session.rows(f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} WHERE reason IS NOT NULL ORDER BY rn")
     if not found:
-        return relation, []
+        return plain, []
     rejects = [Reject(name, int(row), why, raw) for row, why, raw in found]
     return f"(SELECT rn, j0 FROM {checked} WHERE reason IS NULL)", rejects
 
@@ -130,7 +137,7 @@ def csv_table(source: SourceFile, path: Path, *, compression: str) -> str:
     return (
         f"(SELECT r, row_number() OVER () AS rn FROM read_csv({literal(str(path))}, auto_detect=false, header=true, "
         f"delim={literal(source.format.delimiter)}, quote='\"', escape='\"', columns={columns}, "
-        f"compression={literal(_COMPRESSION[compression])}, encoding={literal(source.format.encoding)}, "
+        f"compression={literal(COMPRESSION[compression])}, encoding={literal(source.format.encoding)}, "
         f"max_line_size={LONGEST_ROW}, buffer_size={2 * LONGEST_ROW}, store_rejects=true, rejects_limit=0, "
         "null_padding=false) AS r)"
     )
@@ -164,13 +171,13 @@ def renumbered(session: Session, relation: str, rejects: list[Reject]) -> str:
 
 def parquet_table(session: Session, path: Path) -> tuple[str, tuple[str, ...]]:
     """Parquet with every column as text (nested values as JSON text); returns the relation and the column names."""
-    described = session.rows(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})")
+    described = session.rows(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)")
     columns = []
     for name, kind, *_ in described:
         nested = any(word in str(kind) for word in ("STRUCT", "[]", "MAP", "JSON"))
         value = f"CAST(to_json({ident(name)}) AS VARCHAR)" if nested else f"CAST({ident(name)} AS VARCHAR)"
         columns.append(f"{value} AS {ident(name)}")
-    table = f"(SELECT {', '.join(columns)} FROM read_parquet({literal(str(path))}))"
+    table = f"(SELECT {', '.join(columns)} FROM read_parquet({literal(str(path))}, hive_partitioning=false))"
     return f"(SELECT r, row_number() OVER () AS rn FROM {table} AS r)", tuple(str(d[0]) for d in described)
 
 

@@ -7,10 +7,14 @@ things are set aside together as `conflicting_duplicate`: which one is right can
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.record import fields
 from focus_ai.engine import Session, ident
+from focus_ai.usage.lent_owners import lend_owners
+from focus_ai.usage.overlap import leave_out_same_calls
 
 # Records per pass when looking for repeated keys; bounds the memory of the search.
 PER_PASS = 2_000_000
@@ -25,15 +29,21 @@ class Duplicates:
     superseded: int
     repeated_spans: int
     conflicting: int
+    same_calls: int = 0
 
     @property
     def total(self) -> int:
-        """Records counted as duplicates (older versions and exact repeats)."""
-        return self.same + self.superseded
+        """Records counted as duplicates (older versions, exact repeats, calls that another log holds too)."""
+        return self.same + self.superseded + self.same_calls
 
 
-def deduplicate(session: Session, present: frozenset[str], *, leaf_spans: tuple[str, ...] = ()) -> Duplicates:
-    """Create the table `left_out` (file_no, row_no, reason, kept) and the view `events` without those rows."""
+def deduplicate(
+    session: Session, present: frozenset[str], *, leaf_spans: tuple[str, ...] = (), mappings: Sequence[Mapping] = ()
+) -> Duplicates:
+    """Create the table `left_out` (file_no, row_no, reason, kept) and the view `events` without those rows.
+
+    The events show the owners of their traces where the export puts those apart.
+    """
     total = session.one("SELECT count(*) FROM staged")[0]
     passes = max(1, -(-int(total) // PER_PASS))
     session.sql("CREATE TABLE repeated (record_key DECIMAL(38, 0))")
@@ -82,6 +92,7 @@ def deduplicate(session: Session, present: frozenset[str], *, leaf_spans: tuple[
         from focus_ai.usage.spans import leave_out_repeated_spans
 
         spans = leave_out_repeated_spans(session, leaf_spans)
+    same_calls = leave_out_same_calls(session, mappings, present)
     counts = dict(session.rows("SELECT reason, count(*) FROM left_out GROUP BY reason"))
     if counts:
         session.sql(
@@ -90,6 +101,8 @@ def deduplicate(session: Session, present: frozenset[str], *, leaf_spans: tuple[
         )
     else:
         session.sql("CREATE VIEW events AS SELECT * FROM staged")
+    lend_owners(session, present)
     return Duplicates(
-        counts.get("same_record", 0), counts.get("older_version", 0), spans, counts.get("conflicting_duplicate", 0)
+        counts.get("same_record", 0), counts.get("older_version", 0), spans, counts.get("conflicting_duplicate", 0),
+        same_calls,
     )

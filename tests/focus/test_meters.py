@@ -15,7 +15,7 @@ LEAVES = """
     cache_write_5m cache_write_30m cache_write_1h cache_write_12h output output_reasoning output_audio
     output_image output_video web_search web_fetch file_search maps_grounding code_execution session_runtime
     characters audio_seconds pages images video_seconds rerank request_fee vector_storage cache_storage
-    provisioned
+    provisioned credits accelerator_seconds dbu
 """
 
 FIELDS = """
@@ -61,6 +61,7 @@ def test_units_follow_the_unit_format(name: str) -> None:
     else:
         assert (m.consumed_unit, m.pricing_unit, m.unit_size) in {
             ("Seconds", "Minutes", 60),
+            ("Seconds", "Hours", 3600),
             ("B-Hours", "GiB-Hours", 2**30),
         }
 

@@ -1,0 +1,79 @@
+"""What a finding is, and the exact numbers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from focus_ai.engine import Session
+from focus_ai.money import CTX, text
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+RANK = {ERROR: 0, WARNING: 1, INFO: 2}
+ZERO = Decimal(0)
+_SHARE = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a person should know, with its size.
+
+    `cost` is money in the currency of the audit, None when it cannot be known; `cost_means` says what it is (spend
+    concerned, wasted, overstated, possible error). `rows` are the largest parts, dearest first, as flat dictionaries.
+    """
+
+    id: str
+    severity: str
+    title: str
+    why: str
+    fix: str
+    events: int
+    tokens: int | None = None
+    cost: Decimal | None = None
+    cost_means: str | None = None
+    rows: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    def document(self, total: Decimal) -> dict[str, Any]:
+        """The finding for a JSON document; `share` is its part of the total money."""
+        return {
+            "id": self.id, "severity": self.severity, "title": self.title, "events": self.events,
+            "tokens": self.tokens, "cost": None if self.cost is None else text(self.cost),
+            "cost_means": self.cost_means,
+            "share": None if self.cost is None else text(share(self.cost, total)),
+            "why": self.why, "fix": self.fix, "rows": [plain(row) for row in self.rows],
+        }  # fmt: skip
+
+
+def total(values: Iterable[Decimal | None]) -> Decimal:
+    """The exact sum; None counts nothing."""
+    found = ZERO
+    for value in values:
+        if value is not None:
+            found = CTX.add(found, value)
+    return found
+
+
+def share(part: Decimal | int, whole: Decimal | int) -> Decimal:
+    """A part of a whole with six places, half-even; 0 of nothing is 0."""
+    if not whole:
+        return ZERO
+    return CTX.quantize(CTX.divide(Decimal(part), Decimal(whole)), _SHARE)
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with every Decimal as plain digits."""
+    return {name: text(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+
+
+def table(session: Session, query: str) -> list[dict[str, Any]]:
+    """The rows of a small query as dictionaries; Decimals stay exact, HUGEINT becomes int, days and times are text."""
+    found = session.connection.execute(query)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def cut(rows: Sequence[Mapping[str, Any]], top: int) -> list[Mapping[str, Any]]:
+    """The first rows."""
+    return list(rows[:top])

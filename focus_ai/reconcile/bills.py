@@ -1,0 +1,145 @@
+"""Invoices and manual totals as a small CSV or YAML table (schema `focus-ai/reconcile-bill@1`) become billed lines."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from focus_ai.engine import Session
+from focus_ai.errors import InputError, nearest
+from focus_ai.money import CTX, dec
+from focus_ai.reconcile.lines import Meter
+
+COLUMNS = ("channel", "amount", "currency", "day", "month", "from", "through", "category", "account", "sub_account",
+           "model", "meter", "tier", "quantity", "invoice_id")  # fmt: skip
+_CATEGORIES = ("Usage", "Purchase", "Credit", "Tax", "Adjustment")
+
+
+def is_bill(header: Sequence[str]) -> bool:
+    """Whether a CSV header is that of a bill table."""
+    names = set(header)
+    return {"channel", "amount"} <= names <= set(COLUMNS)
+
+
+def read_bill(path: Path, meters: Mapping[str, Meter]) -> list[dict[str, Any]]:
+    """The lines of one file. Raises `InputError` (file, row, value, expected)."""
+    entries = _yaml(path) if path.suffix.lower() in (".yaml", ".yml") else _csv(path)
+    return [_line(entry, where, meters) for where, entry in entries]
+
+
+def _yaml(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    import yaml
+
+    from focus_ai.resources import load_yaml
+
+    try:
+        held = load_yaml(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError("the bill cannot be read", where=path.name, value=str(error).split("\n")[0]) from error
+    entries = held.get("bill") if isinstance(held, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise InputError("this is no bill", where=path.name, expected="a list of lines under `bill`")
+    for number, entry in enumerate(entries, 1):
+        yield f"{path.name}, line {number} of bill", {str(k): v for k, v in entry.items()}
+
+
+def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            for number, row in enumerate(csv.DictReader(stream), 1):
+                yield f"{path.name}, row {number}", {str(k): v for k, v in row.items() if v not in (None, "")}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("the bill cannot be read", where=path.name, value=str(error)) from error
+
+
+def _line(entry: Mapping[str, Any], where: str, meters: Mapping[str, Meter]) -> dict[str, Any]:
+    for name in entry:
+        if name not in COLUMNS:
+            raise InputError("the bill has an unknown column", where=where, value=name, expected=nearest(name, COLUMNS))
+    for name in ("channel", "amount"):
+        if entry.get(name) in (None, ""):
+            raise InputError(f"a line of the bill needs {name}", where=where)
+    category = str(entry.get("category") or "Usage")
+    if category not in _CATEGORIES:
+        raise InputError(
+            "the category is unknown", where=where, value=category, expected=nearest(category, _CATEGORIES)
+        )
+    start, end = _span(entry, where)
+    amount = _number(entry["amount"], f"{where}, amount")
+    meter = meters.get(str(entry["meter"])) if entry.get("meter") else None
+    if entry.get("meter") and meter is None:
+        raise InputError("the meter is unknown", where=where, value=entry["meter"],
+                         expected=nearest(str(entry["meter"]), meters))  # fmt: skip
+    quantity = None
+    if entry.get("quantity") not in (None, ""):
+        if meter is None:
+            raise InputError("a quantity needs its meter", where=where, value=entry["quantity"])
+        quantity = CTX.divide(_number(entry["quantity"], f"{where}, quantity"), Decimal(meter.size))
+    places = next((n for n in (2, 4, 6, 9) if amount == round(amount, n)), 18)
+    return {
+        "day_from": start, "day_to": end, "currency": str(entry.get("currency") or "USD"),
+        "channel": str(entry["channel"]).lower(), "account": _text(entry, "account"),
+        "sub_account": _text(entry, "sub_account"), "model": _text(entry, "model"),
+        "meter": meter.name if meter else None, "tier": _text(entry, "tier"), "marks": None, "kind": category.lower(),
+        "unit": meter.block if meter and quantity is not None else None, "price": None,
+        "invoice": _text(entry, "invoice_id"), "quantity": quantity, "cost": amount, "lines": 1,
+        "unattributed": Decimal(0), "places": places,
+    }  # fmt: skip
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str | None:
+    value = entry.get(name)
+    return None if value in (None, "") else str(value)
+
+
+def _number(value: Any, where: str) -> Decimal:
+    try:
+        return dec(value)
+    except (TypeError, ValueError):
+        raise InputError(
+            "an amount is not readable", where=where, value=value, expected="digits such as 1234.56"
+        ) from None
+
+
+def _span(entry: Mapping[str, Any], where: str) -> tuple[date, date]:
+    """First day and day after the last one."""
+    try:
+        if entry.get("month"):
+            first = date.fromisoformat(f"{entry['month']}-01")
+            return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        if entry.get("day"):
+            first = date.fromisoformat(str(entry["day"]))
+            return first, first + timedelta(days=1)
+        if entry.get("from") and entry.get("through"):
+            first, last = (date.fromisoformat(str(entry[name])) for name in ("from", "through"))
+            if last >= first:
+                return first, last + timedelta(days=1)
+    except ValueError:
+        pass
+    raise InputError(
+        "a line of the bill needs its time", where=where,
+        value=", ".join(f"{k} {entry[k]}" for k in ("day", "month", "from", "through") if entry.get(k)) or None,
+        expected="day, month (YYYY-MM), or from and through (both inclusive)",
+    )  # fmt: skip
+
+
+def append(session: Session, table: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Add the lines to a table made by `create_lines`."""
+    import pyarrow as pa
+
+    if not lines:
+        return
+    kinds = {
+        "day_from": pa.date32(), "day_to": pa.date32(), "price": pa.decimal128(18, 9),
+        "quantity": pa.decimal128(38, 9), "cost": pa.decimal128(38, 18), "unattributed": pa.decimal128(38, 18),
+        "lines": pa.int64(), "places": pa.int32(), "unpriced": pa.bool_(),
+    }  # fmt: skip
+    names = list(lines[0])
+    data = pa.table({n: pa.array([line[n] for line in lines], type=kinds.get(n, pa.string())) for n in names})
+    session.connection.register("incoming_bill", data)
+    session.sql(f"INSERT INTO {table} BY NAME SELECT * FROM incoming_bill")
+    session.connection.unregister("incoming_bill")

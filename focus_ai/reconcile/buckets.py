@@ -1,0 +1,201 @@
+"""Lines of both sides meet in buckets, by every dimension that both sides know.
+
+A dimension that one side does not know anywhere in a channel (model and tier: in a channel and meter) is added up and
+noted, never guessed. Ids of accounts that have nothing in common are added up too. Lines that cover several days pull
+the days of their channel and meter together, so that a month's total is compared with a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from focus_ai.engine import Session
+
+DIMENSIONS = ("period", "channel", "account", "sub_account", "model", "meter", "tier")
+#: Group of meters that cause tests look at one by one, also where the meter itself is added up.
+CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+_KEY = "p_from, p_to, currency, channel, account, sub_account, model, meter, tier, kind"
+
+
+def create_buckets(session: Session, by: Collection[str] = DIMENSIONS, *, month: bool = False) -> list[str]:
+    """Create the table `buckets` from `rated_lines` and `billed_lines`; returns notes about what was added up."""
+    step = "month" if month else "day"
+    for side in ("rated", "billed"):
+        spans = (
+            "CAST(date_trunc('month', day_from) AS DATE) AS d_from, "
+            "CAST(date_trunc('month', day_to - 1) + INTERVAL 1 month AS DATE) AS d_to"
+            if step == "month"
+            else "day_from AS d_from, day_to AS d_to"
+        )
+        session.sql(f"CREATE OR REPLACE VIEW {side}_spans AS SELECT *, {spans} FROM {side}_lines")
+    _create_scope(session, by)
+    _create_periods(session, whole="period" not in by)
+    measures = []
+    for side, mark in (("rated", "r"), ("billed", "b")):
+        measures.append(_side(side, mark, by))
+    sums = []
+    for mark in "rb":
+        sums += [
+            f"sum(cost) FILTER (side = '{mark}') AS {mark}_cost",
+            f"CASE WHEN bool_and(quantity IS NOT NULL) FILTER (side = '{mark}') AND count(DISTINCT unit) <= 1 "
+            f"AND count(*) FILTER (side = '{mark}') > 0 "
+            f"THEN CAST(sum(quantity) FILTER (side = '{mark}') AS DECIMAL(38, 9)) END AS {mark}_q",
+            f"CAST(coalesce(sum(lines) FILTER (side = '{mark}'), 0) AS BIGINT) AS {mark}_lines",
+            f"min(price) FILTER (side = '{mark}') AS {mark}_price_min",
+            f"max(price) FILTER (side = '{mark}') AS {mark}_price_max",
+        ]
+        for name in CLASSES:
+            sums.append(
+                f"CAST(coalesce(sum(quantity) FILTER (side = '{mark}' AND line_meter = '{name}'), 0) "
+                f"AS DECIMAL(38, 9)) AS {mark}_{name}"
+            )
+    session.sql(
+        f"CREATE TABLE buckets AS SELECT row_number() OVER (ORDER BY {_KEY}) AS n, * REPLACE ("
+        "coalesce(r_cost, 0) AS r_cost, coalesce(b_cost, 0) AS b_cost), "
+        "CASE WHEN r_price_min = r_price_max THEN r_price_min END AS r_price, "
+        "CAST(coalesce(b_cost, 0) - coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS delta FROM ("
+        f"SELECT {_KEY}, max(unit) AS unit, {', '.join(sums)}, "
+        "CAST(coalesce(sum(unattributed) FILTER (side = 'r'), 0) AS DECIMAL(38, 18)) AS unattributed, "
+        "max(places) FILTER (side = 'b') AS places, min(invoice) FILTER (side = 'b') AS invoice, "
+        "CAST(coalesce(sum(quantity) FILTER (side = 'r' AND unpriced), 0) AS DECIMAL(38, 9)) AS r_unpriced, "
+        "CAST(coalesce(sum(quantity) FILTER (side = 'b' AND marks LIKE '%gt%'), 0) AS DECIMAL(38, 9)) AS b_above "
+        f"FROM ({' UNION ALL BY NAME '.join(measures)}) GROUP BY {_KEY})"
+    )
+    return _notes(session, by)
+
+
+def _side(side: str, mark: str, by: Collection[str]) -> str:
+    kept = {
+        name: f"CASE WHEN s.keep_{name} THEN l.{name} END" if name in by else "CAST(NULL AS VARCHAR)"
+        for name in ("account", "sub_account", "model", "meter", "tier")
+    }
+    channel = "l.channel" if "channel" in by else "CAST(NULL AS VARCHAR)"
+    unpriced = "l.unpriced" if side == "rated" else "FALSE"
+    return (
+        f"SELECT '{mark}' AS side, p.p_from, p.p_to, l.currency, {channel} AS channel, "
+        + ", ".join(f"{sql} AS {name}" for name, sql in kept.items())
+        + f", l.kind, l.unit, l.price, l.quantity, l.cost, l.lines, l.unattributed, l.places, l.invoice, l.marks, "
+        f"l.meter AS line_meter, {unpriced} AS unpriced FROM {side}_spans l "
+        "JOIN scope s ON s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind "
+        "AND s.meter IS NOT DISTINCT FROM l.meter "
+        "JOIN periods p ON p.channel IS NOT DISTINCT FROM l.channel AND p.kind = l.kind "
+        "AND p.meter_key = s.meter_key AND p.d_from = l.d_from AND p.d_to = l.d_to"
+    )
+
+
+def _create_scope(session: Session, by: Collection[str]) -> None:
+    """Table `scope`: per channel, kind and meter which dimensions are compared (`meter_key` '': not meters)."""
+    both = " UNION ALL ".join(
+        f"SELECT '{mark}' AS side, channel, kind, account, sub_account, model, meter, tier FROM {side}_spans"
+        for side, mark in (("rated", "r"), ("billed", "b"))
+    )
+    session.sql(f"CREATE OR REPLACE TABLE known AS SELECT DISTINCT * FROM ({both})")
+    ids = []
+    for name in ("account", "sub_account"):
+        ids.append(
+            f"SELECT channel, '{name}' AS name FROM known WHERE {name} IS NOT NULL GROUP BY channel, {name} "
+            "HAVING count(DISTINCT side) = 2"
+        )
+    session.sql(f"CREATE OR REPLACE TABLE shared_ids AS SELECT DISTINCT * FROM ({' UNION ALL '.join(ids)})")
+    in_channel = ", ".join(
+        f"bool_or({name} IS NOT NULL) FILTER (side = '{mark}') AS {name}_{mark}"
+        for name in ("account", "sub_account", "meter", "model", "tier")
+        for mark in "rb"
+    )
+    session.sql(
+        f"""CREATE OR REPLACE TABLE channel_scope AS
+        SELECT *, ({_kept("meter")}) AS keep_meter FROM (
+          SELECT channel, kind = 'usage' AS is_usage, {in_channel}, count(DISTINCT side) AS sides
+          FROM known GROUP BY channel, kind = 'usage')"""
+    )
+    meter_key = "CASE WHEN c.keep_meter AND k.kind = 'usage' THEN coalesce(k.meter, '') ELSE '' END"
+    if "meter" not in by:
+        meter_key = "''"
+    in_meter = ", ".join(
+        f"bool_or({name} IS NOT NULL) FILTER (side = '{mark}') OVER (PARTITION BY channel, kind, meter_key) "
+        f"AS m_{name}_{mark}"
+        for name in ("model", "tier")
+        for mark in "rb"
+    )
+
+    def shared(name: str) -> str:
+        return (
+            f"EXISTS (SELECT 1 FROM shared_ids i WHERE i.channel IS NOT DISTINCT FROM x.channel AND i.name = '{name}')"
+        )
+
+    session.sql(
+        f"""CREATE OR REPLACE TABLE scope AS SELECT DISTINCT channel, kind, meter, meter_key, keep_meter,
+          ({_kept("account")}) AND (sides = 1 OR {shared("account")}) AS keep_account,
+          ({_kept("sub_account")}) AND (sides = 1 OR {shared("sub_account")}) AS keep_sub_account,
+          ({_kept("model", "m_")}) AS keep_model, ({_kept("tier", "m_")}) AS keep_tier
+        FROM (SELECT *, {in_meter} FROM (
+          SELECT k.side, k.channel, k.kind, k.meter, k.model, k.tier, c.* EXCLUDE (channel, is_usage),
+                 {meter_key} AS meter_key
+          FROM known k JOIN channel_scope c
+            ON c.channel IS NOT DISTINCT FROM k.channel AND c.is_usage = (k.kind = 'usage'))) x"""
+    )
+
+
+def _kept(name: str, prefix: str = "") -> str:
+    """SQL: no side is present that never says this dimension (a side without lines says nothing against it)."""
+    return f"coalesce({prefix}{name}_r, TRUE) AND coalesce({prefix}{name}_b, TRUE)"
+
+
+def _create_periods(session: Session, *, whole: bool) -> None:
+    """Table `periods`: the stretch of days in which a line is compared. Overlapping spans become one stretch."""
+    spans = " UNION ".join(
+        f"SELECT l.channel, l.kind, s.meter_key, l.d_from, l.d_to FROM {side}_spans l JOIN scope s "
+        "ON s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind AND s.meter IS NOT DISTINCT FROM l.meter"
+        for side in ("rated", "billed")
+    )
+    if whole:
+        bounds = "min(d_from) OVER () AS p_from, max(d_to) OVER () AS p_to"
+        session.sql(f"CREATE OR REPLACE TABLE periods AS SELECT *, {bounds} FROM ({spans})")
+        return
+    group = "PARTITION BY channel, kind, meter_key"
+    session.sql(
+        f"""CREATE OR REPLACE TABLE periods AS
+        SELECT channel, kind, meter_key, d_from, d_to,
+               min(d_from) OVER ({group}, island) AS p_from, max(d_to) OVER ({group}, island) AS p_to
+        FROM (SELECT *, sum(opens) OVER ({group} ORDER BY d_from, d_to ROWS UNBOUNDED PRECEDING) AS island FROM (
+          SELECT *, CASE WHEN d_from < max(d_to) OVER ({group} ORDER BY d_from, d_to
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS opens
+          FROM ({spans})))"""
+    )
+
+
+def _notes(session: Session, by: Collection[str]) -> list[str]:
+    """What was added up because one side does not say it, in words."""
+    notes: list[str] = []
+    for name in ("account", "sub_account"):
+        if name not in by:
+            continue
+        for channel, r, b in session.rows(
+            f"SELECT channel, {name}_r, {name}_b FROM channel_scope WHERE sides = 2 AND is_usage ORDER BY channel"
+        ):
+            word = name.replace("_", " ")
+            if bool(r) != bool(b):
+                notes.append(f"{channel}: the {'bill' if r else 'rated side'} names no {word}; compared without")
+            elif r and not session.rows(
+                f"SELECT 1 FROM scope WHERE channel = '{str(channel).replace(chr(39), chr(39) * 2)}' AND keep_{name}"
+            ):
+                notes.append(f"{channel}: the {word}s of the two sides have nothing in common; compared without")
+    for name in ("meter", "model", "tier"):
+        if name not in by:
+            continue
+        rows = session.rows(
+            f"SELECT channel, bool_or({name} IS NOT NULL) FILTER (side = 'r'), bool_or({name} IS NOT NULL) "
+            "FILTER (side = 'b') FROM known WHERE kind = 'usage' GROUP BY channel HAVING count(DISTINCT side) = 2 "
+            "ORDER BY channel"
+        )
+        notes += [
+            f"{channel}: the {'bill' if r else 'rated side'} names no {name}; compared without"
+            for channel, r, b in rows
+            if bool(r) != bool(b)
+        ]
+    for channel, first, last in session.rows(
+        "SELECT channel, min(p_from)::VARCHAR, (max(p_to) - 1)::VARCHAR FROM periods WHERE kind = 'usage' "
+        "AND p_to - p_from > 1 GROUP BY channel ORDER BY channel"
+    ):
+        notes.append(f"{channel}: days were added up where a line covers several of them ({first} to {last})")
+    return notes

@@ -1,0 +1,134 @@
+"""The report of one `reconcile` run as text: totals, statuses, causes, the largest buckets.
+
+Input is the document `focus-ai/reconcile@1`. Nothing is rounded; rated + explained + unexplained = billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from focus_ai.money import dec
+from focus_ai.reports.table import amount, count, table
+
+Report = Mapping[str, Any]
+_WORDS = {
+    "late_data": "the bill is younger than the late-data window",
+    "timezone_shift": "neighbouring days take each other's difference back",
+    "duplicate_events": "copies of calls that were rated and not billed",
+    "retry_billed": "failed attempts that the provider billed",
+    "unmetered_usage": "billed usage that nobody metered",
+    "alias_unmapped": "usage under a model name that the card does not know",
+    "unpriced": "usage without a price",
+    "wrong_model": "billed as another model than rated",
+    "price_change_boundary": "another price near an effective date",
+    "cached_as_fresh": "cached input rated as fresh input",
+    "cache_double_count": "cache tokens also counted as fresh input",
+    "cache_ttl": "cache writes of another lifetime",
+    "batch_discount": "batch billed, immediate price rated",
+    "service_tier": "billed on another service tier",
+    "context_tier": "large contexts rated at the base price",
+    "geo_uplift": "regional price billed",
+    "free_or_credit": "credits and free usage",
+    "contract_rate": "one constant discount or markup",
+    "tax": "tax",
+    "fx": "exchange rate of another day",
+    "purchase": "credits, seats or commitments bought",
+    "rounding": "rounded amounts on the bill",
+}
+
+
+def reconcile_text(report: Report) -> str:
+    """The whole report, ending with a newline."""
+    blocks = [_totals(report), _statuses(report), _causes(report), _invoices(report), _buckets(report)]
+    blocks += [_notes(report), _closed(report)]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _totals(report: Report) -> list[str]:
+    rows = [
+        (t["currency"], dec(t["rated"]), dec(t["explained"]), dec(t["unexplained"]), dec(t["billed"]))
+        for t in report["totals"]
+    ]
+    lines = table(["Rated against billed", "rated", "+ explained", "+ unexplained", "= billed"], rows)
+    first, last = report["period"]
+    lines.append(f"{first} to before {last}, {count(report['buckets_total'])} buckets by {', '.join(report['by'])}")
+    return lines
+
+
+def _statuses(report: Report) -> list[str]:
+    rows = [(name, number) for name, number in report["statuses"].items() if number]
+    tolerance = report["tolerance"]
+    limits = f"{tolerance['absolute']} or {tolerance['warn']} / {tolerance['breach']} of the bill"
+    verdict = "within tolerance" if report["passed"] else "OUTSIDE tolerance"
+    return [f"Result  {verdict} ({tolerance['rule']}: {limits})", *table(["  status", "buckets"], [
+        (f"  {name}", number) for name, number in rows
+    ])]  # fmt: skip
+
+
+def _causes(report: Report) -> list[str]:
+    causes: Sequence[Report] = report["causes"]
+    if not causes:
+        return []
+    rows = [(c["cause"], dec(c["amount"]), c["currency"], c["buckets"], c.get("events"), _why(c)) for c in causes]
+    return table(["Cause", "amount", "", "buckets", "calls", ""], rows)
+
+
+def _why(cause: Report) -> str:
+    notes = [n for n in cause.get("notes", ()) if n]
+    return _WORDS.get(cause["cause"], "") + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _invoices(report: Report) -> list[str]:
+    rows = [
+        (f"{i['channel'] or '(all)'} {i['month']}", i["account"], dec(i["delta"]), dec(i["tolerance"]), i["currency"],
+         i["status"]) for i in report["invoices"]
+    ]  # fmt: skip
+    return table(["Invoice test without tax", "account", "difference", "allowed", "", ""], rows) if rows else []
+
+
+def _buckets(report: Report) -> list[str]:
+    buckets: Sequence[Report] = report["buckets"]
+    if not buckets:
+        return ["Buckets  no difference"]
+    rows = []
+    for b in buckets:
+        key = b["key"]
+        last = key["to"]
+        words = [key[n] for n in ("channel", "account", "sub_account", "model", "meter", "tier") if n in key]
+        if key.get("category") != "usage":
+            words.append(key["category"])
+        causes = ", ".join(f"{c['cause']} {amount(c['amount'])}" for c in b["causes"])
+        rest = "" if dec(b["unexplained"]) == 0 else f"unexplained {amount(b['unexplained'])}"
+        rows.append((key["from"] if last == _next(key["from"]) else f"{key['from']}..{last}", " / ".join(words),
+                     dec(b["rated"]["cost"]), dec(b["billed"]["cost"]), dec(b["delta"]), b["status"],
+                     ", ".join(w for w in (causes, rest) if w)))  # fmt: skip
+    lines = table(["Bucket", "", "rated", "billed", "difference", "status", "causes"], rows)
+    differing = report["buckets_differing"]
+    if differing > len(buckets):
+        lines.append(f"and {count(differing - len(buckets))} more with a difference (--top 0, or buckets.parquet)")
+    return lines
+
+
+def _next(day: str) -> str:
+    from datetime import date, timedelta
+
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+def _notes(report: Report) -> list[str]:
+    return ["Notes", *(f"  {note}" for note in report["notes"])] if report["notes"] else []
+
+
+def _closed(report: Report) -> list[str]:
+    closed = report.get("closed")
+    if not closed:
+        return []
+    lines = table(
+        [f"Closed by {closed['method']} in {closed['out']}", "rows", "effective", "billed by the provider", ""],
+        [(f"  {t['currency']}", t["rows"], dec(t["effective_cost"]), dec(t["bill"]),
+          "equal" if t["equal"] else "NOT EQUAL")
+         for t in closed["totals"]],
+    )  # fmt: skip
+    lines += [f"  {word}" for word in closed["notes"]]
+    return lines

@@ -1,0 +1,166 @@
+"""A data set is read, its rows are changed, and it is delivered again with everything that belongs to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from focus_ai import __version__, report
+from focus_ai.convert import GENERATOR, write_metadata
+from focus_ai.engine import Session, literals
+from focus_ai.errors import InputError, InternalError
+from focus_ai.pipeline import Plan
+from focus_ai.settings import Settings
+from focus_ai.sinks import Delivery, Written, metadata
+from focus_ai.sinks.manifest import write_json
+
+#: Files of a data set that speak of its sources and stay true when rows are split.
+_BESIDE = ("exceptions", "events")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set of ours: files by billing period (YYYY-MM), the schema they share, and its run report."""
+
+    folder: Path
+    files: Mapping[str, Sequence[Path]]
+    schema: Any
+    run: Mapping[str, Any]
+
+    @property
+    def focus(self) -> str:
+        """FOCUS version of the rows."""
+        return str(self.run.get("focus") or ("1.3" if "AllocatedMethodId" in self.schema.names else "1.2"))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column -> Arrow type as text."""
+        return {f.name: str(f.type) for f in self.schema}
+
+
+def open_dataset(folder: Path) -> DataSet:
+    """Read where the files are. Raises `InputError` for a folder that is none of ours, or without exact decimals."""
+    import pyarrow.parquet as pq
+
+    files: dict[str, list[Path]] = {}
+    for path in sorted((folder / "data").rglob("*.parquet")):
+        files.setdefault(path.parent.name.removeprefix("billing_period="), []).append(path.absolute())
+    if not files:
+        raise InputError(
+            "this is no data set", where=str(folder), expected="a folder made by `focus-ai convert`, with data/ in it",
+        )  # fmt: skip
+    schemas = [plain(pq.read_schema(p)) for paths in files.values() for p in paths]
+    if any(s != schemas[0] for s in schemas):
+        raise InputError("the periods of the data set have different columns", where=str(folder),
+                         next_step="convert all periods with one version")  # fmt: skip
+    exact(schemas[0], str(folder))
+    run = folder / "run.json"
+    held = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
+    return DataSet(folder, files, schemas[0], held)
+
+
+def plain(schema: Any) -> Any:
+    """The schema without dictionary encoding and metadata."""
+    import pyarrow as pa
+
+    return pa.schema([
+        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema
+    ])  # fmt: skip
+
+
+def exact(schema: Any, where: str) -> None:
+    """Raise `InputError` unless the costs are exact decimals."""
+    import pyarrow as pa
+
+    if not pa.types.is_decimal(schema.field("EffectiveCost").type):
+        raise InputError("the amounts are binary doubles; shares of them would not add up", where=where,
+                         next_step="convert with --numeric decimal")  # fmt: skip
+
+
+def relation(paths: Sequence[Path], extra: str = "") -> str:
+    """SQL of the rows of some files."""
+    return f"read_parquet([{literals(map(str, paths))}], hive_partitioning=false{extra})"
+
+
+Write = Callable[[Path, dict[str, str]], dict[str, list[Written]]]
+
+
+def deliver(
+    delivery: Delivery,
+    session: Session,
+    source: DataSet,
+    write: Write,
+    *,
+    kind: str,
+    facts: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    beside: Sequence[Path] = (),
+    grain: str | None = None,
+) -> dict[str, Any]:
+    """Write the rows (`write` gets the folder and the footer), metadata, manifests and run.json of schema `kind`."""
+    created = report.created_at()
+    grain = grain or str(source.run.get("grain", "day"))
+    instance = metadata.dataset_instance(f"{GENERATOR} {grain}")
+    described = metadata.schema_object(
+        source.focus, source.schema, created=created, generator_version=__version__,
+        instance_id=instance["DatasetInstanceId"] if metadata.has_instances(source.focus) else None,
+    )  # fmt: skip
+    written = write(delivery.folder, metadata.footer(described, GENERATOR))
+    files = [f for found in written.values() for f in found]
+    report.create_totals(session, report.data_relation(files))
+    money = report.money_totals(session)
+    if money["rows"] != sum(f.rows for f in files):
+        raise InternalError("rows written and rows read back differ", value=f"{money['rows']}")
+    result: dict[str, Any] = {
+        "schema": kind,
+        "version": __version__,
+        "created_at": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "focus": source.focus,
+        "grain": grain,
+        "rows": money["rows"],
+        "totals": money["totals"],
+        "unattributed": money["unattributed"],
+        **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
+        "rate_card": source.run.get("rate_card"),
+        "inputs": [dict(s) for s in sources],
+        **facts,
+    }
+    result["run_id"] = report.digest({k: result[k] for k in ("version", "focus", "schema", "inputs")})
+    carry_over(source.folder, delivery.folder)
+    aside = [p for p in beside if p.is_file()]
+    rows = {f.path: f.rows for f in files}
+    result["files"] = report.file_entries(delivery.folder, [*(f.path for f in files), *aside], rows)
+    plan = Plan(Settings(), source.focus, grain, "decimal")
+    write_metadata(session, delivery.folder, plan, described, instance, written, result, sources, created)
+    kept = delivery.keep_untouched({f"billing_period={p}" for p in written})
+    result["kept_periods"] = [k.removeprefix("billing_period=") for k in kept]
+    result["out"] = str(delivery.out)
+    write_json(delivery.folder / "run.json", {k: v for k, v in result.items() if k != "out"})
+    return result
+
+
+def carry_over(source: Path, folder: Path) -> None:
+    """Link what the data set holds beside its rows (exceptions, events, the first run report) into the new one."""
+    for name in _BESIDE:
+        for path in sorted((source / name).rglob("*")):
+            if path.is_file():
+                _link(path, folder / name / path.relative_to(source / name))
+    if (source / "run.json").is_file():
+        _link(source / "run.json", folder / "source-run.json")
+    if (source / "source-run.json").is_file():
+        target = folder / "source-run.json"
+        target.unlink(missing_ok=True)
+        _link(source / "source-run.json", target)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

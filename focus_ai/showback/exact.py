@@ -1,0 +1,52 @@
+"""Exact arithmetic of the report: sums are never rounded, quotients once, half-even."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from focus_ai.money import CTX, text
+
+ZERO = Decimal(0)
+_SHARE = Decimal("0.000001")
+_NINE = Decimal("0.000000001")
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    found = ZERO
+    for value in values:
+        found = CTX.add(found, value)
+    return found
+
+
+def less(value: Decimal, other: Decimal) -> Decimal:
+    """The exact difference."""
+    return CTX.subtract(value, other)
+
+
+def shifted(value: Decimal, places: int) -> Decimal:
+    """The value times a power of ten, exactly."""
+    return CTX.scaleb(value, Decimal(places))
+
+
+def share(part: Decimal | int, whole: Decimal | int) -> Decimal:
+    """A part of a whole with six places; 0 of nothing."""
+    return CTX.quantize(CTX.divide(Decimal(part), Decimal(whole)), _SHARE) if whole else ZERO
+
+
+def ratio(top: Decimal | int, bottom: Decimal | int) -> Decimal | None:
+    """A quotient with nine places; None when there is nothing to divide by."""
+    return CTX.quantize(CTX.divide(Decimal(top), Decimal(bottom)), _NINE) if bottom else None
+
+
+def plain(value: Any) -> Any:
+    """The value with every Decimal as plain digits, through lists and dictionaries."""
+    if isinstance(value, Decimal):
+        return text(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,66 @@
+"""One pass over the data: an aggregate per different predicate, shared by all rules that use it.
+
+Measured (1 million rows, 60 columns): 300 counting expressions in one query take about a quarter of a second with
+`count_if`, less than half of what sums of casts take; one query per rule is several times slower. Planning grows with
+the number of expressions, so a scan is cut into queries of at most `CHUNK`, each reading only its own columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from focus_ai.engine import Session
+
+CHUNK = 250
+
+
+@dataclass
+class Scan:
+    """Collects predicates and other aggregates, runs them once, and answers by the same text."""
+
+    aggregates: dict[str, int | None] = field(default_factory=dict)
+    rows: int = 0
+
+    def count(self, predicate: str | None) -> None:
+        """Ask for the number of rows where the predicate is true."""
+        if predicate is not None and predicate != "true":
+            self.aggregates.setdefault(_counting(predicate), None)
+
+    def ask(self, aggregate: str) -> None:
+        """Ask for another aggregate with a whole number or a truth as its value."""
+        self.aggregates.setdefault(aggregate, None)
+
+    def run(self, session: Session, relation: str) -> None:
+        """Run what was asked for and not yet answered."""
+        open_ones = [a for a, value in self.aggregates.items() if value is None]
+        chunks = [open_ones[i : i + CHUNK] for i in range(0, len(open_ones), CHUNK)] or [[]]
+        for chunk in chunks:
+            found = session.one(f"SELECT {', '.join(['count(*)', *chunk])} FROM {relation}")
+            self.rows = found[0]
+            for aggregate, value in zip(chunk, found[1:], strict=True):
+                self.aggregates[aggregate] = int(value or 0)
+
+    def number(self, predicate: str | None) -> int:
+        """Rows where the predicate is true; None and `true`: all rows."""
+        if predicate is None or predicate == "true":
+            return self.rows
+        return self.aggregates[_counting(predicate)] or 0
+
+    def answer(self, aggregate: str) -> int:
+        """The value of an aggregate that was asked for."""
+        return self.aggregates[aggregate] or 0
+
+    def filled(self, column: str) -> int:
+        """Cells of a column that are not null; `column` is SQL."""
+        return self.answer(f"count({column})")
+
+
+def ask_filled(scan: Scan, columns: Iterable[str]) -> None:
+    """Ask for the number of cells that are not null, for each column (SQL)."""
+    for column in columns:
+        scan.ask(f"count({column})")
+
+
+def _counting(predicate: str) -> str:
+    return f"count_if({predicate})"

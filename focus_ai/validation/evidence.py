@@ -1,0 +1,131 @@
+"""What lies behind a broken rule: the money on its rows, and some of the rows. Runs for broken rules only.
+
+Money is summed for all of them in one pass. Rows of rules that few rows break are fetched together in one pass; a rule
+that many rows break meets its first rows early, so it gets a query of its own that stops there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from focus_ai.engine import Session, ident
+from focus_ai.findings import Sample
+from focus_ai.money import text
+from focus_ai.validation.compile_columns import Columns, shown
+from focus_ai.validation.compile_rules import Instance
+
+FEW = 200
+CHUNK = 60
+#: Columns that help to find a row, in this order; the other columns of the rule come first.
+KEYS = (
+    "ChargePeriodStart", "BillingAccountId", "SubAccountId", "SkuId", "SkuPriceId", "ResourceId", "ChargeCategory",
+    "ChargeDescription", "InvoiceId", "InvoiceDetailId", "ContractCommitmentId", "BillingPeriodStart", "x_ChargeId",
+)  # fmt: skip
+SHOWN_KEYS = 8
+_CELL = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule instance that `rows` rows break: `where` is SQL that is true for them."""
+
+    instance: Instance
+    where: str
+    rows: int
+
+
+def money(session: Session, columns: Columns, broken: Sequence[Broken]) -> list[dict[str, dict[str, str]]]:
+    """For each: `{"BilledCost": {"USD": "1.5"}, "EffectiveCost": {…}}`; a cost column that is missing is left out."""
+    costs = {name: sql for name in ("BilledCost", "EffectiveCost") if (sql := _addable(columns, name))}
+    found: list[dict[str, dict[str, str]]] = [{name: {} for name in costs} for _ in broken]
+    if not costs:
+        return found
+    currency = columns.text("BillingCurrency") if columns.column("BillingCurrency") else "''"
+    for start in range(0, len(broken), CHUNK):
+        part = broken[start : start + CHUNK]
+        sums = [f"sum(CASE WHEN {b.where} THEN {sql} END)" for b in part for sql in costs.values()]
+        counts = [f"count_if({b.where})" for b in part]
+        query = (
+            f"SELECT coalesce({currency}, '') AS currency, {', '.join(counts + sums)} "
+            f"FROM {columns.relation()} GROUP BY currency ORDER BY currency"
+        )
+        for unit, *values in session.rows(query):
+            for i, b in enumerate(part):
+                if not values[i]:
+                    continue
+                for j, name in enumerate(costs):
+                    amount = values[len(counts) + i * len(costs) + j]
+                    if amount is not None:
+                        found[start + i][name][unit] = text(Decimal(amount))
+                _ = b
+    return found
+
+
+def samples(
+    session: Session, columns: Columns, files: Sequence[str], broken: Sequence[Broken], wanted: int
+) -> list[tuple[Sample, ...]]:
+    """The first `wanted` rows of each, in the order of the data."""
+    if wanted <= 0:
+        return [() for _ in broken]
+    found: dict[int, list[Sample]] = {i: [] for i in range(len(broken))}
+    few = [i for i, b in enumerate(broken) if b.rows <= FEW]
+    for start in range(0, len(few), CHUNK):
+        _together(session, columns, files, broken, few[start : start + CHUNK], wanted, found)
+    for i, b in enumerate(broken):
+        if b.rows > FEW:
+            names = _names(columns, b.instance)
+            query = (
+                f"SELECT _file, _row, {', '.join(shown(columns, n) for n in names) or 'NULL'} "
+                f"FROM {columns.relation()} WHERE {b.where} LIMIT {int(wanted)}"
+            )
+            for file, row, *cells in session.rows(query):
+                found[i].append(_sample(b.instance, files, file, row, names, cells))
+    return [tuple(found[i]) for i in range(len(broken))]
+
+
+def _together(
+    session: Session, columns: Columns, files: Sequence[str], broken: Sequence[Broken], few: Sequence[int],
+    wanted: int, found: Mapping[int, list[Sample]],
+) -> None:  # fmt: skip
+    names = list(dict.fromkeys(n for i in few for n in _names(columns, broken[i].instance)))
+    flags = ", ".join(f"coalesce({broken[i].where}, false)" for i in few)
+    cells = "".join(f", {shown(columns, n)}" for n in names)
+    where = " OR ".join(f"coalesce({broken[i].where}, false)" for i in few)
+    query = f"SELECT _file, _row, [{flags}]{cells} FROM {columns.relation()} WHERE {where} ORDER BY _file, _row"
+    for file, row, hits, *values in session.rows(query):
+        known = dict(zip(names, values, strict=True))
+        for i, hit in zip(few, hits, strict=True):
+            if hit and len(found[i]) < wanted:
+                own = _names(columns, broken[i].instance)
+                found[i].append(_sample(broken[i].instance, files, file, row, own, [known[n] for n in own]))
+
+
+def _names(columns: Columns, instance: Instance) -> list[str]:
+    """The column of the rule, the others it names, then the keys that are there."""
+    own = [instance.column] if instance.column else []
+    listed = dict.fromkeys([*own, *instance.columns, *KEYS])
+    there = [name for name in listed if name in columns.dataset.columns]
+    return there[: max(SHOWN_KEYS, len([n for n in instance.columns if n in there])) + len(own)]
+
+
+def _sample(
+    instance: Instance, files: Sequence[str], file: int, row: int, names: Sequence[str], cells: Sequence[Any]
+) -> Sample:
+    shown_cells = {n: None if c is None else str(c)[:_CELL] for n, c in zip(names, cells, strict=True)}
+    value = shown_cells.pop(instance.column, None) if instance.column else None
+    name = files[file] if file is not None and file < len(files) else ""
+    return Sample(name, row, value, {n: c for n, c in shown_cells.items() if c is not None or n in instance.columns})
+
+
+def _addable(columns: Columns, name: str) -> str | None:
+    """SQL of a cost that can be added up exactly; binary floats are taken at twelve places."""
+    number = columns.number(name)
+    if number is None:
+        return None
+    if not number.exact:
+        finite = f"CASE WHEN isfinite({ident(name)}) THEN {ident(name)} END"
+        return f"TRY_CAST({finite} AS DECIMAL(38, 12))"
+    return number.sql if number.precision < 38 or number.scale else f"CAST({number.sql} AS HUGEINT)"

@@ -1,0 +1,121 @@
+"""Rows apart from their names, comparisons between two values, flags, recognition by pattern, and records by code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from focus_ai.adapters.code import anthropic_stream, elevenlabs_character_stats
+from focus_ai.adapters.golden import records
+from focus_ai.adapters.mapping import load
+from focus_ai.adapters.recognise import claims, sample
+from focus_ai.errors import UsageError
+from focus_ai.sources import discover
+
+HEAD = """
+id: test-records
+title: records
+checked: 2026-11-22
+kind: billed
+system: test
+reads: [json, jsonl, csv]
+recognise: {keys: [at]}
+"""
+FIELDS = """
+fields:
+  event_time: {time: at, unit: s}
+  currency: {const: USD}
+  billed_cost: n
+"""
+
+
+def run(tmp_path: Path, mapping: str, data: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    (tmp_path / "m.yaml").write_text(HEAD + mapping)
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in data))
+    staged, found = records(discover([str(file)], tmp_path)[0], load(tmp_path / "m.yaml"), tmp_path)
+    return found, [r.reason for r in staged.rejects]
+
+
+ZIPPED = """
+records: rows[]
+let: {row: {zip: [^.names, .]}}
+fields:
+  event_time: {time: $row.at, unit: s}
+  currency: {const: USD}
+  billed_cost: $row.n
+  line_item: $row.text
+"""
+
+
+def test_rows_are_read_by_the_names_beside_them(tmp_path: Path) -> None:
+    found, rejects = run(tmp_path, ZIPPED, [
+        {"names": ["n", "at", "text"], "rows": [[1.5, 1793577600, "a"], [2, 1793577600]]},
+        {"names": ["at", None, "n", "n"], "rows": [[1793577600, "x", 3, 4]]},
+        {"names": None, "rows": [[1793577600]]},
+    ])  # fmt: skip
+    assert [(r["billed_cost"], r.get("line_item")) for r in found] == [("1.5", "a"), ("2", None), ("3", None)]
+    assert rejects == ["missing:event_time"]
+
+
+def test_the_whole_record_has_a_name_only_inside_a_document(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="whole record"):
+        run(tmp_path, FIELDS.replace("billed_cost: n", "billed_cost: n\n  line_item: ."), [{"at": 1793577600, "n": 1}])
+
+
+COMPARED = (
+    FIELDS
+    + """
+  line_item: {if: {gt: [a, {int: b}]}, then: {const: more}, else: {const: less}}
+  invoice_id: {if: {eq: [a, {int: b}]}, then: {const: same}, else: {const: other}}
+flags:
+  - {when: {gt: [a, {int: b}]}, flag: too_many}
+  - {when: {eq: [word, {lower: other}]}, flag: one_word}
+"""
+)
+
+
+def test_two_values_of_a_record_are_compared_and_flagged(tmp_path: Path) -> None:
+    rows = [{"a": 9, "b": 10}, {"a": "10.0", "b": 10}, {"a": 11, "b": "10"}, {"a": 1, "word": "x", "other": "X"}]
+    found, rejects = run(tmp_path, COMPARED, [{"at": 1793577600, "n": 1, **row} for row in rows])
+    assert rejects == []
+    assert [(r["line_item"], r["invoice_id"], r.get("flags")) for r in found] == [
+        ("less", "other", None), ("less", "same", None), ("more", "other", "too_many"), ("less", "other", "one_word"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "claimed"), [("gpt-5.5", True), ("my-gpt-5.5", False), (None, False)])
+def test_recognition_by_a_pattern(tmp_path: Path, model: str | None, claimed: bool) -> None:
+    (tmp_path / "m.yaml").write_text(HEAD.replace("{keys: [at]}", "{keys: [at], matches: {model: '^gpt-'}}") + FIELDS)
+    file = tmp_path / "in.json"
+    file.write_text(json.dumps({"at": 1793577600, "n": 1, "model": model}))
+    assert claims(load(tmp_path / "m.yaml"), sample(discover([str(file)], tmp_path)[0])) is claimed
+
+
+def events(*found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return iter(found)
+
+
+def test_the_last_event_of_a_stream_counts_and_keeps_what_it_does_not_repeat() -> None:
+    start = {"type": "message_start", "message": {"id": "m1", "usage": {"input_tokens": 5, "output_tokens": 1}}}
+    deltas = [{"type": "message_delta", "usage": {"output_tokens": n, "input_tokens": None}} for n in (4, 9)]
+    (message,) = anthropic_stream.rewrite(events(start, {"type": "ping"}, *deltas, {"type": "message_stop"}))
+    assert message["usage"] == {"input_tokens": 5, "output_tokens": 9}
+    assert message["stream_complete"] is True
+
+
+def test_a_stream_that_is_cut_off_and_a_delta_without_a_start_are_not_lost() -> None:
+    start = {"type": "message_start", "message": {"id": "m1", "usage": {"output_tokens": 1}}}
+    lost = {"type": "message_delta", "usage": {"output_tokens": 7}}
+    found = list(anthropic_stream.rewrite(events(lost, start, {**start, "message": {"id": "m2"}})))
+    assert [(m.get("id"), m.get("stream_complete")) for m in found] == [(None, None), ("m1", False), ("m2", False)]
+
+
+def test_parallel_lists_of_another_length_keep_their_numbers() -> None:
+    document = {"time": [1000, 2000], "usage": {"All": [1, 2, 3]}}
+    found = list(elevenlabs_character_stats.rewrite(events(document)))
+    assert [(r["start"], r["end"], r["amount"]) for r in found] == [(1000, 2000, 1), (2000, 3000, 2), (None, None, 3)]

@@ -1,0 +1,174 @@
+"""One call seen from several places costs once: provider, gateway and application logs in one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_builders import convert, data_bytes, event, exceptions, jsonl, rows
+
+# 1000 input and 10 output tokens of gpt-5: 1000 * 1.25 / 1e6 + 10 * 10 / 1e6 = 0.00135 USD.
+ONE = "0.00135"
+
+
+def spend_log(number: int, **fields: Any) -> dict[str, Any]:
+    """A call through the LiteLLM gateway, one second before noon of 7 October."""
+    return {
+        "request_id": f"chatcmpl-{number}", "call_type": "acompletion", "startTime": "2026-10-07T11:59:59Z",
+        "endTime": "2026-10-07T12:00:02Z", "spend": 0.1, "model": "openai/gpt-5", "custom_llm_provider": "openai",
+        "prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010, "cache_hit": "None", "status": "success",
+        "metadata": {}, **fields,
+    }  # fmt: skip
+
+
+def span(number: int, **fields: Any) -> dict[str, Any]:
+    """The same call as an application's trace shows it (Langfuse observation); it knows no response id."""
+    return {
+        "id": f"obs-{number}", "trace_id": f"t-{number}", "project_id": "p", "type": "GENERATION", "name": "call",
+        "start_time": "2026-10-07 12:00:00.000", "end_time": "2026-10-07 12:00:02.000", "model": "gpt-5",
+        "provided_model_name": "openai/gpt-5", "usage_details": {"input": 1000, "output": 10, "total": 1010},
+        "cost_details": {}, "metadata": {"ls_provider": "openai"}, "level": "DEFAULT", **fields,
+    }  # fmt: skip
+
+
+def usage_page(tokens: int) -> dict[str, Any]:
+    """OpenAI's own usage export of that day."""
+    result = {
+        "object": "organization.usage.completions.result", "input_tokens": tokens, "output_tokens": 10,
+        "input_cached_tokens": 0, "input_audio_tokens": 0, "output_audio_tokens": 0, "num_model_requests": 1,
+        "project_id": "proj", "user_id": None, "api_key_id": None, "model": "gpt-5-2025-08-07", "batch": False,
+        "service_tier": "default",
+    }  # fmt: skip
+    return _page(result)
+
+
+def costs_page(amount: str) -> dict[str, Any]:
+    """OpenAI's bill of that day."""
+    return _page({
+        "object": "organization.costs.result", "amount": {"value": amount, "currency": "usd"},
+        "line_item": "gpt-5-2025-08-07, input", "project_id": "proj", "organization_id": "org-1",
+    })  # fmt: skip
+
+
+def _page(result: dict[str, Any]) -> dict[str, Any]:
+    bucket = {"object": "bucket", "start_time": 1791331200, "end_time": 1791417600, "results": [result]}
+    return {"object": "page", "data": [bucket], "has_more": False, "next_page": None}
+
+
+def written(path: Path, document: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def effective(report: dict[str, Any]) -> str:
+    return str(report["totals"][0]["effective_cost"])
+
+
+def test_two_logs_that_share_the_response_id(tmp_path: Path, out: Path) -> None:
+    """Times and tokens differ a little, the id of the provider's answer decides; the gateway's record stays."""
+    gateway = jsonl(tmp_path / "gw.jsonl", [spend_log(1), spend_log(2)])
+    body = {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1791374405, "model": "gpt-5-2025-08-07",
+        "choices": [], "usage": {"prompt_tokens": 999, "completion_tokens": 10, "total_tokens": 1009},
+    }  # fmt: skip
+    report = convert(out, gateway, jsonl(tmp_path / "app.jsonl", [body]))
+    assert (report["records"]["events"], report["records"]["duplicates"], effective(report)) == (2, 1, "0.0027")
+    [left] = exceptions(out, "duplicates")
+    assert (left["reason"], left["file"], left["kept_file"]) == ("same_call", str(tmp_path / "app.jsonl"), str(gateway))
+
+
+def test_without_ids_the_same_tokens_at_the_same_moment(tmp_path: Path, out: Path) -> None:
+    """Two equal calls in each log are two calls; a third one, and one a minute later, count on their own."""
+    gateway = jsonl(tmp_path / "gw.jsonl", [spend_log(1), spend_log(2)])
+    spans = [span(n, start_time="2026-10-07 11:59:58.000") for n in (1, 2, 3)]
+    spans.append(span(4, start_time="2026-10-07 12:01:00.000"))
+    report = convert(out, gateway, jsonl(tmp_path / "app.jsonl", spans))
+    assert (report["records"]["events"], report["records"]["duplicates"], effective(report)) == (4, 2, "0.0054")
+    assert {d["reason"] for d in exceptions(out, "duplicates")} == {"looks_like_same_call"}
+
+
+def test_other_tokens_are_another_call(tmp_path: Path, out: Path) -> None:
+    other = span(1, usage_details={"input": 1001, "output": 10, "total": 1011})
+    report = convert(out, jsonl(tmp_path / "gw.jsonl", [spend_log(1)]), jsonl(tmp_path / "app.jsonl", [other]))
+    assert (report["records"]["events"], report["records"]["duplicates"]) == (2, 0)
+
+
+def test_a_gateway_log_beside_the_bill(tmp_path: Path, out: Path) -> None:
+    gateway, bill = jsonl(tmp_path / "gw.jsonl", [spend_log(1)]), written(tmp_path / "bill.json", costs_page("0.005"))
+    report = convert(out, gateway, bill)
+    assert effective(report) == "0.005"
+    assert report["billing_source"] == [
+        {"family": "openai", "between": "log and bill", "carried_by": "bill", "from": "2026-10-07", "to": "2026-10-07",
+         "days": 1}
+    ]  # fmt: skip
+    assert [e["adapter"] for e in exceptions(out, "carried_elsewhere")] == ["litellm-spend-logs"]
+    assert [w["code"] for w in report["warnings"] if w["code"] == "possible_double_count"] == []
+    report = convert(tmp_path / "usage", gateway, bill, settings={"billing": {"source": "usage"}})
+    assert (effective(report), report["billing_source"][0]["carried_by"]) == (ONE, "log")
+
+
+@pytest.mark.parametrize(("tokens", "carrier", "cost"), [(1000, "log", ONE), (1200, "usage export", "0.0016")])
+def test_a_gateway_log_beside_the_usage_export(tmp_path: Path, out: Path, tokens: int, carrier: str, cost: str) -> None:
+    """The log carries while it is complete; with 200 tokens more at the provider the export does (1200 * 1.25e-6)."""
+    page = written(tmp_path / "usage.json", usage_page(tokens))
+    report = convert(out, jsonl(tmp_path / "gw.jsonl", [spend_log(1)]), page)
+    assert (effective(report), report["billing_source"][0]["carried_by"]) == (cost, carrier)
+    assert report["billing_source"][0]["between"] == "log and usage export"
+
+
+def test_other_days_sellers_and_accounts_count_on_their_own(tmp_path: Path, out: Path) -> None:
+    calls = [
+        spend_log(1),
+        spend_log(2, startTime="2026-10-08T00:00:01Z", endTime="2026-10-08T00:00:02Z"),
+        spend_log(3, model="anthropic/claude-sonnet-4-5-20250929", custom_llm_provider="anthropic"),
+    ]
+    report = convert(out, jsonl(tmp_path / "gw.jsonl", calls), written(tmp_path / "bill.json", costs_page("0.005")))
+    # The bill of the 7th, the call of the 8th, and 1000 * 3 / 1e6 + 10 * 15 / 1e6 of the other seller.
+    assert effective(report) == "0.0095" and len(exceptions(out, "carried_elsewhere")) == 1
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text("extends: generic-event\nid: ours\nrecognise: {keys: [event_id, org]}\nfields: {account_id: org}\n")
+    other = jsonl(tmp_path / "e.jsonl", [event(1, org="org-2")])
+    report = convert(tmp_path / "b", other, tmp_path / "bill.json", mapping=[mapping])
+    assert effective(report) == "0.00635"
+
+
+def test_a_focus_bill_of_a_cloud_speaks_for_its_models_only(tmp_path: Path, out: Path) -> None:
+    """The storage rows of the same cloud and day do not stand for the calls in the log."""
+    row = {
+        "BilledCost": "7", "BillingCurrency": "USD", "ChargeCategory": "Usage", "ProviderName": "AWS",
+        "ChargePeriodStart": "2026-10-07T00:00:00Z", "ChargePeriodEnd": "2026-10-08T00:00:00Z",
+        "ServiceCategory": "Storage", "ServiceName": "Object Store",
+    }  # fmt: skip
+    call = event(1, provider="aws_bedrock", model="anthropic.claude-sonnet-4-5-20250929-v1:0")
+    log = jsonl(tmp_path / "log.jsonl", [call])
+    report = convert(out, log, jsonl(tmp_path / "focus.jsonl", [row]))
+    # In one region 3.30 and 16.50 USD per million: 0.0033 + 0.000165.
+    assert effective(report) == "7.003465" and report["billing_source"] == []
+    models = {**row, "ServiceCategory": "AI and Machine Learning", "ServiceName": "Amazon Bedrock", "BilledCost": "2"}
+    report = convert(tmp_path / "b", log, jsonl(tmp_path / "focus.jsonl", [row, models]))
+    assert effective(report) == "9" and report["billing_source"][0]["carried_by"] == "bill"
+
+
+def test_the_order_of_inputs_changes_nothing(tmp_path: Path) -> None:
+    gateway = jsonl(tmp_path / "gw.jsonl", [spend_log(n) for n in range(5)])
+    spans = jsonl(tmp_path / "app.jsonl", [span(n, start_time="2026-10-07 11:59:58.500") for n in range(4)])
+    page = written(tmp_path / "usage.json", usage_page(1000))
+    convert(tmp_path / "a", gateway, spans, page)
+    convert(tmp_path / "b", page, spans, gateway)
+    assert data_bytes(tmp_path / "a") == data_bytes(tmp_path / "b") and len(rows(tmp_path / "a")) > 0
+
+
+def test_an_estimate_of_the_gateway_is_no_bill(tmp_path: Path, out: Path) -> None:
+    """LiteLLM's FOCUS rows hold what its spend logs hold: the logs carry, whatever `billing.source` says."""
+    row = {
+        "BilledCost": "0.5", "BillingCurrency": "USD", "ChargeCategory": "Usage", "ProviderName": "openai",
+        "ChargePeriodStart": "2026-10-07T00:00:00Z", "ChargePeriodEnd": "2026-10-08T00:00:00Z", "ResourceId": "openai/gpt-5",
+        "BillingAccountType": "API Key", "BillingAccountId": None, "ServiceCategory": "AI and Machine Learning",
+    }  # fmt: skip
+    later = {**row, "ChargePeriodStart": "2026-10-08T00:00:00Z", "ChargePeriodEnd": "2026-10-09T00:00:00Z"}
+    rows_file = jsonl(tmp_path / "focus.jsonl", [row, later])
+    report = convert(out, jsonl(tmp_path / "gw.jsonl", [spend_log(1)]), rows_file)
+    assert effective(report) == "0.50135"  # the call of the 7th and the estimate of the 8th
+    assert [(d["family"], d["carried_by"], d["days"]) for d in report["billing_source"]] == [("litellm", "usage", 1)]
