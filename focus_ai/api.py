@@ -31,6 +31,7 @@ def convert(
     numeric: str = "decimal",
     events: bool = False,
     ai_only: bool = False,
+    allocation: Path | None = None,
     jobs: int = 1,
     memory_limit: str | None = None,
     threads: int | None = None,
@@ -49,9 +50,12 @@ def convert(
         raise UsageError("unknown grain", value=grain, expected=", ".join(GRAINS))
     if numeric not in ("decimal", "exact", "double"):
         raise UsageError("unknown numeric form", value=numeric, expected="decimal or double")
+    if allocation is not None and numeric == "double":
+        raise UsageError("shares of binary doubles do not add up", next_step="leave out --numeric double")
     return run(
         inputs, Path(out), adapter=adapter, mapping=mapping, settings=settings or Settings(), focus=focus, grain=grain,
-        numeric=numeric, events=events, ai_only=ai_only, jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
+        numeric=numeric, events=events, ai_only=ai_only, allocation=allocation, jobs=jobs, memory_limit=memory_limit,
+        threads=threads, progress=progress,
     )  # fmt: skip
 
 
@@ -176,7 +180,7 @@ def reconcile(
 ) -> dict[str, Any]:
     """Compare rated charges with what was billed; returns the document of schema focus-ai/reconcile@1.
 
-    Inputs are data sets, FOCUS files, raw exports, or bills as CSV or YAML. `rule` is bucket, invoice or strict; `close`
+    Inputs are data sets, FOCUS files, raw exports, bills as CSV or YAML. `rule` is bucket, invoice or strict; `close`
     (split, adjust) writes a data set into `close_out` whose costs sum to the bill. Raises `UsageError`, `InputError`.
     """
     from focus_ai.reconcile_run import run
@@ -191,6 +195,28 @@ def reconcile(
     )  # fmt: skip
 
 
+def allocate(
+    dataset: Path,
+    rules: Path,
+    *,
+    out: Path | None = None,
+    costs: Sequence[Path] = (),
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Split the shared cost of a data set by rules; returns the report (schema focus-ai/allocation-run@1).
+
+    Without `out` nothing is written. Raises `UsageError` for rules that are not right, `InputError` for inputs.
+    """
+    from focus_ai.allocate_run import run
+
+    return run(
+        Path(dataset), Path(rules), out=None if out is None else Path(out), costs=costs, memory_limit=memory_limit,
+        threads=threads, progress=progress,
+    )  # fmt: skip
+
+
 def adapters() -> list[dict[str, Any]]:
     """Facts of every shipped adapter, by id."""
     from focus_ai.adapters import shipped
@@ -200,7 +226,7 @@ def adapters() -> list[dict[str, Any]]:
 
 def adapter(name: str) -> dict[str, Any]:
     """Facts of one adapter. Raises `UsageError` with the nearest ids."""
-    from focus_ai.adapters import by_id
+    from focus_ai.adapters import by_id, page
 
     found = by_id(name)
     return {
@@ -210,4 +236,5 @@ def adapter(name: str) -> dict[str, Any]:
         "meters": [m["meter"] if isinstance(m["meter"], str) else "by record" for m in found.meters],
         "identity": list(found.identity), "settings": list(found.settings), "money_family": found.money_family,
         "leaves_out": dict(found.leaves_out), "traps": list(found.traps), "recognise": dict(found.recognise),
+        "facts": page.facts(found), "maps": page.maps(found),
     }  # fmt: skip

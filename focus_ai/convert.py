@@ -43,6 +43,7 @@ def run(
     numeric: str,
     events: bool,
     ai_only: bool,
+    allocation: Path | None = None,
     jobs: int,
     memory_limit: str | None,
     threads: int | None,
@@ -73,7 +74,7 @@ def run(
                 session.seal([delivery.folder])
                 rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
                 result = _deliver(
-                    session, delivery, plan, sources, chosen, staged, rated, hashes, book, events, progress
+                    session, delivery, plan, sources, chosen, staged, rated, hashes, book, events, progress, allocation
                 )
         delivery.commit()
     except BaseException as error:
@@ -175,6 +176,7 @@ def _deliver(
     book: OwnerBook,
     events: bool,
     progress: Progress | None,
+    allocation: Path | None = None,
 ) -> dict[str, Any]:
     """Write rows, exceptions, metadata and the report into the delivery folder."""
     created = report.created_at()
@@ -186,10 +188,16 @@ def _deliver(
     )  # fmt: skip
     footer = metadata.footer(described, GENERATOR)
     written = pipeline.write_periods(session, rated, plan, delivery.folder, footer, progress)
+    split: dict[str, Any] = {}
+    aside: list[Path] = []
+    if allocation is not None:
+        from focus_ai.allocate_run import apply
+
+        written, aside, split = apply(session, delivery.folder, delivery.work, written, allocation, footer)
     files = [f for fs in written.values() for f in fs]
     relation = report.data_relation(files)
     exceptions = _exceptions(session, delivery.folder / "exceptions", staged, rated)
-    paths = [*(f.path for f in files), *exceptions]
+    paths = [*(f.path for f in files), *exceptions, *aside]
     if events:
         if plan.grain != "request":  # rows of that grain needed the table of users before
             attach_users(session, Pseudonyms.from_settings(plan.settings), rated.present)
@@ -221,6 +229,7 @@ def _deliver(
         "billing_source": [*rated.carriers.decisions],
         "warnings": report.warnings(session, relation, rated, staged),
         **({"focus_files": dict(rated.carried.report)} if rated.carried else {}),
+        **({"allocation": split} if split else {}),
         "adapters": sorted({m.id for m in chosen.values()}),
         "inputs": source_facts,
         "rate_card": rated.card.card_id,

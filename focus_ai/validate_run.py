@@ -12,7 +12,7 @@ from typing import Any
 
 from focus_ai import __version__
 from focus_ai.engine import Session
-from focus_ai.errors import InputError, UsageError, nearest
+from focus_ai.errors import InputError, InternalError, UsageError, nearest
 from focus_ai.findings import Findings
 from focus_ai.focus import columns
 from focus_ai.judgement import Fact, FailOn, Judgement, read_baseline
@@ -21,12 +21,14 @@ from focus_ai.sources import SourceFile
 from focus_ai.sources.sniff import Format
 from focus_ai.validate_expected import explained
 from focus_ai.validation import Options, RuleSet, load_official, load_rule_file, load_rules, validate
-from focus_ai.validation.explain import advice
+from focus_ai.validation.explanation import advice
 from focus_ai.validation.inputs import Opened, find, open_files
 from focus_ai.validation.inputs.columnar import damaged
 from focus_ai.validation.inputs.shape import RULES
 
 GENERATOR = f"focus-ai {__version__}"
+# Rows whose amounts we computed; the others repeat what a provider billed.
+OWN_ROWS = "\"x_CostBasis\" = 'rated'"
 Progress = Callable[[str, int, int], None]
 
 
@@ -104,13 +106,27 @@ def rate_card(settings: Settings) -> Callable[[Session], dict[str, Any]]:
 
 
 def check_written(session: Session, files: Sequence[Path], focus: str) -> Findings:
-    """Judge Parquet files that were just written, in the session that wrote them. Raises nothing about the data.
+    """Judge CostAndUsage files that were just written, in the session that wrote them; it must be allowed to read them.
 
-    The session must be allowed to read them. Warnings are in the result too; the caller decides what is a fault.
+    Only rows that we priced are judged: rows that a bill or a FOCUS file of others gave us carry its faults. Criteria
+    are not inferred, because a run mixes providers that support different things. Raises nothing about the data.
     """
     sources = [SourceFile(str(path), path, Format("parquet"), path.stat().st_size) for path in sorted(files)]
     opened = open_files(session, sources, version=focus, dataset="CostAndUsage")
-    return _judge(session, opened, Request(focus=focus), load_rules(focus, "CostAndUsage"))
+    own = f"(SELECT * FROM {opened.dataset.relation} WHERE {OWN_ROWS})"
+    opened = replace(opened, dataset=replace(opened.dataset, relation=own))
+    return _judge(session, opened, Request(focus=focus, criteria=()), load_rules(focus, "CostAndUsage"))
+
+
+def refuse_faulty(findings: Findings) -> None:
+    """Raise `InternalError` for errors in what we wrote: the data set must not be called done."""
+    errors = [f for f in findings.findings if f.severity == "error"]
+    if errors:
+        told = "; ".join(f"{f.rule}: {f.message}" for f in errors[:3])
+        raise InternalError(
+            f"the data set that was written breaks {len(errors)} rules of FOCUS {findings.focus_version}", value=told,
+            expected="none", next_step="nothing was replaced; please report this with the input that shows it",
+        )  # fmt: skip
 
 
 def rules_for(request: Request, version: str, dataset: str) -> list[RuleSet]:

@@ -186,9 +186,7 @@ def as_timestamp(scope: Scope, e: Expression) -> str:
         parts = ", ".join(as_timestamp(scope, {**options, "time": part}) for part in inner["first"])
         return f"coalesce({parts})"
     raw = scope.hold(as_text(scope, inner))
-    value = scope.hold_typed(
-        instant(raw, str(options.get("unit", "iso")), options.get("zone"), options.get("format"))
-    )
+    value = scope.hold_typed(instant(raw, str(options.get("unit", "iso")), options.get("zone"), options.get("format")))
     for unit, amount in dict(options.get("plus", {})).items():
         if unit not in _UNITS:
             raise UsageError("unknown unit in a time shift", value=unit, expected=", ".join(sorted(_UNITS)))
@@ -348,9 +346,7 @@ def _same(scope: Scope, pair: list[Any]) -> str:
     if isinstance(right, Mapping):  # another value of the record, compared as numbers where both are numbers
         other = as_text(scope, right)
         kind = "DECIMAL(38, 9)"
-        return (
-            f"coalesce(coalesce(TRY_CAST({left} AS {kind}) = TRY_CAST({other} AS {kind}), {left} = {other}), FALSE)"
-        )
+        return f"coalesce(coalesce(TRY_CAST({left} AS {kind}) = TRY_CAST({other} AS {kind}), {left} = {other}), FALSE)"
     if isinstance(right, bool):
         return f"coalesce(lower({left}) = {literal(str(right).lower())}, FALSE)"
     return f"coalesce({left} = {literal(str(right))}, FALSE)"
@@ -366,9 +362,7 @@ _CONDITIONS: dict[str, Callable[[Scope, Any], str]] = {
     "in": lambda s, pair: f"coalesce({as_text(s, pair[0])} IN ({literals(str(v) for v in pair[1])}), FALSE)",
     "present": lambda s, e: f"({as_text(s, e)} IS NOT NULL)",
     "absent": lambda s, e: f"({as_text(s, e)} IS NULL)",
-    "gt": lambda s, pair: (
-        f"coalesce(TRY_CAST({as_text(s, pair[0])} AS DECIMAL(38, 9)) > {_bound(s, pair[1])}, FALSE)"
-    ),
+    "gt": lambda s, pair: f"coalesce(TRY_CAST({as_text(s, pair[0])} AS DECIMAL(38, 9)) > {_bound(s, pair[1])}, FALSE)",
     "matches": _matches,
     "all": lambda s, parts: "(" + " AND ".join(condition(s, c) for c in parts) + ")",
     "any": lambda s, parts: "(" + " OR ".join(condition(s, c) for c in parts) + ")",

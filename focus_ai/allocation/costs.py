@@ -67,7 +67,7 @@ def _row(row: Mapping[str, str], where: str, number: int) -> dict[str, Any]:
     key = json.dumps([dict(sorted(row.items())), number])
     facts = {
         "BilledCost": amount, "EffectiveCost": amount, "ListCost": amount, "ContractedCost": amount,
-        "BillingAccountId": account, "BillingAccountName": row.get("account"), "BillingAccountType": "Account",
+        "BillingAccountId": account, "BillingAccountName": account, "BillingAccountType": "Account",
         "BillingCurrency": row.get("currency", "USD"), "BillingPeriodStart": _at(month), "BillingPeriodEnd": _at(after),
         "ChargeCategory": category, "ChargeDescription": row.get("description", f"{provider} {name}"),
         "ChargeFrequency": {"Purchase": "Recurring", "Usage": "Usage-Based"}.get(category, "One-Time"),

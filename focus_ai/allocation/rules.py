@@ -243,7 +243,7 @@ def _check(rules: Sequence[Rule], path: Path) -> None:
             raise UsageError("two rules have the same id and version", where=str(path), value=rule.method_id)
         seen.add(rule.method_id)
         for other in same:
-            if _overlap(rule, other):
+            if rule.method_id != other.method_id and _overlap(rule, other):
                 raise UsageError("two versions of a rule hold at the same time", where=str(path),
                                  value=f"{rule.method_id}, {other.method_id}")  # fmt: skip
     edges = {rule.method_id: _feeds(rule, rules) for rule in rules}

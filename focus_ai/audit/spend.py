@@ -129,13 +129,14 @@ def top_requests(audit: Opened, cube: Cube, top: int, filters: Mapping[str, str]
     tokens = " + ".join(cube.tokens.values()) or "0"
     rows = table(
         audit.session,
-        f"WITH dear AS (SELECT e.source_file AS file, e.source_row AS row, e.record_id AS record, "
-        "strftime(e.event_time, '%Y-%m-%dT%H:%M:%SZ') AS time, o.owner_id, s.price_set, p.model, "
-        f"e.context_tokens AS input_tokens, {tokens} - e.context_tokens AS output_tokens, "
+        "WITH dear AS (SELECT e.source_file AS file, e.source_row AS row, e.record_id AS record, "
+        "e.event_time AS time, o.owner_id, p.model, e.context_tokens AS input_tokens, "
+        f"{tokens} - e.context_tokens AS output_tokens, "
         f"CAST({cube.cost} AS DECIMAL(38, 18)) AS cost FROM {cube.events} WHERE {only} "
         f"ORDER BY cost DESC, record, file LIMIT {int(top)}) "
-        "SELECT d.* EXCLUDE (owner_id, price_set), w.team, w.product, w.feature FROM dear d "
-        "JOIN owners w USING (owner_id) ORDER BY d.cost DESC, d.record, d.file",
+        "SELECT d.* EXCLUDE (owner_id) REPLACE (strftime(d.time, '%Y-%m-%dT%H:%M:%SZ') AS time), "
+        "w.team, w.product, w.feature FROM dear d JOIN owners w USING (owner_id) "
+        "ORDER BY d.cost DESC, d.record, d.file",
     )
     averages = {
         str(model): CTX.divide(cost, Decimal(int(number)))

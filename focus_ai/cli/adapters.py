@@ -54,6 +54,8 @@ def describe(facts: dict[str, Any]) -> list[str]:
         lines.append(f"Needs       {', '.join(facts['settings'])} from focus-ai.toml (the export does not say)")
     lines += _section("How to get it", str(facts.get("export") or "").rstrip().splitlines())
     lines += _section("Recognised by", _flat(facts.get("recognise") or {}))
+    lines += _section("What it says", [f"{name}: {text}" for name, text in (facts.get("facts") or {}).items()])
+    lines += _section("What it fills", [f"{field} <- {source}" for field, source in (facts.get("maps") or {}).items()])
     lines += _section("Traps", [f"- {trap}" for trap in facts.get("traps") or ()])
     left = facts.get("leaves_out") or {}
     lines += _section("Left out", [f"- {field}: {why}" for field, why in left.items()])
@@ -71,6 +73,9 @@ def _flat(recognise: dict[str, Any]) -> list[str]:
         lines.append("has one of: " + "; ".join(", ".join(group) for group in recognise["any"]))
     if recognise.get("absent"):
         lines.append(f"has no {', '.join(recognise['absent'])}")
+    if recognise.get("nowhere"):
+        lines.append(f"has nowhere {', '.join(recognise['nowhere'])}")
+    lines += [f"with {path} like {pattern}" for path, pattern in recognise.get("matches", {}).items()]
     for path, wanted in recognise.get("values", {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
         lines.append(f"with {path} = {' or '.join(map(str, values))}")

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from focus_ai.cli import (
     adapters,
+    allocate,
     audit,
     convert,
     demo,
@@ -65,6 +66,7 @@ app.command()(convert.convert)
 app.command()(validate.validate)
 app.command()(audit.audit)
 app.command()(reconcile.reconcile)
+app.command()(allocate.allocate)
 app.command()(report.report)
 app.add_typer(adapters.app)
 app.add_typer(rates.app)

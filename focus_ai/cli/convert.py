@@ -43,6 +43,9 @@ def convert(
     ai_only: Annotated[
         bool, typer.Option("--ai-only", help="Of FOCUS files, take only the rows that are AI spend.")
     ] = False,
+    allocation: Annotated[
+        Path | None, typer.Option("--allocation", metavar="FILE", help="Split shared cost by these rules.")
+    ] = None,
     rates: Annotated[
         list[Path] | None, typer.Option("--rates", metavar="FILE", help="Your own rates; repeatable.")
     ] = None,
@@ -105,6 +108,7 @@ def convert(
             numeric=settings.convert.numeric,
             events=events,
             ai_only=ai_only,
+            allocation=allocation,
             jobs=jobs,
             memory_limit=memory_limit or settings.engine.memory_limit,
             threads=threads or settings.engine.threads,

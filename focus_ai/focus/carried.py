@@ -29,6 +29,8 @@ _OWNER = {
 _SKU = {
     "x_ModelId": "model", "x_ModelDeveloper": "developer", "x_ModelFamily": "family", "x_ModelVersion": "version",
 }  # fmt: skip
+# Told by the words of a line that is read as a meter; rows that came with our own columns keep what they say.
+_READ = {"x_ProcessingTier": "processing_tier", "x_InferenceGeo": "geo"}
 _PARTS = {"x_TokenType": "token_type", "x_TokenDirection": "direction", "x_TokenCacheAction": "cache_action"}
 
 
@@ -114,11 +116,15 @@ def _value(column: Column, present: set[str]) -> str:
         return f"CAST({_OWNER[column.name]} AS VARCHAR)"
     if column.name in _SKU:
         return f"CAST(coalesce({given}, {ident(_SKU[column.name])}) AS VARCHAR)"
+    if column.name in _READ:
+        own = _first(present, "x_TokenType")
+        read = f"CASE WHEN billed_meter IS NOT NULL AND {own} IS NULL THEN {_READ[column.name]} END"
+        return f"CAST(coalesce({given}, {read}) AS VARCHAR)"
     if column.name in _PARTS:
         return f"coalesce({given}, {_by_meter(_PARTS[column.name])})"
     if column.name in ("x_CostBasis", "x_Source", "x_ChargeId"):
-        own = {"x_CostBasis": "'billed'", "x_Source": "adapter", "x_ChargeId": "left(md5(CAST(record_key AS VARCHAR)), 16)"}
-        return f"CAST(coalesce({given}, {own[column.name]}) AS VARCHAR)"
+        ours = {"x_CostBasis": "'billed'", "x_Source": "adapter", "x_ChargeId": "left(md5(CAST(record_key AS VARCHAR)), 16)"}
+        return f"CAST(coalesce({given}, {ours[column.name]}) AS VARCHAR)"
     if column.name in _token_columns():
         counted = f"CASE WHEN billed_meter IN ({literals(_token_columns()[column.name])}) THEN tokens END"
         return f"CAST(coalesce(TRY_CAST({given} AS DECIMAL(38, 0)), {counted}) AS BIGINT)"

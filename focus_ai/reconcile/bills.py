@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from focus_ai.engine import Session
 from focus_ai.errors import InputError, nearest
-from focus_ai.money import CTX, dec
+from focus_ai.money import CTX, dec, round9
 from focus_ai.reconcile.lines import Meter
 
 COLUMNS = ("channel", "amount", "currency", "day", "month", "from", "through", "category", "account", "sub_account",
@@ -125,6 +125,59 @@ def _span(entry: Mapping[str, Any], where: str) -> tuple[date, date]:
         value=", ".join(f"{k} {entry[k]}" for k in ("day", "month", "from", "through") if entry.get(k)) or None,
         expected="day, month (YYYY-MM), or from and through (both inclusive)",
     )  # fmt: skip
+
+
+def as_rows(lines: Sequence[Mapping[str, Any]], sellers: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """The lines as FOCUS rows, for a period that is closed to this bill. `sellers`: names by channel."""
+    return [_focus_row(line, sellers.get(line["channel"], {}), number) for number, line in enumerate(lines)]
+
+
+def _focus_row(line: Mapping[str, Any], seller: Mapping[str, str], number: int) -> dict[str, Any]:
+    from hashlib import md5
+
+    name, amount, kind = seller.get("name", line["channel"]), line["cost"], str(line["kind"]).capitalize()
+    start, end = (datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (line["day_from"], line["day_to"]))
+    month = start.replace(day=1)
+    after = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+    account = line["account"] or "unspecified"
+    sku = "/".join(p for p in (line["channel"], line["model"], line["meter"] or "unspecified") if p)
+    row = {
+        "BillingAccountId": account, "BillingAccountName": account,
+        "BillingAccountType": seller.get("account", "Account"),
+        "BillingCurrency": line["currency"], "BillingPeriodStart": month, "BillingPeriodEnd": after,
+        "ChargeCategory": kind, "ChargeDescription": f"{name} {line['model'] or ''} bill".replace("  ", " "),
+        "ChargeFrequency": "Usage-Based" if kind == "Usage" else "One-Time", "ChargePeriodStart": start,
+        "ChargePeriodEnd": end, "HostProviderName": seller.get("host", name), "InvoiceId": line["invoice"],
+        "InvoiceIssuerName": name, "ProviderName": name, "PublisherName": name, "ServiceProviderName": name,
+        "ServiceName": seller.get("service", name), "ServiceCategory": "AI and Machine Learning",
+        "ServiceSubcategory": "Generative AI", "SubAccountId": line["sub_account"],
+        "SubAccountName": line["sub_account"], "PricingCurrency": line["currency"], "Tags": "{}",
+        "SubAccountType": seller.get("sub_account", "Sub Account") if line["sub_account"] else None,
+        "PricingCurrencyEffectiveCost": amount, "ListCost": amount, "ContractedCost": amount, "EffectiveCost": amount,
+        "BilledCost": amount, "x_CostBasis": "billed", "x_ModelId": line["model"], "x_TokenType": line["meter"],
+        "x_ProcessingTier": line["tier"], "x_OwnerStatus": "unattributed", "x_UnattributedReason": "no_evidence",
+        "x_Source": "reconcile-bill",
+        "x_ChargeId": md5(f"{sorted(map(str, line.items()))}{number}".encode(), usedforsecurity=False).hexdigest()[:16],
+    }  # fmt: skip
+    if kind not in ("Usage", "Purchase"):
+        return row
+    counted = line["quantity"] is not None and line["quantity"] > 0 and amount >= 0
+    quantity = round(line["quantity"], 9) if counted else Decimal(-1 if amount < 0 else 1)
+    price = round9(CTX.divide(abs(amount), abs(quantity)))
+    cost = CTX.multiply(price, quantity)
+    row |= {
+        "PricingCategory": "Standard", "PricingQuantity": quantity,
+        "PricingUnit": line["unit"] if counted else "Charges",
+        "SkuId": sku, "SkuPriceId": sku, "SkuMeter": "Charges", "ListCost": cost, "ContractedCost": cost,
+        "x_QuantityBasis": "billed" if counted else "none",
+        **dict.fromkeys(("ListUnitPrice", "ContractedUnitPrice", "PricingCurrencyListUnitPrice",
+                         "PricingCurrencyContractedUnitPrice"), price),
+    }  # fmt: skip
+    if kind == "Usage":
+        size, _, base = str(line["unit"] or "").partition(" ")
+        row["ConsumedQuantity"] = quantity * int(size) if counted and size.isdigit() else quantity
+        row["ConsumedUnit"] = (base or size) if counted else "Charges"
+    return row
 
 
 def append(session: Session, table: str, lines: Sequence[Mapping[str, Any]]) -> None:

@@ -64,15 +64,43 @@ def create_buckets(session: Session, by: Collection[str] = DIMENSIONS, *, month:
     return _notes(session, by)
 
 
-def _side(side: str, mark: str, by: Collection[str]) -> str:
-    kept = {
-        name: f"CASE WHEN s.keep_{name} THEN l.{name} END" if name in by else "CAST(NULL AS VARCHAR)"
-        for name in ("account", "sub_account", "model", "meter", "tier")
+def bucket_of(lines: str, by: Collection[str], carry: str, *, month: bool) -> str:
+    """SELECT of `carry` and the number of the bucket `n` for single lines (as `row_lines` gives them)."""
+    spans = (
+        "CAST(date_trunc('month', day_from) AS DATE) AS d_from, "
+        "CAST(date_trunc('month', day_to - 1) + INTERVAL 1 month AS DATE) AS d_to"
+        if month
+        else "day_from AS d_from, day_to AS d_to"
+    )
+    keys = _kept_keys(by)
+    same = " AND ".join(f"b.{name} IS NOT DISTINCT FROM {sql}" for name, sql in keys.items())
+    return (
+        f"SELECT {carry}, b.n, l.quantity, l.cost FROM (SELECT *, {spans} FROM ({lines})) l "
+        "JOIN scope s ON s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind "
+        "AND s.meter IS NOT DISTINCT FROM l.meter "
+        "JOIN periods p ON p.channel IS NOT DISTINCT FROM l.channel AND p.kind = l.kind "
+        "AND p.meter_key = s.meter_key AND p.d_from = l.d_from AND p.d_to = l.d_to "
+        f"JOIN buckets b ON b.p_from = p.p_from AND b.p_to = p.p_to AND b.currency = l.currency "
+        f"AND b.kind = l.kind AND {same}"
+    )
+
+
+def _kept_keys(by: Collection[str]) -> dict[str, str]:
+    """Dimension of a bucket -> SQL of its value for a line `l` in scope `s`."""
+    return {
+        "channel": "l.channel" if "channel" in by else "CAST(NULL AS VARCHAR)",
+        **{
+            name: f"CASE WHEN s.keep_{name} THEN l.{name} END" if name in by else "CAST(NULL AS VARCHAR)"
+            for name in ("account", "sub_account", "model", "meter", "tier")
+        },
     }
-    channel = "l.channel" if "channel" in by else "CAST(NULL AS VARCHAR)"
+
+
+def _side(side: str, mark: str, by: Collection[str]) -> str:
+    kept = _kept_keys(by)
     unpriced = "l.unpriced" if side == "rated" else "FALSE"
     return (
-        f"SELECT '{mark}' AS side, p.p_from, p.p_to, l.currency, {channel} AS channel, "
+        f"SELECT '{mark}' AS side, p.p_from, p.p_to, l.currency, "
         + ", ".join(f"{sql} AS {name}" for name, sql in kept.items())
         + f", l.kind, l.unit, l.price, l.quantity, l.cost, l.lines, l.unattributed, l.places, l.invoice, l.marks, "
         f"l.meter AS line_meter, {unpriced} AS unpriced FROM {side}_spans l "

@@ -65,10 +65,22 @@ def create_lines(
     `measure` names the cost column; by default EffectiveCost on rows of ours and BilledCost on rows of others. On the
     billed side a quantity that was borrowed from usage does not count: the bill did not state it.
     """
+    session.sql(
+        f"CREATE TABLE {ident(table)} AS SELECT {', '.join(KEYS)}, CAST(sum(quantity) AS DECIMAL(38, 9)) AS quantity, "
+        "CAST(sum(cost) AS DECIMAL(38, 18)) AS cost, count(*) AS lines, CAST(coalesce(sum(cost) FILTER (nobody), 0) AS "
+        "DECIMAL(38, 18)) AS unattributed, CAST(max(places) AS INTEGER) AS places "
+        f"FROM ({row_lines(relation, columns, billed=billed, measure=measure)}) "
+        f"GROUP BY {', '.join(KEYS)}, quantity IS NULL"
+    )
+
+
+def row_lines(
+    relation: str, columns: Mapping[str, str], *, billed: bool, measure: str | None = None, carry: str = ""
+) -> str:
+    """SELECT of one line per row; `carry` names a column of the relation that goes along."""
     c = _Columns(columns)
     own = "x_CostBasis" in columns
     cost = measure or ("EffectiveCost" if own or not billed or "BilledCost" not in columns else "BilledCost")
-    kept = _basis(own, billed)
     usage = f"{c.text('ChargeCategory', 'Usage')} = 'Usage'"
     parts = f"list_filter(string_split({c.text('SkuPriceId')}, '#')[2:], lambda m: m NOT IN ({literals(_MARK_TIERS)}))"
     marks = f"NULLIF(array_to_string({parts}, '#'), '')" if own else "NULL"
@@ -78,9 +90,9 @@ def create_lines(
     known = f"coalesce({basis}, '') <> 'none'" + (f" AND coalesce({basis}, '') <> 'metered'" if billed else "")
     end = c.time("ChargePeriodEnd")
     raw = (
-        f"SELECT CAST({c.time('ChargePeriodStart')} AS DATE) AS day_from, "
+        f"SELECT {carry + ', ' if carry else ''}CAST({c.time('ChargePeriodStart')} AS DATE) AS day_from, "
         f"CAST({end} - INTERVAL 1 microsecond AS DATE) + 1 AS day_to, "
-        f"{c.text('BillingCurrency')} AS currency, {c.text('SkuId')} AS sku, {_service(c)} AS service, "
+        f"{c.text('BillingCurrency')} AS currency, {c.text('SkuId')} AS sku, {c.text('ServiceName')} AS service, "
         f"{_seller(c)} AS seller, NULLIF({c.text('BillingAccountId')}, '{_UNSPECIFIED}') AS account, "
         f"{c.text('SubAccountId')} AS sub_account, "
         f"coalesce({c.text('x_ModelId')}, {detail('x_ModelId')}, {detail('ModelId')}) AS model, "
@@ -91,7 +103,7 @@ def create_lines(
         f"{c.number('PricingQuantity', 19, 9)} AS blocks, {c.number('ConsumedQuantity', 38, 9)} AS consumed, "
         f"{c.number('ContractedUnitPrice', 18, 9)} AS price, coalesce({c.number(cost, 38, 18)}, 0) AS cost, "
         f"{c.text('InvoiceId')} AS invoice, {c.text('x_OwnerStatus')} = 'unattributed' AS nobody "
-        f"FROM {relation} WHERE {kept}"
+        f"FROM {relation} WHERE {_basis(own, billed)}"
     )
     named = (
         "SELECT r.*, coalesce(k.slug, s.slug, i.slug, lower(seller)) AS channel, "
@@ -108,13 +120,9 @@ def create_lines(
         "WHEN consumed_unit = u.base AND u.size = 1 THEN CAST(consumed AS DECIMAL(19, 9)) END"
     )
     unit = "coalesce(u.block, CASE WHEN counted THEN pricing_unit END)"
-    session.sql(
-        f"CREATE TABLE {ident(table)} AS SELECT {', '.join(KEYS)}, CAST(sum(quantity) AS DECIMAL(38, 9)) AS quantity, "
-        "CAST(sum(cost) AS DECIMAL(38, 18)) AS cost, count(*) AS lines, CAST(coalesce(sum(cost) FILTER (nobody), 0) AS "
-        "DECIMAL(38, 18)) AS unattributed, CAST(max(places) AS INTEGER) AS places FROM ("
+    return (
         f"SELECT * EXCLUDE (price), {quantity} AS quantity, {unit} AS unit, CASE WHEN pricing_unit = {unit} THEN price "
-        f"END AS price, {_places()} AS places FROM ({named}) LEFT JOIN meter_units u ON u.name = meter) "
-        f"GROUP BY {', '.join(KEYS)}, quantity IS NULL"
+        f"END AS price, {_places()} AS places FROM ({named}) LEFT JOIN meter_units u ON u.name = meter"
     )
 
 
@@ -125,10 +133,6 @@ def _basis(own: bool, billed: bool) -> str:
     if billed:
         return "coalesce(x_CostBasis, 'billed') <> 'rated'"
     return "coalesce(x_CostBasis, 'rated') <> 'billed'"
-
-
-def _service(c: _Columns) -> str:
-    return c.text("ServiceName")
 
 
 def _seller(c: _Columns) -> str:
@@ -175,4 +179,4 @@ class _Columns:
         return f"CASE WHEN json_valid({held}) THEN json_extract_string({held}, {literal('$.' + key)}) END"
 
 
-__all__ = ["Meter", "create_lines", "create_names", "is_focus"]
+__all__ = ["Meter", "create_lines", "create_names", "is_focus", "row_lines"]

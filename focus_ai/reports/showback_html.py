@@ -114,7 +114,8 @@ def _section(block: Block, chart: str) -> str:
             for row in block.rows
         )
         parts.append(
-            f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(block.title)}"><table>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )  # fmt: skip
     parts += [f"<p>{escape(remark)}</p>" for remark in block.remarks]
     return "".join(parts) + "</section>"

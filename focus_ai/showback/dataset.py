@@ -144,9 +144,9 @@ def create_tables(data: Dataset, filters: Mapping[str, str], first: str | None, 
         f"CREATE TABLE calls AS SELECT day, {keys}, currency, CAST(greatest(max(n), max(named)) AS BIGINT) AS requests "
         f"FROM (SELECT day, {keys}, currency, tier, account, token_type, "
         "sum(requests) FILTER (request_id IS NULL) AS n, "
-        "NULL AS named FROM chosen WHERE method IS NULL AND category = 'Usage' GROUP BY ALL UNION ALL "
+        "NULL AS named FROM chosen WHERE category = 'Usage' GROUP BY ALL UNION ALL "
         f"SELECT day, {keys}, currency, tier, account, NULL, NULL, count(DISTINCT request_id) FROM chosen "
-        "WHERE request_id IS NOT NULL AND method IS NULL GROUP BY ALL) "
+        "WHERE request_id IS NOT NULL GROUP BY ALL) "
         f"GROUP BY day, {keys}, currency, tier, account HAVING coalesce(max(n), max(named)) > 0"
     )
     session.sql(
@@ -183,8 +183,10 @@ def _selected(data: Dataset) -> str:
     owners: dict[str, str] = {}
     for name, keys in _OWNER_TAGS.items():
         own = first(word(f"x_{name.capitalize()}"), *(tag("Tags", key) for key in keys))
-        moved = first(*(tag(column, key) for column in allocated for key in keys))
         # An allocated charge belongs to whom it was allocated, the rest of it to nobody; its Tags are the origin's.
+        # In rows of ours x_Team and its like name the receiver.
+        ours = f"x_{name.capitalize()}"
+        moved = word(ours) if ours in has else first(*(tag(column, key) for column in allocated for key in keys))
         owners[name] = f"CASE WHEN {method} IS NULL THEN {own} ELSE {moved} END"
     moment = ident("ChargePeriodStart")
     day = f"CAST(TRY_CAST({moment} AS TIMESTAMPTZ) AS DATE)" if has["ChargePeriodStart"] != "DATE" else moment
@@ -210,7 +212,8 @@ def _selected(data: Dataset) -> str:
         # The price of a million tokens; blocks of another size are brought to it where that is exact.
         "price": f"CASE WHEN {size} = 1000000 THEN {price} WHEN {size} = 1000 THEN {price} * 1000 END",
         "requests": number("x_RequestCount", "BIGINT"),
-        "request_id": word("x_RequestId"),
+        # Shares of one call are no calls of their own: they bring their part of the count.
+        "request_id": f"CASE WHEN {method} IS NULL THEN {word('x_RequestId')} END",
         "logical_id": word("x_LogicalRequestId"),
         "started": f"TRY_CAST({moment} AS TIMESTAMPTZ)",
         "account": f"concat_ws('/', {word('x_Source')}, {word('BillingAccountId')}, {word('SubAccountId')}, "

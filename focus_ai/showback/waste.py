@@ -31,10 +31,11 @@ def retries(data: Dataset, currency: str, whole: Any, audit: Mapping[str, Any] |
         }
     found = rows(
         data.session,
-        f"""WITH attempts AS (SELECT logical_id, request_id, min(started) AS at, sum(cost) AS cost,
+        f"""WITH attempts AS (SELECT logical_id, request_id, min(started) AS begun, sum(cost) AS cost,
               any_value({name_of("team")}) AS team, any_value({name_of("model")}) AS model
               FROM chosen WHERE currency = {literal(currency)} AND logical_id IS NOT NULL GROUP BY ALL),
-            placed AS (SELECT *, row_number() OVER (PARTITION BY logical_id ORDER BY at DESC, request_id DESC) AS place
+            placed AS (SELECT *, row_number() OVER (
+              PARTITION BY logical_id ORDER BY begun DESC, request_id DESC) AS place
               FROM attempts)
             SELECT team, model, count(*)::BIGINT AS attempts, sum(cost) AS waste FROM placed WHERE place > 1
             GROUP BY ALL ORDER BY waste DESC, team, model""",

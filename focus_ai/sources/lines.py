@@ -87,19 +87,24 @@ def text_lines(
         f"compression={literal(COMPRESSION[compression])}, encoding={literal(source.format.encoding)}, "
         f"max_line_size={LONGEST_ROW}, buffer_size={2 * LONGEST_ROW}, store_rejects=true, rejects_limit=0))"
     ).replace("chr(1)", literal("\x01"))
-    session.rows(f"SELECT count(*) FROM {lines}")
+    fits = f"regexp_matches(r, {literal(form.pattern)})"
+    unfit = session.rows(_lines(lines, f"NOT {fits}"))
     # the reader numbers rejected lines as if a header stood above them
     rejects = [Reject(r.file, (r.row or 0) + 1, "not_utf8", r.raw) for r in csv_rejects(session, source.name)]
     if rejects:
         lines = renumbered(session, lines, rejects)
-    fits = f"regexp_matches(r, {literal(form.pattern)})"
-    unfit = session.rows(f"SELECT rn, r FROM {lines} WHERE trim(r) <> '' AND NOT {fits} ORDER BY rn")
-    rejects += [Reject(source.name, int(row), "line_does_not_fit", text) for row, text in unfit]
+        unfit = session.rows(_lines(lines, f"NOT {fits}"))
+    rejects += [Reject(source.name, int(row), "line_does_not_fit", text) for row, text in sorted(unfit)]
     groups = f"regexp_extract(r, {literal(form.pattern)}, [{literals(form.names)}])"
     columns = ", ".join(f"{ident(name)} := {_value(form, f'g.{ident(name)}')}" for name in form.names)
-    fitting = f"(SELECT rn, {groups} AS g FROM {lines} WHERE trim(r) <> '' AND {fits})"
+    fitting = f"(SELECT rn, {groups} AS g FROM ({_lines(lines, fits if unfit else 'TRUE')}))"
     csv_rejects(session, source.name)
     return f"(SELECT rn, struct_pack({columns}) AS r FROM {fitting})", form.names, rejects
+
+
+def _lines(relation: str, condition: str) -> str:
+    """Lines that are not blank and for which the condition holds."""
+    return f"SELECT rn, r FROM {relation} WHERE trim(r) <> '' AND {condition}"
 
 
 def _value(form: LineForm, sql: str) -> str:

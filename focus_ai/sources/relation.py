@@ -89,9 +89,8 @@ def bad_documents(
         # All places in one call each: every JSON call of a query holds on to memory for a whole block of documents.
         listed = f"[{', '.join(map(literal, nodes))}]"
         relation = (
-            f"(SELECT rn, j0, keys, kinds, CASE WHEN list_contains(kinds, 'VARCHAR') "
-            f"THEN json_extract_string(j0, {listed}) END AS texts FROM (SELECT rn, j0, json_keys(j0, {listed}) AS keys, "
-            f"json_type(j0, {listed}) AS kinds FROM {relation}))"
+            f"(SELECT *, CASE WHEN list_contains(kinds, 'VARCHAR') THEN json_extract_string(j0, {listed}) END AS texts "
+            f"FROM (SELECT rn, j0, json_keys(j0, {listed}) AS keys, json_type(j0, {listed}) AS kinds FROM {relation}))"
         )
     checked = f"(SELECT rn, j0, {reason} AS reason FROM {relation})"
     found = session.rows(f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} WHERE reason IS NOT NULL ORDER BY rn")

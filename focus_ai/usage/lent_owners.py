@@ -27,20 +27,19 @@ def lend_owners(session: Session, present: frozenset[str]) -> bool:
     chosen = f"ignored = '{REASON}' AND trace_id IS NOT NULL"
     if not session.rows(f"SELECT 1 FROM set_aside WHERE {chosen} LIMIT 1"):
         return False
-    place = "source_instance" if "source_instance" in present else "CAST(NULL AS VARCHAR)"
+    by_place = "source_instance" in present
+    place = "source_instance" if by_place else "CAST(NULL AS VARCHAR)"
     newest = "(coalesce(record_version, ''), source_file, row_no)"
     values = ", ".join(f"arg_max({ident(n)}, {newest}) FILTER ({ident(n)} IS NOT NULL) AS {ident(n)}" for n in lent)
     session.sql(
         f"CREATE TABLE lent_owners AS SELECT trace_id AS lent_trace, {place} AS lent_place, {values} "
-        f"FROM set_aside WHERE {chosen} GROUP BY trace_id, {place}"
+        f"FROM set_aside WHERE {chosen} GROUP BY ALL"
     )
     session.sql("ALTER VIEW events RENAME TO own_events")
     filled = ", ".join(f"coalesce(e.{ident(n)}, l.{ident(n)}) AS {ident(n)}" for n in lent)
+    same_place = "AND e.source_instance IS NOT DISTINCT FROM l.lent_place" if by_place else ""
     session.sql(
-        f"CREATE VIEW events AS SELECT e.* REPLACE ({filled}) FROM own_events e LEFT JOIN lent_owners l "
-        f"ON e.trace_id = l.lent_trace AND e.{place} IS NOT DISTINCT FROM l.lent_place"
-        if "source_instance" in present
-        else f"CREATE VIEW events AS SELECT e.* REPLACE ({filled}) FROM own_events e "
-        "LEFT JOIN lent_owners l ON e.trace_id = l.lent_trace"
+        f"CREATE VIEW events AS SELECT e.* REPLACE ({filled}) FROM own_events e "
+        f"LEFT JOIN lent_owners l ON e.trace_id = l.lent_trace {same_place}"
     )
     return True

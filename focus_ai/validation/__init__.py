@@ -17,7 +17,7 @@ from focus_ai.validation.model import Column, Dataset, Options, Rule, RuleSet
 if TYPE_CHECKING:
     from focus_ai.engine import Session
     from focus_ai.findings import Findings
-    from focus_ai.validation.explain import Explanation
+    from focus_ai.validation.explanation import Explanation
 
 __all__ = [
     "Column",
@@ -58,7 +58,7 @@ def load_official(path: Path, dataset: str = "CostAndUsage") -> RuleSet:
 
 
 def explain(rule: Rule, version: str, dataset: str = "CostAndUsage") -> Explanation:
-    """A rule in words and as SQL; see `explain.explain`."""
-    from focus_ai.validation.explain import explain as run
+    """A rule in words and as SQL; see `explanation.explain`."""
+    from focus_ai.validation.explanation import explain as run
 
     return run(rule, version, dataset)

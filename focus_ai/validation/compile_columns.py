@@ -69,13 +69,13 @@ class Columns:
         if column.kind == "text":
             return own
         if column.kind in STRUCTURES:
-            return self._once(
+            return self.once(
                 f"CAST(to_json({own}) AS VARCHAR)" if column.kind != "json" else f"CAST({own} AS VARCHAR)"
             )
         if column.kind in ("timestamp", "timestamptz"):
             zone = "" if column.kind == "timestamptz" else "::TIMESTAMPTZ"
-            return self._once(f"strftime({own}{zone}, '%Y-%m-%dT%H:%M:%SZ')")
-        return self._once(f"CAST({own} AS VARCHAR)")
+            return self.once(f"strftime({own}{zone}, '%Y-%m-%dT%H:%M:%SZ')")
+        return self.once(f"CAST({own} AS VARCHAR)")
 
     def number(self, name: str) -> Number | None:
         """The cell as a number; null where it is none. None when the kind holds no numbers (or is missing)."""
@@ -91,7 +91,7 @@ class Columns:
             return Number(own, False)
         if column.kind == "text":
             cast = f"CASE WHEN {formats.number(own)} THEN TRY_CAST({own} AS DECIMAL(38, 18)) END"
-            return Number(self._once(cast), True, *_WIDE, cell=own)
+            return Number(self.once(cast), True, *_WIDE, cell=own)
         return None
 
     def instant(self, name: str) -> str | None:
@@ -103,7 +103,7 @@ class Columns:
             return own
         if column.kind in ("timestamp", "date"):
             return f"CAST({own} AS TIMESTAMPTZ)"
-        return self._once(f"TRY_CAST({own} AS TIMESTAMPTZ)") if column.kind == "text" else None
+        return self.once(f"TRY_CAST({own} AS TIMESTAMPTZ)") if column.kind == "text" else None
 
     def type_of(self, name: str) -> str:
         """number | instant | text: how cells of the column are compared."""
@@ -123,7 +123,8 @@ class Columns:
         """Whether the version or the data has a column of that name."""
         return name in self.logical or name in self.dataset.columns
 
-    def _once(self, sql: str) -> str:
+    def once(self, sql: str) -> str:
+        """A column of the inner SELECT that holds this; the same text is computed once."""
         return ident(self.computed.setdefault(sql, f"~{len(self.computed) + 1}"))
 
 

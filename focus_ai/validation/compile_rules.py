@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from focus_ai.focus.columns import Column as FocusColumn
 
 PLACE = "$column"
+LONG = 200
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def _instance(rule: Rule, column: str, require: Any, when: Any, tests: Tests) ->
         holds: Sql = None
     else:
         condition = True if when is None else tests.sql(when)
+        if isinstance(condition, str) and len(condition) > LONG and tests.shared:
+            condition = tests.columns.once(condition)  # it is asked twice at least: rows looked at, rows broken
         holds = None if whole is not None else tests.requirement(require)
     return Instance(
         rule=rule,

@@ -82,18 +82,25 @@ class Sets:
         return SetCheck(applies=where, broken=f"({maybe} AND {whole} IN (SELECT k FROM {same}))")
 
     def _reference(self, argument: Mapping[str, Any], where: str) -> SetCheck:
-        other = self.others.get(argument["dataset"])
+        own_name = self.columns.dataset.dataset
+        other = self.others.get(argument["dataset"], self.tests if argument["dataset"] == own_name else None)
         if other is None:
             return SetCheck(unchecked=f"needs the data set {argument['dataset']} beside this one")
         own = list(map(ident, argument["columns"]))
-        there = [ident(name) for name in argument["columns"].values()]
         lacking = [n for n in argument["columns"].values() if n not in other.columns.dataset.columns]
         if lacking:
             return SetCheck(unchecked=f"{argument['dataset']} has no column {lacking[0]}")
-        looked = _and(where, *(f"{o} IS NOT NULL" for o in own))
-        same = " AND ".join(f"CAST(m.{o} AS VARCHAR) = CAST(o.{t} AS VARCHAR)" for o, t in zip(own, there, strict=True))
-        mine = f"(SELECT DISTINCT {', '.join(own)} FROM {self.columns.relation()} WHERE {looked}) m"
-        query = f"SELECT m.* FROM {mine} WHERE NOT EXISTS (SELECT 1 FROM {other.columns.relation()} o WHERE {same})"
+        mine = [_comparable(self.columns, name) for name in argument["columns"]]
+        there = [_comparable(other.columns, name) for name in argument["columns"].values()]
+        looked = _and(where, *(f"{m} IS NOT NULL" for m in mine))
+        keys = ", ".join(f"{m} AS m{i}" for i, m in enumerate(mine))
+        theirs = ", ".join(f"{t} AS t{i}" for i, t in enumerate(there))
+        same = " AND ".join(f"m{i} = t{i}" for i in range(len(mine)))
+        query = (
+            f"SELECT {', '.join(own)} FROM (SELECT DISTINCT {', '.join(own)}, {keys} FROM {self.columns.relation()} "
+            f"WHERE {looked}) WHERE NOT EXISTS "
+            f"(SELECT 1 FROM (SELECT {theirs} FROM {other.columns.relation()}) WHERE {same})"
+        )
         return self._keyed(query, own, looked)
 
     def _elements(self, argument: Mapping[str, Any], where: str) -> SetCheck:
@@ -257,6 +264,11 @@ def _key(columns: Sequence[str]) -> str:
 def _first(keys: Sequence[str]) -> str:
     """SQL: the first of these keys that the JSON object `e` holds, as text."""
     return "coalesce(" + ", ".join(f"json_extract_string(e, {literal('$.' + ident(key))})" for key in keys) + ", NULL)"
+
+
+def _comparable(columns: Columns, name: str) -> str:
+    """SQL of a cell as another data set can hold it too, whatever its physical type: a moment or text."""
+    return (columns.instant(name) if columns.type_of(name) == "instant" else None) or columns.text(name)
 
 
 def _subunit(columns: Columns) -> str:

@@ -48,7 +48,7 @@ def sentence(rule: Rule) -> str:
     text = requirement(rule.require, wish)
     if rule.when is not None:
         text += f" when {condition(rule.when)}"
-    return text[0].upper() + text[1:] + "."
+    return (text if text.startswith("x_") else text[0].upper() + text[1:]) + "."
 
 
 def requirement(tree: Any, wish: str = "must") -> str:

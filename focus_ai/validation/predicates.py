@@ -50,10 +50,13 @@ class Tests:
         self.columns, self.version, self.facts, self.objects, self.strict = columns, version, facts, objects, strict
         self.numbers = Numbers(columns)
         self.cells, self.wished = cells, False
+        self.shared = False  # whether long conditions may become columns of the relation
 
     def strictly(self) -> Tests:
         """The same tests as the official validator reads them."""
-        return Tests(self.columns, self.version, self.facts, self.objects, self.cells, strict=True)
+        tests = Tests(self.columns, self.version, self.facts, self.objects, self.cells, strict=True)
+        tests.shared = self.shared
+        return tests
 
     def requirement(self, tree: Tree | bool) -> Sql:
         """Like `sql`, but a test that no value of the data fails may be true for nulls too (they break nothing)."""

@@ -3,8 +3,8 @@
 Decimals are multiplied as decimals. Where the declared types are too wide for an exact product, each row is computed
 in the first of a few narrower pairs of types that hold its values unchanged; only a row that fits none is compared as
 a binary float. Columns of binary floats are compared within the relative tolerance `TOLERANCE`, text cells that a float
-was printed into (16 or more digits, or an exponent) within `TEXT_TOLERANCE`. A cost column that holds fewer places than the product is right
-when it holds the product rounded to its places.
+was printed into (16 or more digits, or an exponent) within `TEXT_TOLERANCE`. A cost column that holds fewer places than
+the product is right when it holds the product rounded to its places.
 """
 
 from __future__ import annotations

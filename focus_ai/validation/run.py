@@ -21,7 +21,7 @@ from focus_ai.validation.compile_scan import Scan
 from focus_ai.validation.compile_sets import SetCheck, Sets
 from focus_ai.validation.criteria import Evidence
 from focus_ai.validation.evidence import Broken, money, samples
-from focus_ai.validation.explain import advice
+from focus_ai.validation.explanation import advice
 from focus_ai.validation.model import Dataset, Options, Rule, RuleSet, union
 from focus_ai.validation.predicates import Tests, names
 from focus_ai.validation.predicates_json import Objects
@@ -110,7 +110,9 @@ class _Run:
         model = _model(version, name)
         columns = Columns(dataset, {**given, **{c.name: c.type for c in model.values()}})
         few, objects = Few(self.session, columns, name), Objects(self.session, columns, name)
-        return Tests(columns, version or "1.2", model, objects, few.test)
+        tests = Tests(columns, version or "1.2", model, objects, few.test)
+        tests.shared = True
+        return tests
 
     def _compiled(self, rule: Rule) -> list[Instance]:
         if rule.require is None:

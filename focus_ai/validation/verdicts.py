@@ -13,7 +13,7 @@ from focus_ai.validation.compile_rules import Instance
 from focus_ai.validation.compile_scan import Scan
 from focus_ai.validation.compile_sets import SetCheck
 from focus_ai.validation.criteria import column_applies
-from focus_ai.validation.explain import differences
+from focus_ai.validation.explanation import differences
 from focus_ai.validation.model import Dataset, Options, Rule
 from focus_ai.validation.names import check_names
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +251,7 @@ def test_a_transcript_leaves_nothing_of_its_text_in_the_records(tmp_path: Path) 
 
     line = {
         "parentUuid": None, "isSidechain": False, "sessionId": "s", "uuid": "u", "timestamp": "2026-10-07T09:00:00Z",
-        "cwd": "/home/somebody/customer-x/help", "type": "assistant", "requestId": "q",
+        "cwd": "/srv/somebody/customer-x/help", "type": "assistant", "requestId": "q",
         "message": {"id": "m", "role": "assistant", "model": "claude-sonnet-4-5", "content": [{"text": "top secret"}],
                     "usage": {"input_tokens": 1, "output_tokens": 2}},
     }  # fmt: skip
@@ -260,3 +261,15 @@ def test_a_transcript_leaves_nothing_of_its_text_in_the_records(tmp_path: Path) 
     assert "top secret" not in text
     assert "somebody" not in text
     assert found[0]["owner_project"] == "help"
+
+
+def test_the_text_log_of_the_readme(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "mappings" / "README.md").read_text(encoding="utf-8")
+    (described,) = re.findall(r"```yml\n(reads: \[text\].*?)```", readme, re.S)
+    rest = "identity: [at]\nfields: {event_time: {time: at, unit: iso}, http_status: status, endpoint_path: request}\n"
+    path = tmp_path / "a.log"
+    path.write_text('2026-10-07T09:00:00Z "POST /v1/messages" 200\n', encoding="utf-8")
+    made_up = mapping(tmp_path, described + rest)
+    assert claims(made_up, sample(discover([str(path)], tmp_path)[0]))
+    (record,) = staged(path, tmp_path / "w", made_up)[1]
+    assert (record["http_status"], record["endpoint_path"]) == (200, "POST /v1/messages")

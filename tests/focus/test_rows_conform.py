@@ -52,11 +52,12 @@ class Run:
 
 @cache
 def _kind(file: Path) -> str | None:
-    """`usage` or `billed`; None for a provider without an adapter or a file with no record."""
+    """`usage` or `billed`; None for a provider without an adapter, a file with no record or rows of others."""
     try:
-        return recognise(discover([str(file)], file.parent)[0], shipped()).kind
+        mapping = recognise(discover([str(file)], file.parent)[0], shipped())
     except InputError:
         return None
+    return None if mapping.focus_rows else mapping.kind
 
 
 def _runs(folder: Path) -> list[Run]:

@@ -43,10 +43,14 @@ def open_parquet(session: Session, source: SourceFile, described: dict[Any, list
     return Table(source, source.path, selected, rows, False, Problems(), repeated, footer=footer)
 
 
-def scan(paths: list[Path]) -> str:
-    """The table function over files of one schema; folder names such as billing_period=2026-01 are no columns."""
+def scan(paths: list[Path], *, by_name: bool = False) -> str:
+    """The table function over files; folder names such as billing_period=2026-01 are no columns.
+
+    `by_name`: the files may lack columns (null there); otherwise all have the columns of the first one.
+    """
     listed = ", ".join(literal(str(path)) for path in paths)
-    return f"read_parquet([{listed}], hive_partitioning=false, union_by_name=false, binary_as_string=true)"
+    merged = "true" if by_name else "false"
+    return f"read_parquet([{listed}], hive_partitioning=false, union_by_name={merged}, binary_as_string=true)"
 
 
 def damaged(name: str, error: BaseException) -> InputError:

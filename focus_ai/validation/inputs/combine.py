@@ -3,22 +3,23 @@
 Where all files give a column the same type it stays as it is. Otherwise: whole numbers and decimals of any scale
 become exact text, numbers beside doubles become doubles, instants of different kinds become instants in UTC, and
 anything else becomes text, so that no cell changes its meaning because of another file.
+
+Parquet files that differ by absent columns only are one scan. Files that differ otherwise are copied once into one
+Parquet file of the common types: a query of many expressions over a union of scans would hold its state per scan.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
-from focus_ai.engine import ident
+from focus_ai.engine import Session, ident, literal
 from focus_ai.validation.inputs.columnar import scan
 from focus_ai.validation.inputs.table import Table
 from focus_ai.validation.model import Column, Kind
 
 OWN = ("_file", "_row")
 _ROW_NAMES = ("file_index", "file_row_number", "filename")
-_MIXED = "mixed"
 
 
 def kind_of(physical: str) -> Kind:
@@ -41,7 +42,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
 )  # fmt: skip
 
 
-def combine(tables: Sequence[Table]) -> tuple[str, dict[str, Column], tuple[Table, ...]]:
+def combine(session: Session, tables: Sequence[Table]) -> tuple[str, dict[str, Column], tuple[Table, ...]]:
     """The relation over all tables, its columns, and the tables in the order of `_file`."""
     groups = _groups(tables)
     ordered = tuple(table for group in groups for table in group)
@@ -56,17 +57,40 @@ def combine(tables: Sequence[Table]) -> tuple[str, dict[str, Column], tuple[Tabl
     for group in groups:
         parts.append(_select(group, columns, before))
         before += len(group)
-    relation = parts[0] if len(parts) == 1 else "(" + " UNION ALL ".join(part[1:-1] for part in parts) + ")"
-    return relation, columns, ordered
+    if len(parts) == 1:
+        return parts[0], columns, ordered
+    return _copied(session, parts), columns, ordered
+
+
+def _copied(session: Session, parts: Sequence[str]) -> str:
+    """The union of the parts as one file in the work folder."""
+    target = session.work / "combined.parquet"
+    union = " UNION ALL ".join(part[1:-1] for part in parts)
+    session.sql(f"COPY ({union}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+    return f"(SELECT * FROM read_parquet({literal(str(target))}))"
 
 
 def _groups(tables: Sequence[Table]) -> list[list[Table]]:
-    """Tables that one scan can read: same columns of the same types, in the same form."""
+    """Tables that one scan can read: the same columns of the same types; or Parquet files that only lack some."""
     groups: dict[tuple[object, ...], list[Table]] = {}
     for table in tables:
         key = (table.staged, tuple(table.columns.items()))
         groups.setdefault(key, []).append(table)
+    if len(groups) > 1 and _alike(tables):
+        return [list(tables)]
     return list(groups.values())
+
+
+def _alike(tables: Sequence[Table]) -> bool:
+    """Parquet files whose columns have one spelling and one type wherever they are."""
+    seen: dict[str, tuple[str, str]] = {}
+    for table in tables:
+        if table.staged or table.repeated or any(name.lower() in _ROW_NAMES for name in table.columns):
+            return False
+        for name, (engine_name, physical) in table.columns.items():
+            if engine_name != name or seen.setdefault(name.lower(), (name, physical)) != (name, physical):
+                return False
+    return True
 
 
 def _names(tables: Sequence[Table]) -> list[str]:
@@ -95,24 +119,27 @@ def _shared(types: Sequence[str]) -> str:
     if kinds <= {"timestamp", "timestamptz"}:
         return "TIMESTAMP WITH TIME ZONE"
     if kinds == {"integer"} and not any("HUGE" in t for t in distinct):
-        return "HUGEINT"
+        return "DECIMAL(38,0)"
     return "VARCHAR"
 
 
 def _select(group: Sequence[Table], columns: Mapping[str, Column], before: int) -> str:
     first = group[0]
+    held = {name: facts for table in reversed(group) for name, facts in table.columns.items()}
     cells = []
     for name, column in columns.items():
-        held = first.columns.get(name)
-        value = "NULL" if held is None else ident(held[0])
-        if held is None or held[1] != column.physical:
-            value = _cast(value, held[1] if held else "VARCHAR", column.physical)
+        engine_name, physical = held.get(name, ("", "VARCHAR"))
+        value = ident(engine_name) if name in held else "NULL"
+        if name not in held or physical != column.physical:
+            value = _cast(value, physical, column.physical)
         cells.append(f"{value} AS {ident(name)}")
-    index = "CAST(file_index AS INTEGER)" + (f" + {before}" if before else "")
-    row = "_row" if first.staged else "file_row_number + 1"
     if not first.staged and any(name.lower() in _ROW_NAMES for name in first.columns):
         return _one_by_one(group, cells, before)
-    return f"(SELECT {', '.join(cells)}, {index} AS _file, {row} AS _row FROM {scan([t.path for t in group])})"
+    by_name = any(table.columns.keys() != first.columns.keys() for table in group)
+    index = "CAST(file_index AS INTEGER)" + (f" + {before}" if before else "")
+    row = "_row" if first.staged else "file_row_number + 1"
+    source = scan([t.path for t in group], by_name=by_name)
+    return f"(SELECT {', '.join(cells)}, {index} AS _file, {row} AS _row FROM {source})"
 
 
 def _one_by_one(group: Sequence[Table], cells: Sequence[str], before: int) -> str:
@@ -136,6 +163,3 @@ def _cast(value: str, physical: str, wanted: str) -> str:
     if wanted == "TIMESTAMP WITH TIME ZONE" and kind == "timestamp":
         return f"timezone('UTC', CAST({value} AS TIMESTAMP))"
     return f"CAST({value} AS {wanted})"
-
-
-assert set(dict(_KINDS).values()) <= set(get_args(Kind))

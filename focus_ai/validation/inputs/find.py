@@ -19,6 +19,8 @@ from focus_ai.sources import SourceFile, discover
 from focus_ai.sources.sniff import BOM, Format, opened, sniff
 
 _ASIDE = ("metadata", "exceptions", "events")
+# At least one of these is in the first record of any FOCUS dataset.
+_WORDS = (b"BilledCost", b"BillingAccountId", b"BillingCurrency", b"ContractCommitmentId", b"BillingPeriodStart")
 _TABLES = ("parquet", "csv", "jsonl")
 
 
@@ -33,14 +35,16 @@ def find(inputs: Sequence[str], spool: Path) -> tuple[list[SourceFile], list[str
     remarks: list[str] = []
     for given in inputs:
         folder = _folder(given)
-        for source in discover([str(folder) if folder else given], spool):
-            if folder and _aside(Path(source.name).relative_to(folder)):
+        listed = discover([str(folder) if folder else given], spool)
+        many = folder is not None or ("://" in given and len(listed) > 1)
+        for source in listed:
+            if many and _aside(source.name.removeprefix(str(folder or given.rstrip("/"))).strip("/")):
                 passed.append(source.name)
                 continue
             readable = _readable(source, spool)
             if readable.path != source.path and source.format.encoding == "latin-1":
                 remarks.append(f"{source.name} is not UTF-8; read as Latin-1")
-            if folder and readable.format.kind in ("json", "unknown"):
+            if many and _no_table(readable):
                 passed.append(source.name)
             else:
                 found.setdefault(source.name, _checked(readable))
@@ -64,11 +68,22 @@ def _folder(given: str) -> Path | None:
     return data if data.is_dir() and described else folder
 
 
-def _aside(path: Path) -> bool:
+def _aside(path: str) -> bool:
     """A file that describes data: below metadata/, or a manifest or metadata document by its name."""
-    name = path.name.lower()
+    *folders, name = path.lower().replace("\\", "/").split("/")
     document = name.endswith(".json") and ("manifest" in name or "metadata" in name or name == "run.json")
-    return document or any(part in _ASIDE for part in path.parts[:-1])
+    return document or any(part in _ASIDE for part in folders)
+
+
+def _no_table(source: SourceFile) -> bool:
+    """In a folder: neither a table nor a .json document that speaks of FOCUS columns."""
+    if source.format.kind == "unknown":
+        return True
+    if source.format.kind not in ("json", "jsonl") or not source.name.lower().endswith(".json"):
+        return False
+    with source.path.open("rb") as stream:
+        head = stream.read(1 << 16)
+    return not any(word in head for word in _WORDS)
 
 
 def _listed(names: Sequence[str]) -> str:

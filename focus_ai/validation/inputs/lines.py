@@ -32,15 +32,22 @@ SAMPLE = 20_000
 def stage(session: Session, source: SourceFile, target: Path) -> Table:
     """Stage one file of JSON objects. Raises `InputError` when it holds none."""
     problems = Problems()
-    documents = _as_it_is(session, source)
-    if documents is None:
+    quick = _as_it_is(session, source)
+    if quick is None:
         documents = _strictly(source, target.with_suffix(".jsonl"), problems)
-    keys = _keys(session, documents)
+        keys, _ = _keys(session, documents)
+    else:
+        documents, keys = quick
     if not keys:
         first = problems.kept.get("unreadable", [Problem(1, 1, "")])[0]
         raise InputError(
             "no line of the file is a JSON object", where=source.name, value=first.value[:200] or None,
             expected="one object per line with FOCUS columns as keys",
+        )  # fmt: skip
+    if len(keys) > MOST_KEYS:
+        raise InputError(
+            "the records have too many different keys to be rows of one table", where=source.name,
+            value=f"{len(keys):,} keys", expected=f"at most {MOST_KEYS:,}, FOCUS columns among them",
         )  # fmt: skip
     columns, _ = unique(keys)
     texts = ", ".join(literal(_pointer(key)) for key in keys)
@@ -55,24 +62,20 @@ def stage(session: Session, source: SourceFile, target: Path) -> Table:
     return Table(source, target, selected, rows, True, problems, nested=nested)
 
 
-def _as_it_is(session: Session, source: SourceFile) -> str | None:
-    """The relation of documents when every line is an object without surprises, else None."""
+def _as_it_is(session: Session, source: SourceFile) -> tuple[str, list[str]] | None:
+    """Documents and keys of a file whose every line is an object without surprises, else None."""
     import duckdb
 
     if source.format.kind != "jsonl" or source.format.bom:
         return None
     relation = json_lines(source.path)
     try:
-        odd = session.one(
-            "SELECT coalesce(sum(CAST(j0 IS NULL OR json_type(j0) <> 'OBJECT' OR len(json_keys(j0)) <> "
-            f"list_unique(json_keys(j0)) OR regexp_matches(CAST(j0 AS VARCHAR), {literal(_DOUBTFUL)}) "
-            f"AS TINYINT)), 0) FROM {relation}"
-        )[0]
+        keys, odd = _keys(session, relation)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error:
         return None
-    return None if odd else relation
+    return None if odd else (relation, keys)
 
 
 def _strictly(source: SourceFile, target: Path, problems: Problems) -> str:
@@ -93,13 +96,16 @@ def _strictly(source: SourceFile, target: Path, problems: Problems) -> str:
     return spooled_lines(target, longest)
 
 
-def _keys(session: Session, documents: str) -> list[str]:
-    """Keys of all records, in order of their first appearance among the distinct key lists."""
-    lists = session.rows(f"SELECT json_keys(j0) AS k, min(rn) FROM {documents} GROUP BY k ORDER BY 2 LIMIT {MOST_KEYS}")
-    seen: dict[str, None] = {}
-    for keys, _ in lists:
-        seen.update(dict.fromkeys(map(str, keys or ())))
-    return list(seen)
+def _keys(session: Session, documents: str) -> tuple[list[str], bool]:
+    """Keys of all records in order of appearance, and whether any record is for the strict reader only."""
+    doubtful = f"j0 IS NULL OR json_type(j0) <> 'OBJECT' OR regexp_matches(CAST(j0 AS VARCHAR), {literal(_DOUBTFUL)})"
+    lists = f"SELECT json_keys(j0) AS k, min(rn) AS first, max({doubtful}) AS odd FROM {documents} GROUP BY k"
+    rows = session.rows(
+        "WITH lists AS MATERIALIZED (" + lists + ") SELECT key, min((first, place)), FALSE FROM "
+        "(SELECT unnest(k) AS key, generate_subscripts(k, 1) AS place, first FROM lists) GROUP BY key "
+        "UNION ALL SELECT '', (0, 0), coalesce(max(odd OR len(k) <> list_unique(k)), FALSE) FROM lists ORDER BY 2"
+    )
+    return [str(key) for key, _, _ in rows[1:]], bool(rows[0][2])
 
 
 def _pointer(key: str) -> str:

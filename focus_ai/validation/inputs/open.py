@@ -68,7 +68,7 @@ def open_files(
         if progress:
             progress("reading", number, len(sources))
         tables.append(_open(session, source, session.work / f"staged-{number}.parquet", described))
-    relation, columns, ordered = combine(tables)
+    relation, columns, ordered = combine(session, tables)
     identity = identify(ordered, version, dataset)
     facts = identity.version if identity.version in model.versions() else model.versions()[-1]
     kind = identity.dataset if identity.dataset in model.datasets(facts) else model.COST_AND_USAGE

@@ -219,7 +219,7 @@ def test_rules_are_listed_and_explained(capsys: pytest.CaptureFixture[str]) -> N
     assert "ListCost-C-009-C" in capsys.readouterr().out
     assert main(["explain", "ListCost-C-009-C", "--focus", "1.2"]) == 0
     text = capsys.readouterr().out
-    assert "PricingQuantity" in text and "SQL" in text and "List Cost" in text
+    assert "PricingQuantity" in text and "SQL" in text and "FOCUS 1.2" in text
     assert main(["explain", "fai-in-001"]) == 0
     assert "57 names" in capsys.readouterr().out
     assert main(["explain", "ListCost-C-99"]) == 2

@@ -6,10 +6,10 @@ Every case is a whole copy of the conforming rows with its cells changed. The co
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def read(path: Path) -> Book:
         rows=rows,
         cases=tuple(cases),
         absent={column: frozenset(_list(rules)) for column, rules in families.get("absent", {}).items()},
-        absent_also=families.get("absent_also", {}),
+        absent_also={c: _list(r) for c, r in families.get("absent_also", {}).items()},
         number_for_text=families.get("number_for_text", {}),
         column_cases=tuple(document.get("column_cases", ())),
         others=document.get("others", {}),
@@ -162,7 +162,7 @@ def _rename(base: dict[str, Any], extends: Mapping[str, Any]) -> dict[str, Any]:
         if not rule.startswith("own-"):
             rule = (attribute if "-A-" in rule else prefix) + rule
         rule = extends.get("rename", {}).get(rule, rule)
-        return None if any(re.fullmatch(pattern.replace("*", ".*"), rule) for pattern in gone) else rule
+        return None if any(fnmatchcase(rule, pattern) for pattern in gone) else rule
 
     def all_new(rules: Any) -> list[str]:
         return [found for rule in _list(rules) if (found := new(rule))]
@@ -233,11 +233,13 @@ def judge(
     session: Session, book: Book, rows: Sequence[Row], rule_sets: Sequence[RuleSet], **how: Any
 ) -> Findings:
     """Findings of rows with every criterion on."""
-    select = how.pop("select", ())
-    others = {
-        other: dataset(session, _plain(book, other), list(cells), columns=list(dict.fromkeys(n for r in cells for n in r)), name=f"other_{other}")
-        for other, cells in book.others.items()
-    }
+    select, cases = how.pop("select", ()), how.pop("cases", 0)
+    others = {}
+    for other, cells in book.others.items():
+        copies = [row for number in range(cases + 1) for row in mark(cells, number)]
+        distinct = list({tuple(row.items()): row for row in copies}.values())
+        names = list(dict.fromkeys(n for row in cells for n in row))
+        others[other] = dataset(session, _plain(book, other), distinct, columns=names, name=f"other_{other}")
     data = dataset(session, book, rows, **how)
     options = Options(criteria=["all"], samples=ALL, select=select, others=others)
     return validate(session, data, rule_sets, options, version=book.version, dataset_name=book.dataset)

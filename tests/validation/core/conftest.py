@@ -22,7 +22,7 @@ KINDS = {
 
 def kind_of(physical: str) -> Any:
     """Kind of a DuckDB type."""
-    for start, kind in (("DECIMAL", "decimal"), ("MAP", "map"), ("STRUCT", "struct")):
+    for start, kind in (("DECIMAL", "decimal"), ("MAP", "map"), ("STRUCT", "struct"), ("TIMESTAMP_", "timestamp")):
         if physical.startswith(start):
             return kind
     return KINDS[physical]

@@ -11,7 +11,7 @@ import pytest
 
 from focus_ai.findings import Findings
 from focus_ai.validation import Options, load_official, load_rules, validate
-from focus_ai.validation.explain import differences
+from focus_ai.validation.explanation import differences
 
 REFERENCE = Path(__file__).parents[3].parent / "shared" / "reference" / "focus"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the official model is not beside the repository")

@@ -194,6 +194,23 @@ def test_files_that_differ_become_one_relation_and_say_so(tmp_path: Path) -> Non
     assert "ListCost" in {f.column for f in found.findings if f.rule == "FAI-IN-007"}
 
 
+def test_parquet_files_that_only_lack_columns_are_one_scan(tmp_path: Path) -> None:
+    """A column that was added later, at the end or in between, and one file that spells it otherwise."""
+
+    def write(name: str, **columns: str) -> None:
+        pq.write_table(pa.table({k: [v] for k, v in columns.items()}), tmp_path / name)
+
+    write("a.parquet", BilledCost="1", ServiceName="s", ListCost="2")
+    write("b.parquet", SkuId="k", BilledCost="3", ListCost="4", ServiceName="t")
+    query = 'SELECT "BilledCost", "SkuId", "ServiceName", _file, _row FROM {r} ORDER BY _file'
+    found, cells = opened(tmp_path, tmp_path / "a.parquet", tmp_path / "b.parquet", query=query)
+    assert cells == [("1", None, "s", 0, 1), ("3", "k", "t", 1, 1)]
+    assert found.dataset.relation.count("read_parquet") == 1 and "UNION" not in found.dataset.relation
+    write("c.parquet", billedcost="5", ListCost="6", ServiceName="u")
+    found, cells = opened(tmp_path, *(tmp_path / f"{n}.parquet" for n in "abc"), query=query)
+    assert cells[2] == (None, None, "u", 2, 1)  # another spelling is not the column
+
+
 def test_numbers_beside_doubles_become_doubles_and_decimals_keep_every_digit(tmp_path: Path) -> None:
     def write(name: str, kind: Any, value: Any) -> None:
         table = pa.table({"BilledCost": pa.array([value], kind), "ListCost": ["1"], "ServiceName": ["s"]})
@@ -347,6 +364,49 @@ def test_standard_input_and_globs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("a1.csv", "a2.csv", "b1.csv"):
         ff.write_csv(tmp_path / name, ff.rows(1))
     assert len(opened(tmp_path, tmp_path / "a*.csv")[0].dataset.files) == 2
+
+
+def test_a_folder_passes_over_what_describes_data_and_says_so(tmp_path: Path) -> None:
+    ff.write_csv(tmp_path / "a.csv", ff.rows(1))
+    (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "notes.json").write_text('{"made": "by hand"}')
+    (tmp_path / "exceptions").mkdir()
+    (tmp_path / "exceptions" / "rejects.jsonl").write_text('{"file": "x"}\n')
+    found, _ = opened(tmp_path / "elsewhere", tmp_path, query="SELECT 1 FROM {r}")
+    assert found.dataset.files == (str(tmp_path / "a.csv"),)
+    (remark,) = found.remarks
+    assert "manifest.json" in remark and "notes.json" in remark and "rejects.jsonl" in remark
+    with pytest.raises(InputError, match="not a FOCUS file"):
+        opened(tmp_path / "elsewhere", tmp_path / "notes.json")
+
+
+def test_records_may_lack_keys_and_may_not_have_thousands(tmp_path: Path) -> None:
+    import json
+
+    base = {"BilledCost": "1", "ListCost": "1", "ServiceName": "s"}
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({**base, f"x_{i}": i}) + "\n" for i in range(300)))
+    found, cells = opened(tmp_path, path, query='SELECT count("x_299"), max("x_299"), count(*) FROM {r}')
+    assert cells == [(1, "299", 300)] and len(found.dataset.columns) == 303
+    path.write_text("".join(json.dumps({**base, f"x_{i}": i}) + "\n" for i in range(6000)))
+    with pytest.raises(InputError, match="too many different keys"):
+        opened(tmp_path, path)
+
+
+def test_objects_of_a_store_are_read_like_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `sources.remote` hands over (tested there against a store) is judged; manifests beside it are not."""
+    from focus_ai.sources import remote
+
+    def fetched(url: str, spool: Path) -> Any:
+        spool.mkdir(parents=True, exist_ok=True)
+        yield "s3://bucket/focus/data/a.csv", ff.write_csv(spool / "1", ff.rows(2))
+        (spool / "2").write_text('{"files": []}')
+        yield "s3://bucket/focus/metadata/manifest.json", spool / "2"
+
+    monkeypatch.setattr(remote, "fetch", fetched)
+    found, cells = opened(tmp_path, "s3://bucket/focus/")
+    assert cells == FIRST_TWO and found.dataset.files == ("s3://bucket/focus/data/a.csv",)
+    assert "manifest.json" in found.remarks[0]
 
 
 def test_different_datasets_are_not_mixed(tmp_path: Path) -> None:

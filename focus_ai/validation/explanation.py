@@ -74,7 +74,7 @@ def advice(rule: Rule, column: str = "") -> tuple[str, str]:
     texts = _texts()
     word = next(iter(rule.require))
     argument = rule.require[word]
-    kind = texts["kinds"].get(word, {})
+    kind = texts["kinds"].get(word, texts["kinds"]["other"])
     if word == "format":
         kind = texts["kinds"].get(f"format {next(iter(argument.values()))}", kind)
     about = column or rule.column or next(iter(phrases.mentioned(rule)), "")

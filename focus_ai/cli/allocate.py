@@ -1,0 +1,75 @@
+"""`focus-ai allocate`: shared cost of a data set split by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from focus_ai.cli.options import Format, FormatOption, NoColorOption, QuietOption
+from focus_ai.errors import UsageError
+
+
+def allocate(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder made by convert or reconcile --close.")],
+    rules: Annotated[Path, typer.Option("--rules", metavar="FILE", help="Allocation rules (allocation.yaml).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the new data set.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would move and why; write nothing.")] = False,
+    costs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--costs", metavar="FILE", help="Shared cost as CSV, besides those that the rules name; repeatable."
+        ),
+    ] = None,
+    fail_unallocated: Annotated[
+        bool, typer.Option("--fail-on-unallocated", help="Exit 1 when a part of a shared cost finds no owner.")
+    ] = False,
+    memory_limit: Annotated[
+        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    format_: FormatOption = Format.text,
+    quiet: QuietOption = False,
+    no_color: NoColorOption = False,
+) -> None:
+    """Split shared cost over its owners by rules, exactly; or show what would move and why."""
+    if dry_run == (out is not None):
+        raise UsageError("give --out DIR to write, or --dry-run to look", next_step="focus-ai allocate --help")
+    from focus_ai import api
+    from focus_ai.cli.progress import Progress
+
+    with Progress(quiet=quiet or format_ is Format.json) as progress:
+        report = api.allocate(
+            dataset, rules, out=out, costs=list(costs or ()), memory_limit=memory_limit, threads=threads,
+            progress=progress,
+        )  # fmt: skip
+    _show(report, format_, no_color=no_color)
+    if fail_unallocated and (left := unallocated(report)):
+        from focus_ai.cli.terminal import tell
+
+        tell(f"focus-ai: --fail-on-unallocated: {', '.join(left)}")
+        raise typer.Exit(1)
+
+
+def unallocated(report: Mapping[str, Any]) -> list[str]:
+    """Rules that leave something to nobody, with the amount."""
+    return [
+        f"{rule['rule']} {window['window']} {target['target']} {target['effective_cost']} {window['currency']}"
+        for rule in report["rules"]
+        for window in rule["windows"]
+        for target in window["targets"]
+        if target["unallocated"]
+    ]
+
+
+def _show(report: Mapping[str, Any], format_: Format, *, no_color: bool) -> None:
+    from focus_ai.cli.terminal import bold_headings, colour, say, say_json
+
+    if format_ is Format.json:
+        say_json(dict(report))
+        return
+    from focus_ai.reports.allocation import allocation_text
+
+    say(bold_headings(allocation_text(report), on=colour(no_color)))

@@ -1,0 +1,239 @@
+"""The inputs of a comparison, sorted and read: data sets of ours, FOCUS files of others, bills, raw exports.
+
+Raw exports are converted in the work folder first, so that a comparison always works on finished rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from focus_ai.engine import Session, ident, literal, literals
+from focus_ai.errors import InputError, UsageError
+from focus_ai.focus.meters import meters
+from focus_ai.focus.places import sellers
+from focus_ai.pricing.card import RateCard
+from focus_ai.pricing.rate_row import NoRate
+from focus_ai.reconcile import bills, evidence, lines
+from focus_ai.settings import Settings
+from focus_ai.sinks.parquet import blake2b
+from focus_ai.sources import SourceFile, discover
+
+
+@dataclass
+class Side:
+    """What was given for one side: relations of FOCUS rows with their columns, and bill tables."""
+
+    name: str
+    relations: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bills: list[Path] = field(default_factory=list)
+    datasets: list[Path] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Path] = field(default_factory=list)
+
+
+def read_side(name: str, inputs: Sequence[str], work: Path, settings: Settings, options: Mapping[str, Any]) -> Side:
+    """Sort the inputs of a side: our data sets, FOCUS files, bill tables, raw exports (converted)."""
+    if not inputs:
+        raise UsageError(
+            f"reconcile needs --{name}", next_step=f"name a data set, a FOCUS file or an export: --{name} PATH"
+        )
+    side = Side(name)
+    raw: list[str] = []
+    for given in inputs:
+        path = Path(given)
+        if (path / "data").is_dir() and list((path / "data").rglob("*.parquet")):
+            _dataset(side, path.absolute())
+        elif path.suffix.lower() in (".yaml", ".yml") and path.is_file():
+            side.bills.append(path)
+            side.inputs.append({"path": given, "kind": "bill", "blake2b": blake2b(path)})
+        else:
+            for source in discover([given], work / "spool"):
+                if not _take(side, source):
+                    raw.append(str(source.path) if given == "-" else source.name)
+    if raw:
+        from focus_ai.convert import run as convert
+
+        target = work / f"{name}-rows"
+        made = convert(
+            raw, target, settings=settings, focus="1.3", grain="day", numeric="decimal", events=name == "rated",
+            ai_only=False, allocation=None, jobs=1,
+            **options,
+        )  # fmt: skip
+        side.inputs += [{**i, "kind": "export"} for i in made["inputs"]]
+        if list((target / "data").rglob("*.parquet")):
+            _dataset(side, target, listed=False)
+        else:
+            side.datasets.append(target)
+    return side
+
+
+def _dataset(side: Side, path: Path, *, listed: bool = True) -> None:
+    files = sorted((path / "data").rglob("*.parquet"))
+    _parquet(side, files)
+    side.datasets.append(path)
+    if listed:
+        side.inputs += [{"path": str(path.name), "kind": "dataset", "files": len(files)}]
+
+
+def _take(side: Side, source: SourceFile) -> bool:
+    """Take a FOCUS file or a bill table; False for anything else."""
+    if source.format.kind == "parquet":
+        import pyarrow.parquet as pq
+
+        names = set(pq.read_schema(source.path).names)
+        if not lines.is_focus(names):
+            return False
+        _parquet(side, [source.path.absolute()])
+    elif source.format.kind == "csv" and lines.is_focus(source.format.header):
+        columns = dict.fromkeys(source.format.header, "VARCHAR")
+        text = (
+            f"read_csv({literal(str(source.path.absolute()))}, header=true, all_varchar=true, "
+            f"delim={literal(source.format.delimiter)}, encoding={literal(source.format.encoding)}, "
+            f"compression={literal(source.format.compression)})"
+        )
+        side.relations.append((text, columns))
+        side.files.append(source.path.absolute())
+    elif source.format.kind == "csv" and bills.is_bill(source.format.header):
+        side.bills.append(source.path)
+    else:
+        return False
+    side.inputs.append({"path": source.name, "kind": "focus" if source.path not in side.bills else "bill",
+                        "blake2b": blake2b(source.path)})  # fmt: skip
+    return True
+
+
+def _parquet(side: Side, files: Sequence[Path]) -> None:
+    """Files of one schema as one relation."""
+    import pyarrow.parquet as pq
+
+    groups: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for path in files:
+        schema = pq.read_schema(path)
+        groups.setdefault(tuple((f.name, _kind(f.type)) for f in schema), []).append(path)
+    for columns, paths in groups.items():
+        names = literals(str(p) for p in paths)
+        side.relations.append((f"read_parquet([{names}], hive_partitioning=false)", dict(columns)))
+        side.files += paths
+
+
+def _kind(kind: Any) -> str:
+    import pyarrow as pa
+
+    return "DECIMAL" if pa.types.is_decimal(kind) else str(kind)
+
+
+def load_sides(session: Session, sides: Sequence[Side], card: RateCard, measure: str | None) -> list[str]:
+    """Tables `rated_lines` and `billed_lines`; returns notes. Raises `InputError` for a side without a line."""
+    known = _meters()
+    lines.create_names(session, _channels(), list(known.values()))
+    notes: list[str] = []
+    for side in sides:
+        table = f"{side.name}_lines"
+        parts = []
+        for number, (relation, columns) in enumerate(side.relations):
+            try:
+                lines.create_lines(session, f"{table}_{number}", relation, columns, billed=side.name == "billed",
+                                   measure=measure)  # fmt: skip
+            except Exception as error:
+                if type(error).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
+                    raise
+                raise InputError(
+                    f"the {side.name} rows cannot be read", value=str(error).split("\n")[0],
+                    expected="FOCUS columns with dates and numbers",
+                ) from error  # fmt: skip
+            parts.append(f"SELECT * FROM {table}_{number}")
+        if not parts:
+            empty = {"ChargePeriodStart": "VARCHAR", "BillingCurrency": "VARCHAR", "BilledCost": "VARCHAR"}
+            nothing = f"(SELECT {', '.join(f'CAST(NULL AS VARCHAR) AS {ident(n)}' for n in empty)} WHERE FALSE)"
+            lines.create_lines(session, f"{table}_0", nothing, empty, billed=side.name == "billed")
+            parts.append(f"SELECT * FROM {table}_0")
+        unpriced = ", FALSE AS unpriced" if side.name == "rated" else ""
+        session.sql(f"CREATE TABLE {table} AS SELECT *{unpriced} FROM ({' UNION ALL '.join(parts)})")
+        for path in side.bills:
+            bills.append(session, table, [
+                {**line, **({"unpriced": False} if unpriced else {})} for line in bills.read_bill(path, known)
+            ])  # fmt: skip
+        if side.name == "rated":
+            _add_unpriced(session, side, card)
+        if not session.rows(f"SELECT 1 FROM {table} LIMIT 1"):
+            what = "rated usage" if side.name == "rated" else "billed amounts"
+            raise InputError(
+                f"the {side.name} side holds no {what}", where=", ".join(str(i["path"]) for i in side.inputs[:5]),
+                next_step="rated: usage exports or their data set; billed: cost exports, invoices, FOCUS files",
+            )  # fmt: skip
+    return notes
+
+
+def _add_unpriced(session: Session, side: Side, card: RateCard) -> None:
+    """Usage without a price, from the exceptions of the data set: lines with a quantity and no cost."""
+    known = _meters()
+    for folder in side.datasets:
+        path = folder / "exceptions" / "unpriced.jsonl"
+        if not path.is_file():
+            continue
+        summed: dict[tuple[Any, ...], Decimal] = {}
+        for row in (json.loads(text, parse_float=Decimal) for text in path.read_text("utf-8").splitlines()):
+            day = datetime.fromisoformat(str(row["time"]).replace("Z", "+00:00")).date()
+            key = (day, row["provider"], row["model"], row["meter"])
+            summed[key] = summed.get(key, Decimal(0)) + Decimal(str(row["quantity"]))
+        entries = []
+        for (day, channel, model, meter), quantity in sorted(summed.items(), key=str):
+            at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            ref = card.place(channel or "", tuple(str(model or "").split(" / ")), at)
+            named = model if isinstance(ref, NoRate) else ref.model
+            entry = known.get(meter)
+            blocks = quantity / (entry.size if entry else 1)
+            entries.append({
+                "day_from": day, "day_to": day + timedelta(days=1), "currency": settings_currency(card),
+                "channel": channel, "account": None, "sub_account": None, "model": named, "meter": meter,
+                "tier": "standard", "marks": None, "kind": "usage", "unit": entry.block if entry else None,
+                "price": None, "invoice": None, "quantity": round(blocks, 9), "cost": Decimal(0), "lines": 1,
+                "unattributed": Decimal(0), "places": 2, "unpriced": True,
+            })  # fmt: skip
+        bills.append(session, "rated_lines", entries)
+
+
+def settings_currency(card: RateCard) -> str:
+    """Currency of the rated side."""
+    return card.billing_currency or "USD"
+
+
+def create_evidence_of(session: Session, side: Side, card: RateCard) -> None:
+    """Evidence from the events beside the rows, where they were written."""
+    import pyarrow.parquet as pq
+
+    found = [d / "events" / "events.parquet" for d in side.datasets if (d / "events" / "events.parquet").is_file()]
+    if not found:
+        evidence.no_evidence(session)
+        return
+    columns = {f.name: str(f.type) for path in found for f in pq.read_schema(path)}
+    relation = f"read_parquet([{literals(map(str, found))}], union_by_name=true, hive_partitioning=false)"
+    table = meters()
+    fields = {m.name: list(m.fields) for m in table.values() if m.fields and m.name != "output_reasoning"}
+    fields["output"] = [*fields["output"], *table["output_reasoning"].fields]
+    evidence.create_evidence(session, relation, columns, card, list(_meters().values()), fields)
+
+
+def _meters() -> dict[str, lines.Meter]:
+    return {
+        m.name: lines.Meter(m.name, m.sku_meter, m.consumed_unit, m.pricing_unit, m.unit_size)
+        for m in meters().values()
+    }
+
+
+def _channels() -> dict[str, str]:
+    """Names that stand for exactly one channel: services, sellers with one channel, the channels themselves."""
+    names: dict[str, set[str]] = {}
+    for slug, entry in sellers().items():
+        names.setdefault(slug, set()).add(slug)
+        names.setdefault(entry.get("service", slug).lower(), set()).add(slug)
+    for slug, entry in sellers().items():
+        names.setdefault(entry.get("name", slug).lower(), set()).add(slug)
+    return {name: min(slugs) for name, slugs in names.items() if len(slugs) == 1}
