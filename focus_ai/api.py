@@ -108,6 +108,7 @@ def validate(
     fail_on: FailOn = "error",
     memory_limit: str | None = None,
     threads: int | None = None,
+    temp: Path | None = None,
     progress: Progress | None = None,
 ) -> Judgement:
     """Judge FOCUS files: `.findings` holds everything that was found, `.failing` what fails at `fail_on`.
@@ -124,7 +125,7 @@ def validate(
         ignore=ignore, strict_official=strict_official, samples=samples, baseline=baseline, fail_on=fail_on,
         others=validate_run.rate_card(rates) if rates is not None else None,
     )  # fmt: skip
-    return validate_run.run(inputs, request, memory_limit=memory_limit, threads=threads, progress=progress)
+    return validate_run.run(inputs, request, memory_limit=memory_limit, threads=threads, temp=temp, progress=progress)
 
 
 def report(
@@ -167,6 +168,7 @@ def reconcile(
     rule: str = "bucket",
     limits: Limits | None = None,
     measure: str | None = None,
+    period: str | None = None,
     as_of: datetime | None = None,
     listed: int = 200,
     close: str | None = None,
@@ -190,7 +192,7 @@ def reconcile(
         raise UsageError("unknown tolerance rule", value=rule, expected="bucket, invoice or strict")
     return run(
         rated, billed, settings=settings or Settings(), out=out, by=by, rule=rule, limits=limits, measure=measure,
-        as_of=as_of, listed=listed, close=close, close_out=close_out, invoiced=invoiced, adapter=adapter,
+        period=period, as_of=as_of, listed=listed, close=close, close_out=close_out, invoiced=invoiced, adapter=adapter,
         mapping=mapping, memory_limit=memory_limit, threads=threads, progress=progress,
     )  # fmt: skip
 

@@ -39,7 +39,14 @@ class Closing:
     """One closing over the tables of a finished comparison."""
 
     def __init__(
-        self, session: Session, rated: DataSet, billed: DataSet, by: Collection[str], *, month: bool, work: Path
+        self,
+        session: Session,
+        rated: DataSet,
+        billed: DataSet,
+        by: Collection[str],
+        *,
+        month: bool,
+        work: Path,
     ) -> None:
         self.session, self.rated, self.billed = session, rated, billed
         self.by, self.month, self.work = by, month, work
@@ -180,6 +187,7 @@ def close(
 ) -> dict[str, Any]:
     """Write the closed data set into the delivery and say whether it equals the bill."""
     session = closing.session
+    _same_columns(delivery.out, closing)
     if method == "split":
         closing.split()
     else:
@@ -212,6 +220,18 @@ def close(
         "corrections": [{"month": m, "rows": n} for m, (_, n) in sorted(corrected.items())], "notes": closing.notes,
         "periods": sorted({p.partition("=")[2].partition("/")[0] for p in paths if p.startswith("data/")}),
     }  # fmt: skip
+
+
+def _same_columns(out: Path, closing: Closing) -> None:
+    """Raise `UsageError` when the data set in place has other columns: its rows could not be carried over."""
+    import pyarrow.parquet as pq
+
+    for path in sorted((out / "data").rglob("*.parquet")):
+        if pq.read_schema(path).names != closing.billed.schema.names:
+            raise UsageError(
+                "the data set in place was made with other columns", where=str(path.parent.name),
+                next_step="use the --focus version it was made with, or choose another --close-out",
+            )  # fmt: skip
 
 
 def _corrected(closing: Closing, out: Path, invoiced: Sequence[str], as_of: datetime) -> dict[str, tuple[str, int]]:

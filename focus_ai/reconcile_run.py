@@ -1,7 +1,4 @@
-"""One `reconcile` run: both sides become rows of a FOCUS shape, meet in buckets, and the differences get their causes.
-
-Raw exports are converted in the work folder first, so a comparison always works on finished rows.
-"""
+"""One `reconcile` run: both sides become rows of a FOCUS shape, meet in buckets, and differences get their causes."""
 
 from __future__ import annotations
 
@@ -9,28 +6,28 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from focus_ai import __version__, report
 from focus_ai.convert import rate_card
-from focus_ai.engine import Session, ident, literal, literals
+from focus_ai.engine import Session
 from focus_ai.errors import InputError, UsageError, nearest
-from focus_ai.focus.meters import meters
-from focus_ai.focus.places import sellers
+from focus_ai.focus.rows import month_bounds
 from focus_ai.pricing.card import RateCard
-from focus_ai.reconcile import bills, evidence, lines
-from focus_ai.reconcile.buckets import DIMENSIONS, create_buckets
+from focus_ai.reconcile.buckets import DIMENSIONS, coverage, create_buckets
 from focus_ai.reconcile.causes import Limits
+from focus_ai.reconcile.close import invoiced_months
 from focus_ai.reconcile.compare import compare
 from focus_ai.reconcile.result import PARQUET, document
+from focus_ai.reconcile_sides import Side, Span, add_bill_rows, create_evidence_of, load_sides, read_side
+from focus_ai.rewrite import DataSet, exact, plain
 from focus_ai.settings import Settings
+from focus_ai.sinks import Delivery
 from focus_ai.sinks.manifest import write_json
-from focus_ai.sinks.parquet import blake2b
-from focus_ai.sources import SourceFile, discover
 
 Progress = Callable[[str, int, int], None]
 LISTED = 200
@@ -46,6 +43,7 @@ def run(
     rule: str = "bucket",
     limits: Limits | None = None,
     measure: str | None = None,
+    period: str | None = None,
     as_of: datetime | None = None,
     listed: int = LISTED,
     close: str | None = None,
@@ -63,32 +61,105 @@ def run(
     if rule == "strict":
         limits = replace(limits, absolute=Decimal(0), warn=Decimal(0), breach=Decimal(0))
     now = as_of or report.created_at()
+    span = _span(period)
+    months = _months(invoiced)
     card = rate_card(settings)
-    with work_folder(out) as work:
-        options: dict[str, Any] = {
-            "adapter": adapter, "mapping": mapping, "memory_limit": memory_limit, "threads": threads,
-            "progress": progress,
-        }  # fmt: skip
-        sides = [
-            read_side("rated", rated, work, settings.override({"billing.source": "usage"}), options),
-            read_side("billed", billed, work, settings.override({"billing.source": "bill"}), options),
-        ]
-        with Session(work / "engine", memory_limit=memory_limit or "1GB", threads=threads) as session:
-            session.seal([work, *(d for s in sides for d in s.datasets)], [f for s in sides for f in s.files])
-            notes = load_sides(session, sides, card, measure)
-            notes += create_buckets(session, dimensions, month=month)
-            _create_evidence(session, sides[0], card)
-            compare(session, card, limits, now, dimensions, month=month)
-            facts = _facts(session, sides, card, now, dimensions, notes)
-            found = document(session, facts, limits, top=listed, verdict=rule)
-            if out is not None:
-                _write(session, out, found)
+    # A closed data set is built beside its folder, so that it can be put in place in one step.
+    delivery = None if close_out is None else Delivery(close_out)
+    try:
+        with work_folder(out) if delivery is None else _Kept(delivery.work) as work:
+            options: dict[str, Any] = {
+                "adapter": adapter, "mapping": mapping, "memory_limit": memory_limit, "threads": threads,
+                "progress": progress,
+            }  # fmt: skip
+            sides = [
+                read_side("rated", rated, work, settings.override({"billing.source": "usage"}), options,
+                          own=close is not None),
+                read_side("billed", billed, work, settings.override({"billing.source": "bill"}), options,
+                          own=close is not None),
+            ]  # fmt: skip
+            if close is not None:
+                add_bill_rows(sides[1], _schema(sides), work)
+            with Session(work / "engine", memory_limit=memory_limit or "1GB", threads=threads) as session:
+                folders = [work, *(d for s in sides for d in s.datasets)]
+                folders += [delivery.folder, delivery.out] if delivery else []
+                session.seal(folders, [f for s in sides for f in s.files])
+                load_sides(session, sides, card, measure, span)
+                notes = coverage(session)
+                notes += create_buckets(session, dimensions, month=month)
+                create_evidence_of(session, sides[0], card)
+                compare(session, card, limits, now, dimensions, month=month)
+                facts = _facts(session, sides, card, now, dimensions, notes)
+                found = document(session, facts, limits, top=listed, verdict=rule)
+                if delivery is not None and close is not None:
+                    found["closed"] = _close(
+                        session, sides, settings, delivery, close, months, now, dimensions, month=month, work=work,
+                    )  # fmt: skip
+                if out is not None:
+                    _write(session, out, found)
+        if delivery is not None:
+            delivery.commit()
+    except BaseException:
+        if delivery is not None:
+            delivery.discard()
+        raise
     return found
+
+
+def _schema(sides: Sequence[Side]) -> Any:
+    """The Arrow schema that the rows of both sides share. Raises `UsageError` when they differ."""
+    import pyarrow.parquet as pq
+
+    schemas = {name: [plain(pq.read_schema(f)) for f in side.files] for name, side in zip("rb", sides, strict=True)}
+    every = [*schemas["r"], *schemas["b"]]
+    if not every:
+        raise InputError("no rows to close", next_step="give usage and a bill")
+    names = every[0].names
+    for schema in every[1:]:
+        if schema.names != names:
+            other = sorted(set(schema.names) ^ set(names))[:5]
+            raise UsageError(
+                "the two sides have different columns", value=", ".join(other),
+                next_step="make both sides with one --focus version, or give raw exports",
+            )  # fmt: skip
+    for schema in every:
+        exact(schema, "rows to close")
+    return every[0]
+
+
+def _close(
+    session: Session, sides: Sequence[Side], settings: Settings, delivery: Delivery, method: str,
+    invoiced: Sequence[str], now: datetime, dimensions: Sequence[str], *, month: bool, work: Path,
+) -> dict[str, Any]:  # fmt: skip
+    from focus_ai.close_run import Closing, close
+
+    schema = _schema(sides)
+    focus = "1.2" if "AllocatedMethodId" not in schema.names else settings.convert.focus
+    if "InvoiceDetailId" in schema.names:
+        focus = "1.4"
+    run = {"focus": focus, "grain": "day", "rate_card": None}
+    rated, billed = (DataSet(work / "none", {"all": side.files}, schema, run) for side in sides)
+    closing = Closing(session, rated, billed, dimensions, month=month, work=work)
+    sources = [{"side": side.name, **entry} for side in sides for entry in side.inputs]
+    return close(closing, method, delivery, invoiced=invoiced, as_of=now, sources=sources)
 
 
 def work_folder(out: Path | None) -> _Work:
     """A work folder beside the output, or in the system's place for such; removed afterwards."""
     return _Work(out)
+
+
+class _Kept:
+    """A work folder that somebody else removes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 class _Work:
@@ -125,6 +196,30 @@ def _dimensions(by: Sequence[str]) -> tuple[tuple[str, ...], bool]:
             raise UsageError(f"--by does not know {word!r}", expected=nearest(word, names))
     asked = {names[w] for w in words}
     return tuple(d for d in DIMENSIONS if d in asked), "month" in words
+
+
+def _months(words: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return invoiced_months(words)
+    except ValueError:
+        raise UsageError("--invoiced is not a month", value=", ".join(words), expected="YYYY-MM") from None
+
+
+def _span(word: str | None) -> Span | None:
+    """First day and day after the last one of `2026-11`, `2026-11-03` or `2026-11-03..2026-11-09`."""
+    if word is None:
+        return None
+    try:
+        if len(word) == 7:
+            first, after = month_bounds(word)
+            return date.fromisoformat(first), date.fromisoformat(after)
+        start, _, last = word.partition("..")
+        days = date.fromisoformat(start), date.fromisoformat(last or start) + timedelta(days=1)
+        if days[0] < days[1]:
+            return days
+    except ValueError:
+        pass
+    raise UsageError("--period is not understood", value=word, expected="2026-11, 2026-11-03 or 2026-11-03..2026-11-09")
 
 
 def _facts(

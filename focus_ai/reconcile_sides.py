@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,16 @@ from focus_ai.settings import Settings
 from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import SourceFile, discover
 
+#: First day and day after the last one.
+Span = tuple[date, date]
+
 
 @dataclass
 class Side:
-    """What was given for one side: relations of FOCUS rows with their columns, and bill tables."""
+    """What was given for one side: relations of FOCUS rows with their columns, and bill tables.
+
+    `files` are all Parquet and CSV files of the relations, `datasets` the folders that may hold evidence.
+    """
 
     name: str
     relations: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -35,15 +41,14 @@ class Side:
     datasets: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     inputs: list[dict[str, Any]] = field(default_factory=list)
-    rows: list[Path] = field(default_factory=list)
 
 
-def read_side(name: str, inputs: Sequence[str], work: Path, settings: Settings, options: Mapping[str, Any]) -> Side:
-    """Sort the inputs of a side: our data sets, FOCUS files, bill tables, raw exports (converted)."""
+def read_side(
+    name: str, inputs: Sequence[str], work: Path, settings: Settings, options: Mapping[str, Any], *, own: bool = False
+) -> Side:
+    """Sort the inputs of a side. `own`: rows must have our columns, so FOCUS files of others are converted too."""
     if not inputs:
-        raise UsageError(
-            f"reconcile needs --{name}", next_step=f"name a data set, a FOCUS file or an export: --{name} PATH"
-        )
+        raise UsageError(f"reconcile needs --{name}", next_step=f"name an export, a data set or a file: --{name} PATH")
     side = Side(name)
     raw: list[str] = []
     for given in inputs:
@@ -55,16 +60,15 @@ def read_side(name: str, inputs: Sequence[str], work: Path, settings: Settings, 
             side.inputs.append({"path": given, "kind": "bill", "blake2b": blake2b(path)})
         else:
             for source in discover([given], work / "spool"):
-                if not _take(side, source):
+                if not _take(side, source, own=own):
                     raw.append(str(source.path) if given == "-" else source.name)
     if raw:
         from focus_ai.convert import run as convert
 
         target = work / f"{name}-rows"
         made = convert(
-            raw, target, settings=settings, focus="1.3", grain="day", numeric="decimal", events=name == "rated",
-            ai_only=False, allocation=None, jobs=1,
-            **options,
+            raw, target, settings=settings, focus=settings.convert.focus, grain="day", numeric="decimal",
+            events=name == "rated", ai_only=False, allocation=None, jobs=1, **options,
         )  # fmt: skip
         side.inputs += [{**i, "kind": "export"} for i in made["inputs"]]
         if list((target / "data").rglob("*.parquet")):
@@ -79,19 +83,32 @@ def _dataset(side: Side, path: Path, *, listed: bool = True) -> None:
     _parquet(side, files)
     side.datasets.append(path)
     if listed:
-        side.inputs += [{"path": str(path.name), "kind": "dataset", "files": len(files)}]
+        side.inputs += [{"path": path.name, "kind": "dataset", "files": len(files)}]
 
 
-def _take(side: Side, source: SourceFile) -> bool:
+def add_bill_rows(side: Side, schema: Any, work: Path) -> None:
+    """Bill tables as rows with the columns of a data set, in place of the tables: a closed period needs rows."""
+    from focus_ai.allocation.costs import add_rows
+
+    known = meter_facts()
+    for number, path in enumerate(side.bills):
+        rows = bills.as_rows(bills.read_bill(path, known), sellers())
+        target = work / "bills" / f"{number:03d}.parquet"
+        add_rows(rows, schema, target)
+        _parquet(side, [target])
+    side.bills.clear()
+
+
+def _take(side: Side, source: SourceFile, *, own: bool) -> bool:
     """Take a FOCUS file or a bill table; False for anything else."""
     if source.format.kind == "parquet":
         import pyarrow.parquet as pq
 
         names = set(pq.read_schema(source.path).names)
-        if not lines.is_focus(names):
+        if not lines.is_focus(names) or (own and "x_CostBasis" not in names):
             return False
         _parquet(side, [source.path.absolute()])
-    elif source.format.kind == "csv" and lines.is_focus(source.format.header):
+    elif source.format.kind == "csv" and lines.is_focus(source.format.header) and not own:
         columns = dict.fromkeys(source.format.header, "VARCHAR")
         text = (
             f"read_csv({literal(str(source.path.absolute()))}, header=true, all_varchar=true, "
@@ -129,11 +146,12 @@ def _kind(kind: Any) -> str:
     return "DECIMAL" if pa.types.is_decimal(kind) else str(kind)
 
 
-def load_sides(session: Session, sides: Sequence[Side], card: RateCard, measure: str | None) -> list[str]:
-    """Tables `rated_lines` and `billed_lines`; returns notes. Raises `InputError` for a side without a line."""
-    known = _meters()
+def load_sides(
+    session: Session, sides: Sequence[Side], card: RateCard, measure: str | None, span: Span | None = None
+) -> None:
+    """Tables `rated_lines` and `billed_lines`, of the days of `span`. Raises `InputError` for a side without a line."""
+    known = meter_facts()
     lines.create_names(session, _channels(), list(known.values()))
-    notes: list[str] = []
     for side in sides:
         table = f"{side.name}_lines"
         parts = []
@@ -162,18 +180,20 @@ def load_sides(session: Session, sides: Sequence[Side], card: RateCard, measure:
             ])  # fmt: skip
         if side.name == "rated":
             _add_unpriced(session, side, card)
+        if span is not None:
+            first, after = (day.isoformat() for day in span)
+            session.sql(f"DELETE FROM {table} WHERE day_from < DATE '{first}' OR day_to > DATE '{after}'")
         if not session.rows(f"SELECT 1 FROM {table} LIMIT 1"):
             what = "rated usage" if side.name == "rated" else "billed amounts"
             raise InputError(
                 f"the {side.name} side holds no {what}", where=", ".join(str(i["path"]) for i in side.inputs[:5]),
                 next_step="rated: usage exports or their data set; billed: cost exports, invoices, FOCUS files",
             )  # fmt: skip
-    return notes
 
 
 def _add_unpriced(session: Session, side: Side, card: RateCard) -> None:
     """Usage without a price, from the exceptions of the data set: lines with a quantity and no cost."""
-    known = _meters()
+    known = meter_facts()
     for folder in side.datasets:
         path = folder / "exceptions" / "unpriced.jsonl"
         if not path.is_file():
@@ -218,10 +238,11 @@ def create_evidence_of(session: Session, side: Side, card: RateCard) -> None:
     table = meters()
     fields = {m.name: list(m.fields) for m in table.values() if m.fields and m.name != "output_reasoning"}
     fields["output"] = [*fields["output"], *table["output_reasoning"].fields]
-    evidence.create_evidence(session, relation, columns, card, list(_meters().values()), fields)
+    evidence.create_evidence(session, relation, columns, card, list(meter_facts().values()), fields)
 
 
-def _meters() -> dict[str, lines.Meter]:
+def meter_facts() -> dict[str, lines.Meter]:
+    """What reconciliation needs to know of the leaf meters."""
     return {
         m.name: lines.Meter(m.name, m.sku_meter, m.consumed_unit, m.pricing_unit, m.unit_size)
         for m in meters().values()

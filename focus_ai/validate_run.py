@@ -56,12 +56,18 @@ def run(
     *,
     memory_limit: str | None = None,
     threads: int | None = None,
+    temp: Path | None = None,
     progress: Progress | None = None,
 ) -> Judgement:
-    """Judge the files. Raises `InputError` and `UsageError`; what is wrong with the data is in the findings."""
+    """Judge the files; text files are staged below `temp`.
+
+    Raises `InputError` and `UsageError`; what is wrong with the data is in the findings.
+    """
     _check(request)
     baseline = read_baseline(request.baseline) if request.baseline else None
-    with tempfile.TemporaryDirectory(prefix="focus-ai-") as folder:
+    if temp is not None:
+        temp.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="focus-ai-", dir=temp) as folder:
         work = Path(folder)
         sources, remarks = find(inputs, work / "spool")
         with Session(work / "engine", memory_limit=memory_limit, threads=threads) as session, readable(sources):

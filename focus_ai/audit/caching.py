@@ -9,6 +9,7 @@ from typing import Any
 from focus_ai.audit.cube import Cube
 from focus_ai.audit.finding import INFO, WARNING, Finding, cut, table, total
 from focus_ai.audit.inputs import Opened
+from focus_ai.money import text
 
 _UNTIMED = "cache_write"
 
@@ -81,7 +82,7 @@ def _gateway_cache(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
         charged = _sum(rows, "reported_cost")
         yield Finding(
             "cache.gateway_hits", WARNING if charged else INFO, "answers from the gateway's own cache",
-            "such answers bought no tokens" + (f", yet the source charged {charged.normalize():f}" if charged else ""),
+            "such answers bought no tokens" + (f", yet the source charged {text(charged)}" if charged else ""),
             "keep them out of the spend (done here); they show what the cache is worth",
             sum(row["events"] for row in rows), sum(row["avoided_tokens"] for row in rows),
             _sum(rows, "avoided_cost"), "avoided, at uncached prices", cut(rows, top),

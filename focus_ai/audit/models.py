@@ -10,6 +10,7 @@ from focus_ai.audit.cube import Cube
 from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, table, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.audit.prices import cost
+from focus_ai.money import text
 
 # The name a caller used, and what answered (or was configured to answer).
 _ASKED = "coalesce(w.model_requested, w.model_alias)"
@@ -78,12 +79,15 @@ def _drift(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
         extra = _total(changed, "extra_cost")
         yield Finding(
             "model.alias_drift", WARNING, "names whose served model changed",
-            f"the same name was answered by different models; against the first one the change cost {extra:+f}"
-            .rstrip("0").rstrip("."),
+            f"the same name was answered by different models; against the first one the change cost {_signed(extra)}",
             "pin dated model names, or date the alias in a rate file so that each day has its own price",
             sum(row["events"] for row in changed), None, _total(changed),
             "spend on models that the name did not mean at first", cut(rows, max(top, 2)),
         )  # fmt: skip
+
+
+def _signed(amount: Decimal) -> str:
+    return text(amount) if amount < 0 else f"+{text(amount)}"
 
 
 def _floating(audit: Opened, top: int) -> Iterator[Finding]:

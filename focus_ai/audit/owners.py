@@ -91,7 +91,7 @@ def _spellings(audit: Opened, currency: str, top: int) -> Iterator[Finding]:
 
 
 def _personal(audit: Opened, top: int) -> Iterator[Finding]:
-    """E-mail addresses among owner values, tags and end users. The values themselves are never repeated."""
+    """E-mail addresses among owner values, tags and end users. Ids of end users are never printed."""
     rows: list[dict[str, Any]] = []
     names = (*FIELDS, "cost_center", "business_unit", "tags")
     owners = audit.session.rows(

@@ -69,6 +69,9 @@ def reconcile(
     measure: Annotated[
         Measure | None, typer.Option("--measure", help="Cost column of both sides; chosen per file by default.")
     ] = None,
+    period: Annotated[
+        str | None, typer.Option("--period", metavar="DAYS", help="Compare these days only: 2026-11 or FIRST..LAST.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Folder for reconcile.json and buckets.parquet."),
@@ -139,6 +142,7 @@ def reconcile(
             rule=rule,
             limits=limits,
             measure=None if measure is None else {"billed": "BilledCost", "effective": "EffectiveCost"}[measure],
+            period=period,
             as_of=_instant(as_of),
             listed=top,
             close=None if close is None else close.value,

@@ -108,7 +108,7 @@ def validate(
             select=split(select or ()), ignore=split(ignore or ()), strict_official=strict_official, samples=samples,
             rates=settings if rates else None, baseline=baseline, fail_on=fail_on.value,
             memory_limit=memory_limit or settings.engine.memory_limit, threads=threads or settings.engine.threads,
-            progress=progress,
+            temp=settings.engine.temp, progress=progress,
         )  # fmt: skip
     show(judgement, format_, wanted, no_color=no_color)
     if write_baseline:

@@ -59,7 +59,7 @@ def create_carried(
     facts = (
         "CASE WHEN e.billed_unit = 'Tokens' THEN e.billed_quantity END AS tokens, "
         "e.event_time, e.bucket_end, e.billed_meter, e.record_key, e.adapter, e.billed_cost AS paid, "
-        "e.currency AS paid_in, e.charge_category AS category, "
+        "e.currency AS paid_in, e.charge_category AS category, e.same_usage IS NOT NULL AS for_models, "
         f"json_transform(CAST(e.focus_row AS JSON), {literal(shape)}) AS f"
     )
     source = (
@@ -180,7 +180,7 @@ def _first(present: set[str], *names: str) -> str:
 
 def _category(present: set[str]) -> str:
     service = f"coalesce({_first(present, 'ServiceName')} IN ({literals(_rules()['ai_services'])}), FALSE)"
-    return f"CASE WHEN model IS NOT NULL OR {service} THEN 'AI and Machine Learning' ELSE 'Other' END"
+    return f"CASE WHEN model IS NOT NULL OR for_models OR {service} THEN 'AI and Machine Learning' ELSE 'Other' END"
 
 
 def _allowed(column: Column, given: str) -> str:

@@ -52,11 +52,10 @@ def _open() -> str:
 
 
 def batch_half(hunt: Hunt) -> str:
-    """Half of the rated cost, where the card knows no batch price for the bucket."""
+    """Half of the rated cost, whatever price the rated side used: the usual discount of batch work."""
     return f"""SELECT {hit("rest", note="'half of the rated cost'")} FROM o WHERE kind = 'usage' AND r_cost > 0
         AND b_lines > 0 AND coalesce(dq, 0) = 0 AND coalesce(tier, 'standard') <> 'batch'
-        AND abs(rest * 2 + r_cost) <= 2 * {_slack(hunt)} AND NOT EXISTS (SELECT 1 FROM alternatives a
-          WHERE a.cause = 'batch_discount' AND a.channel = o.channel AND a.model = o.model AND a.meter = o.meter)"""
+        AND abs(rest * 2 + r_cost) <= 2 * {_slack(hunt)}"""
 
 
 def tier_double(hunt: Hunt) -> str:

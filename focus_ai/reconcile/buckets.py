@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from focus_ai.engine import Session
+from focus_ai.money import text
 
 DIMENSIONS = ("period", "channel", "account", "sub_account", "model", "meter", "tier")
 #: Group of meters that cause tests look at one by one, also where the meter itself is added up.
@@ -109,6 +110,38 @@ def _side(side: str, mark: str, by: Collection[str]) -> str:
         "JOIN periods p ON p.channel IS NOT DISTINCT FROM l.channel AND p.kind = l.kind "
         "AND p.meter_key = s.meter_key AND p.d_from = l.d_from AND p.d_to = l.d_to"
     )
+
+
+def coverage(session: Session) -> list[str]:
+    """Days and channels that only one side has, in words."""
+    notes = []
+    for channel, first, last, days, cost in session.rows(
+        "WITH b AS (SELECT channel, min(day_from) AS first, max(day_to) AS after "
+        "FROM billed_lines WHERE kind = 'usage' GROUP BY channel) "
+        "SELECT r.channel, b.first::VARCHAR, (b.after - 1)::VARCHAR, count(DISTINCT r.day_from), "
+        "sum(r.cost) FROM rated_lines r LEFT JOIN b ON b.channel = r.channel "
+        "WHERE b.channel IS NULL OR r.day_to <= b.first OR r.day_from >= b.after GROUP BY ALL ORDER BY ALL"
+    ):
+        if first is None:
+            notes.append(f"{channel}: no bill was given; {days} rated days with {text(cost)} stand alone")
+        else:
+            notes.append(
+                f"{channel}: the bill covers {first} to {last}; {days} rated days outside with {text(cost)} "
+                "stand alone (--period leaves them out)"
+            )
+    for channel, cost in session.rows(
+        "SELECT channel, sum(cost) FROM billed_lines WHERE kind = 'usage' AND channel NOT IN "
+        "(SELECT channel FROM rated_lines WHERE channel IS NOT NULL) GROUP BY 1 ORDER BY 1"
+    ):
+        notes.append(f"{channel}: no usage was given; {text(cost)} of the bill stands alone")
+    currencies = [
+        {str(c) for (c,) in session.rows(f"SELECT DISTINCT currency FROM {side}_lines WHERE currency IS NOT NULL")}
+        for side in ("rated", "billed")
+    ]
+    if currencies[0].isdisjoint(currencies[1]):
+        rated, billed = (", ".join(sorted(c)) for c in currencies)
+        notes.append(f"rated in {rated}, billed in {billed}: nothing can be compared; set convert.billing_currency")
+    return notes
 
 
 def _create_scope(session: Session, by: Collection[str]) -> None:

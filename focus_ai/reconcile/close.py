@@ -115,7 +115,8 @@ def corrections_sql(columns: Mapping[str, str], old: str, new: str, month: tuple
         **{n: f"CASE WHEN {ident('has_' + n)} THEN {ident(n)} END" for n in sums},
     }  # fmt: skip
     chosen = ", ".join(_cast(n, known[n], kind) if n in known else ident(n) for n, kind in columns.items())
-    return f"SELECT {chosen}, 0 AS seq FROM (SELECT {group}, {kept}, {totals} FROM ({both}) GROUP BY {group}) WHERE {changed}"
+    grouped = f"SELECT {group}, {kept}, {totals} FROM ({both}) GROUP BY {group}"
+    return f"SELECT {chosen}, 0 AS seq FROM ({grouped}) WHERE {changed}"
 
 
 def _cast(name: str, sql: str, kind: str) -> str:

@@ -41,7 +41,7 @@ footer{margin-top:48px;color:var(--soft);font-size:13px}
 """.strip()
 
 _NOBODY = "var(--none)"
-_NAMELESS = ("Unattributed", "unknown")
+_NAMELESS = ("Unattributed", "(no model)")
 
 
 def showback_html(report: Report, *, top: int = 12) -> str:

@@ -40,7 +40,7 @@ def find(
     groups += [(d, name, by_day) for d in DIMENSIONS for name, by_day in costs(session, currency, d).items()]
     for dimension, name, by_day in groups:
         for spike in spikes(by_day, days, factor, floor):
-            subject = "all spend" if dimension == "total" else f"{dimension} {name}"
+            subject = "everything together" if dimension == "total" else f"{dimension} {name}"
             found.append({
                 "id": f"spike.{dimension}", "name": name or None, "day": spike.day.isoformat(), "value": spike.cost,
                 "limit": CTX.multiply(factor, spike.usual),

@@ -19,7 +19,7 @@ _INPUT = "('input', 'input_audio', 'input_image', 'input_video')"
 
 def name_of(dimension: str) -> str:
     """SQL of the shown name of a group of `spend`: nobody's spend is Unattributed, a nameless model unknown."""
-    empty = "unknown" if dimension in ("model", "provider", "environment") else UNATTRIBUTED
+    empty = {"model": "(no model)", "provider": "unknown", "environment": "unknown"}.get(dimension, UNATTRIBUTED)
     return f"coalesce({ident(dimension)}, {literal(empty)})"
 
 

@@ -69,9 +69,7 @@ class Columns:
         if column.kind == "text":
             return own
         if column.kind in STRUCTURES:
-            return self.once(
-                f"CAST(to_json({own}) AS VARCHAR)" if column.kind != "json" else f"CAST({own} AS VARCHAR)"
-            )
+            return self.once(f"CAST(to_json({own}) AS VARCHAR)" if column.kind != "json" else f"CAST({own} AS VARCHAR)")
         if column.kind in ("timestamp", "timestamptz"):
             zone = "" if column.kind == "timestamptz" else "::TIMESTAMPTZ"
             return self.once(f"strftime({own}{zone}, '%Y-%m-%dT%H:%M:%SZ')")

@@ -7,8 +7,9 @@ the number of expressions, so a scan is cut into queries of at most `CHUNK`, eac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from focus_ai.engine import Session
 
@@ -21,6 +22,7 @@ class Scan:
 
     aggregates: dict[str, int | None] = field(default_factory=dict)
     rows: int = 0
+    careful: bool = False
 
     def count(self, predicate: str | None) -> None:
         """Ask for the number of rows where the predicate is true."""
@@ -36,10 +38,25 @@ class Scan:
         open_ones = [a for a, value in self.aggregates.items() if value is None]
         chunks = [open_ones[i : i + CHUNK] for i in range(0, len(open_ones), CHUNK)] or [[]]
         for chunk in chunks:
-            found = session.one(f"SELECT {', '.join(['count(*)', *chunk])} FROM {relation}")
+            found = self._asked(session, chunk, relation)
             self.rows = found[0]
             for aggregate, value in zip(chunk, found[1:], strict=True):
                 self.aggregates[aggregate] = int(value or 0)
+
+    def _asked(self, session: Session, chunk: Sequence[str], relation: str) -> tuple[Any, ...]:
+        import duckdb
+
+        if not self.careful:
+            try:
+                return session.one(f"SELECT {', '.join(['count(*)', *chunk])} FROM {relation}")
+            except (duckdb.OutOfRangeException, duckdb.ConversionException):
+                self.careful = True  # numbers beyond 38 digits: such rows are left out, not the whole run
+        tried = [f"count_if({self.form(a[9:-1])})" if a.startswith("count_if(") else a for a in chunk]
+        return session.one(f"SELECT {', '.join(['count(*)', *tried])} FROM {relation}")
+
+    def form(self, predicate: str) -> str:
+        """The predicate as it was asked: guarded when numbers are too large (TRY cannot hold a subquery)."""
+        return f"TRY({predicate})" if self.careful and "SELECT" not in predicate else predicate
 
     def number(self, predicate: str | None) -> int:
         """Rows where the predicate is true; None and `true`: all rows."""

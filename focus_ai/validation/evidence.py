@@ -46,22 +46,35 @@ def money(session: Session, columns: Columns, broken: Sequence[Broken]) -> list[
     currency = columns.text("BillingCurrency") if columns.column("BillingCurrency") else "''"
     for start in range(0, len(broken), CHUNK):
         part = broken[start : start + CHUNK]
-        sums = [f"sum(CASE WHEN {b.where} THEN {sql} END)" for b in part for sql in costs.values()]
-        counts = [f"count_if({b.where})" for b in part]
-        query = (
-            f"SELECT coalesce({currency}, '') AS currency, {', '.join(counts + sums)} "
-            f"FROM {columns.relation()} GROUP BY currency ORDER BY currency"
-        )
-        for unit, *values in session.rows(query):
-            for i, b in enumerate(part):
+        for unit, *values in _totals(session, columns, currency, list(costs.values()), part):
+            for i in range(len(part)):
                 if not values[i]:
                     continue
                 for j, name in enumerate(costs):
-                    amount = values[len(counts) + i * len(costs) + j]
+                    amount = values[len(part) + i * len(costs) + j]
                     if amount is not None:
                         found[start + i][name][unit] = text(Decimal(amount))
-                _ = b
     return found
+
+
+def _totals(
+    session: Session, columns: Columns, currency: str, costs: Sequence[str], part: Sequence[Broken]
+) -> list[tuple[Any, ...]]:
+    """Per currency: the rows of each rule, then each cost of each rule. Beyond 38 digits, totals of binary floats."""
+    import duckdb
+
+    def query(form: str) -> str:
+        counts = [f"count_if({b.where})" for b in part]
+        sums = [form.format(f"CASE WHEN {b.where} THEN ", cost) for b in part for cost in costs]
+        return (
+            f"SELECT coalesce({currency}, '') AS currency, {', '.join(counts + sums)} "
+            f"FROM {columns.relation()} GROUP BY currency ORDER BY currency"
+        )
+
+    try:
+        return session.rows(query("sum({}{} END)"))
+    except duckdb.OutOfRangeException:
+        return session.rows(query("CAST(sum({}CAST({} AS DOUBLE) END) AS VARCHAR)"))
 
 
 def samples(

@@ -31,6 +31,7 @@ class Numbers:
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
+        self.floating = False  # terms of binary floats, for rows whose digits do not fit a decimal
 
     def product(self, first: str, second: str, result: str) -> Sql:
         """first × second = result; unknown when one of them is null or missing."""
@@ -70,7 +71,10 @@ class Numbers:
             near = _near(f"CAST({a} AS DOUBLE)", f"CAST({b} AS DOUBLE)")
             return near if operator == "=" else f"(NOT {near})"
         if kind == "number" and self._wide(left, right):
-            return _safe(f"{a} {operator} {b}", f"CAST({a} AS DOUBLE) {operator} CAST({b} AS DOUBLE)")
+            self.floating = True
+            near = f"{self._term(left, kind)} {operator} {self._term(right, kind)}"
+            self.floating = False
+            return _safe(f"{a} {operator} {b}", near)
         return f"({a} {operator} {b})"
 
     def of_text(self, *terms: Any) -> bool:
@@ -158,7 +162,9 @@ class Numbers:
             return None
         if kind == "number":
             number = self.columns.number(term)
-            return number.sql if number else None
+            if number is None:
+                return None
+            return f"CAST({number.sql} AS DOUBLE)" if self.floating else number.sql
         return self.columns.instant(term) if kind == "instant" else self.columns.text(term)
 
     def _expression(self, word: str, argument: Any, kind: str) -> str | None:
@@ -186,8 +192,8 @@ class Numbers:
         if any(part is None for part in parts):
             return None
         found = [str(part) for part in parts]
-        if word in ("plus", "minus"):
-            return "(" + {"plus": " + ", "minus": " - "}[word].join(found) + ")"
+        if word in ("plus", "minus") or (word == "times" and self.floating):
+            return "(" + {"plus": " + ", "minus": " - ", "times": " * "}[word].join(found) + ")"
         if word == "times":  # nine places each: 37 digits hold the product (`product` is exact for any places)
             return f"(TRY_CAST({found[0]} AS DECIMAL(19, 9)) * TRY_CAST({found[1]} AS DECIMAL(18, 9)))"
         if word == "hours":

@@ -142,7 +142,7 @@ class _Run:
 
     def _findings(self, outcomes: Sequence[Outcome]) -> list[Finding]:
         listed = [(outcome, offence) for outcome in outcomes for offence in outcome.broken]
-        rows = [Broken(o.instance, o.where, o.rows) for _, o in listed if o.where and o.rows]
+        rows = [Broken(o.instance, self.scan.form(o.where), o.rows) for _, o in listed if o.where and o.rows]
         amounts = money(self.session, self.columns, rows)
         shown = samples(self.session, self.columns, self.dataset.files, rows, self.options.samples)
         behind = {id(b.instance): (m, s) for b, m, s in zip(rows, amounts, shown, strict=True)}

@@ -182,6 +182,8 @@ def test_options_reach_the_conversion(api: Api, tmp_path: Path) -> None:
         "grain": "hour",
         "numeric": "double",
         "events": True,
+        "ai_only": False,
+        "allocation": None,
         "jobs": 3,
         "memory_limit": "400MB",
         "threads": 2,

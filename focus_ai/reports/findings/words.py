@@ -98,7 +98,8 @@ def headline(findings: Findings) -> str:
     files = len(findings.files)
     named = findings.files[0] if files == 1 else f"{count(files)} files"
     rows = f"{count(findings.rows)} row{'' if findings.rows == 1 else 's'}"
-    return f"FOCUS {findings.focus_version} {findings.dataset}: {named}, {rows}"
+    how = ", judged as the official validator does" if findings.strict_official else ""
+    return f"FOCUS {findings.focus_version} {findings.dataset}: {named}, {rows}{how}"
 
 
 def totals(findings: Findings) -> str:

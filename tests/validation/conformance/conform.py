@@ -153,7 +153,6 @@ def _document(path: Path) -> dict[str, Any]:
     }
 
 
-
 def _rename(base: dict[str, Any], extends: Mapping[str, Any]) -> dict[str, Any]:
     """The ids of the older version in the spelling of the newer; ids that are gone are taken out."""
     gone, prefix, attribute = extends.get("drop", ()), extends.get("prefix", ""), extends.get("attribute_prefix", "")
@@ -213,11 +212,12 @@ def dataset(
     table = pa.table([*arrays, *numbers], names=[*names, "_file", "_row"])
     session.connection.register(f"{name}_arrow", table)
     made = [f"hash({_q(n)})::HUGEINT % 100000 AS {_q(n)}" if n in kinds else _q(n) for n in names]
-    casts = ", ".join(f"CAST({m.split(' AS ')[0]} AS BIGINT) AS {_q(n)}" if n in kinds else m for m, n in zip(made, names, strict=True))
+    casts = ", ".join(
+        f"CAST({m.split(' AS ')[0]} AS BIGINT) AS {_q(n)}" if n in kinds else m
+        for m, n in zip(made, names, strict=True)
+    )
     session.sql(f"CREATE OR REPLACE TABLE {name} AS SELECT {casts}, _file, _row FROM {name}_arrow")
-    described = {
-        n: Column(n, "integer", "BIGINT") if n in kinds else Column(n, "text", "VARCHAR") for n in names
-    }
+    described = {n: Column(n, "integer", "BIGINT") if n in kinds else Column(n, "text", "VARCHAR") for n in names}
     return Dataset(name, described, ("made-up.csv",), bool(kinds), book.version, book.dataset)
 
 
@@ -229,9 +229,7 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def judge(
-    session: Session, book: Book, rows: Sequence[Row], rule_sets: Sequence[RuleSet], **how: Any
-) -> Findings:
+def judge(session: Session, book: Book, rows: Sequence[Row], rule_sets: Sequence[RuleSet], **how: Any) -> Findings:
     """Findings of rows with every criterion on."""
     select, cases = how.pop("select", ()), how.pop("cases", 0)
     others = {}

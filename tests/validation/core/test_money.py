@@ -96,6 +96,21 @@ def test_money_behind_a_finding_by_currency(bench: Any) -> None:
     assert finding.rows == 4
 
 
+def test_totals_beyond_38_digits_do_not_end_the_run(bench: Any) -> None:
+    huge = "99999999999999999999"
+    rows = [{"A": None, "BilledCost": huge, "EffectiveCost": huge, "ListCost": "1"}] * 20
+    rules: list[dict[str, Any]] = [
+        {"id": "1", "column": "A", "require": {"not_null": "A"}},
+        {"id": "2", "require": {"sums": {"per": [], "left": {"sum": "BilledCost"}, "op": "<=", "right": 5}}},
+        {"id": "3", "require": {"compare": [{"plus": ["BilledCost", "EffectiveCost"]}, "<", "ListCost"]}},
+        {"id": "4", "require": {"compare": [{"times": ["BilledCost", "EffectiveCost"]}, "<", "ListCost"]}},
+        {"id": "5", "require": {"product": {"of": ["BilledCost", "EffectiveCost"], "equals": "ListCost"}}},
+    ]
+    found = bench.check(rules, bench.data(rows))
+    assert [v.status for v in found.rules] == ["failed"] * 5
+    assert found.findings[0].billed_cost == {"": "2000000000000000000000"}
+
+
 def test_money_of_floats_is_plain(bench: Any) -> None:
     rows = [{"A": None, "BilledCost": "0.1"}, {"A": None, "BilledCost": "0.2"}, {"A": None, "BilledCost": "nan"}]
     data = bench.data(rows, {"A": "VARCHAR", "BilledCost": "DOUBLE"})
