@@ -172,8 +172,13 @@ def load_sides(
             nothing = f"(SELECT {', '.join(f'CAST(NULL AS VARCHAR) AS {ident(n)}' for n in empty)} WHERE FALSE)"
             lines.create_lines(session, f"{table}_0", nothing, empty, billed=side.name == "billed")
             parts.append(f"SELECT * FROM {table}_0")
-        unpriced = ", FALSE AS unpriced" if side.name == "rated" else ""
-        session.sql(f"CREATE TABLE {table} AS SELECT *{unpriced} FROM ({' UNION ALL '.join(parts)})")
+        unpriced = side.name == "rated"
+        session.sql(f"ALTER TABLE {table}_0 RENAME TO {table}")
+        for number in range(1, len(parts)):
+            session.sql(f"INSERT INTO {table} SELECT * FROM {table}_{number}")
+            session.sql(f"DROP TABLE {table}_{number}")
+        if unpriced:
+            session.sql(f"ALTER TABLE {table} ADD COLUMN unpriced BOOLEAN DEFAULT FALSE")
         for path in side.bills:
             bills.append(session, table, [
                 {**line, **({"unpriced": False} if unpriced else {})} for line in bills.read_bill(path, known)

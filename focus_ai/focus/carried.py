@@ -277,7 +277,9 @@ def _rounded(session: Session, columns: Sequence[Column], present: set[str]) -> 
     for column in columns:
         given = _given(column, present)
         if column.type == "Decimal" and given != "NULL":
-            tests[column.name] = f"TRY_CAST({given} AS DECIMAL(38, 18)) <> {_value(column, present)}"
+            digits = f"length(rtrim(regexp_extract({given}, '[.]([0-9]*)', 1), '0'))"
+            exponent = f"coalesce(TRY_CAST(regexp_extract({given}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"
+            tests[column.name] = f"{digits} - {exponent} > {(column.decimal() or (38, 18))[1]}"
     return [{"column": name, "rows": n} for name, n in _counted(session, tests).items()]
 
 

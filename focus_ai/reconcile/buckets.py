@@ -31,38 +31,67 @@ def create_buckets(session: Session, by: Collection[str] = DIMENSIONS, *, month:
         session.sql(f"CREATE OR REPLACE VIEW {side}_spans AS SELECT *, {spans} FROM {side}_lines")
     _create_scope(session, by)
     _create_periods(session, whole="period" not in by)
-    measures = []
-    for side, mark in (("rated", "r"), ("billed", "b")):
-        measures.append(_side(side, mark, by))
-    sums = []
+    kinds = _create_words(session)
+    measures = " UNION ALL BY NAME ".join(
+        _side(side, mark, by, kinds) for side, mark in (("rated", "r"), ("billed", "b"))
+    )
+    # Where every bucket has its meter, the quantities by meter follow from the bucket's own.
+    whole = "meter" in by and not session.rows("SELECT 1 FROM scope WHERE kind = 'usage' AND NOT keep_meter LIMIT 1")
+    sums, classes = [], []
     for mark in "rb":
+        mine = f"FILTER (side = '{mark}')"
         sums += [
-            f"sum(cost) FILTER (side = '{mark}') AS {mark}_cost",
-            f"CASE WHEN bool_and(quantity IS NOT NULL) FILTER (side = '{mark}') AND count(DISTINCT unit) <= 1 "
-            f"AND count(*) FILTER (side = '{mark}') > 0 "
-            f"THEN CAST(sum(quantity) FILTER (side = '{mark}') AS DECIMAL(38, 9)) END AS {mark}_q",
-            f"CAST(coalesce(sum(lines) FILTER (side = '{mark}'), 0) AS BIGINT) AS {mark}_lines",
-            f"min(price) FILTER (side = '{mark}') AS {mark}_price_min",
-            f"max(price) FILTER (side = '{mark}') AS {mark}_price_max",
+            f"sum(cost) {mine} AS {mark}_cost",
+            f"sum(quantity) {mine} AS {mark}_counted",
+            f"bool_and(quantity IS NOT NULL) {mine} AS {mark}_all",
+            f"CAST(coalesce(sum(lines) {mine}, 0) AS BIGINT) AS {mark}_lines",
+            f"min(price) {mine} AS {mark}_price_min",
+            f"max(price) {mine} AS {mark}_price_max",
         ]
         for name in CLASSES:
-            sums.append(
-                f"CAST(coalesce(sum(quantity) FILTER (side = '{mark}' AND line_meter = '{name}'), 0) "
-                f"AS DECIMAL(38, 9)) AS {mark}_{name}"
-            )
+            if whole:
+                held = f"CASE WHEN meter = '{name}' THEN coalesce({mark}_counted, 0) ELSE 0 END"
+            else:
+                held = f"coalesce({mark}_c_{name}, 0)"
+                sums.append(f"sum(quantity) FILTER (side = '{mark}' AND line_meter = '{name}') AS {mark}_c_{name}")
+            classes.append(f"CAST({held} AS DECIMAL(38, 9)) AS {mark}_{name}")
+    texts = ", ".join(f"CAST({n} AS VARCHAR) AS {n}" for n in kinds)
+    counted = ", ".join(
+        f"CASE WHEN {m}_all AND one_unit THEN CAST({m}_counted AS DECIMAL(38, 9)) END AS {m}_q" for m in "rb"
+    )
     session.sql(
-        f"CREATE TABLE buckets AS SELECT row_number() OVER (ORDER BY {_KEY}) AS n, * REPLACE ("
-        "coalesce(r_cost, 0) AS r_cost, coalesce(b_cost, 0) AS b_cost), "
-        "CASE WHEN r_price_min = r_price_max THEN r_price_min END AS r_price, "
-        "CAST(coalesce(b_cost, 0) - coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS delta FROM ("
-        f"SELECT {_KEY}, max(unit) AS unit, {', '.join(sums)}, "
+        f"CREATE TABLE grouped AS SELECT {_KEY}, max(unit) AS unit, "
+        f"min(unit) IS NOT DISTINCT FROM max(unit) AS one_unit, {', '.join(sums)}, "
         "CAST(coalesce(sum(unattributed) FILTER (side = 'r'), 0) AS DECIMAL(38, 18)) AS unattributed, "
         "max(places) FILTER (side = 'b') AS places, min(invoice) FILTER (side = 'b') AS invoice, "
         "CAST(coalesce(sum(quantity) FILTER (side = 'r' AND unpriced), 0) AS DECIMAL(38, 9)) AS r_unpriced, "
-        "CAST(coalesce(sum(quantity) FILTER (side = 'b' AND marks LIKE '%gt%'), 0) AS DECIMAL(38, 9)) AS b_above "
-        f"FROM ({' UNION ALL BY NAME '.join(measures)}) GROUP BY {_KEY})"
+        "CAST(coalesce(sum(quantity) FILTER (side = 'b' AND above), 0) AS DECIMAL(38, 9)) AS b_above "
+        f"FROM ({measures}) GROUP BY {_KEY}"
     )
+    session.sql(
+        f"CREATE TABLE buckets AS SELECT row_number() OVER (ORDER BY {_KEY}) AS n, p_from, p_to, {texts}, "
+        f"r_lines, b_lines, r_price_min, r_price_max, b_price_min, b_price_max, unattributed, places, invoice, "
+        f"r_unpriced, b_above, {counted}, {', '.join(classes)}, CAST(coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS r_cost, "
+        "CAST(coalesce(b_cost, 0) AS DECIMAL(38, 18)) AS b_cost, "
+        "CASE WHEN r_price_min = r_price_max THEN r_price_min END AS r_price, "
+        "CAST(coalesce(b_cost, 0) - coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS delta FROM grouped"
+    )
+    session.sql("DROP TABLE grouped")
     return _notes(session, by)
+
+
+def _create_words(session: Session) -> dict[str, str]:
+    """An enumeration per text of the key, in the order of the words: grouping and sorting use small numbers."""
+    kinds = {}
+    for name in ("currency", "channel", "account", "sub_account", "model", "meter", "tier", "kind", "unit"):
+        words = " UNION ".join(
+            f"SELECT {name} AS word FROM {side}_lines WHERE {name} IS NOT NULL" for side in ("rated", "billed")
+        )
+        kinds[name] = "VARCHAR"
+        if session.rows(f"SELECT 1 FROM ({words}) LIMIT 1"):
+            session.sql(f"CREATE TYPE word_{name} AS ENUM (SELECT word FROM ({words}) ORDER BY word)")
+            kinds[name] = f"word_{name}"
+    return kinds
 
 
 def bucket_of(lines: str, by: Collection[str], carry: str, *, month: bool) -> str:
@@ -97,13 +126,13 @@ def _kept_keys(by: Collection[str]) -> dict[str, str]:
     }
 
 
-def _side(side: str, mark: str, by: Collection[str]) -> str:
-    kept = _kept_keys(by)
+def _side(side: str, mark: str, by: Collection[str], kinds: dict[str, str]) -> str:
+    keys = {"currency": "l.currency", "kind": "l.kind", "unit": "l.unit", **_kept_keys(by)}
     unpriced = "l.unpriced" if side == "rated" else "FALSE"
     return (
-        f"SELECT '{mark}' AS side, p.p_from, p.p_to, l.currency, "
-        + ", ".join(f"{sql} AS {name}" for name, sql in kept.items())
-        + f", l.kind, l.unit, l.price, l.quantity, l.cost, l.lines, l.unattributed, l.places, l.invoice, l.marks, "
+        f"SELECT '{mark}' AS side, p.p_from, p.p_to, "
+        + ", ".join(f"CAST({sql} AS {kinds[name]}) AS {name}" for name, sql in keys.items())
+        + ", l.price, l.quantity, l.cost, l.lines, l.unattributed, l.places, l.invoice, l.marks LIKE '%gt%' AS above, "
         f"l.meter AS line_meter, {unpriced} AS unpriced FROM {side}_spans l "
         "JOIN scope s ON s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind "
         "AND s.meter IS NOT DISTINCT FROM l.meter "

@@ -47,7 +47,7 @@ def _summary(report: Report) -> list[str]:
     lines = [
         f"Audit     {count(totals['events'])} events, {count(totals['tokens'])} tokens, "
         f"{amount(totals['cost'])} {report['currency']}, {period}",
-        f"          {count(records['read'])} records of {count(files)} file{'' if files == 1 else 's'}: "
+        f"          {_many(records['read'], 'record')} of {_many(files, 'file')}: "
         f"duplicate {count(records['duplicates'])}, rejected {count(records['rejected'])}, "
         f"ignored {count(records['ignored'])}",
     ]
@@ -58,6 +58,10 @@ def _summary(report: Report) -> list[str]:
             f"          {amount(totals['waste'])} {report['currency']} of it bought nothing (retries, loops, failures)"
         )
     return lines
+
+
+def _many(number: int, word: str) -> str:
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _verdict(report: Report) -> list[str]:
@@ -87,7 +91,7 @@ def _findings(report: Report) -> list[str]:
         return ["Findings  none"]
     lines = [f"Findings  {count(len(found))}"]
     for finding in found:
-        facts = [f"{count(finding['events'])} record{'' if finding['events'] == 1 else 's'}"]
+        facts = [_many(finding["events"], "record")]
         if finding["cost"] is not None:
             facts.append(f"{amount(finding['cost'])} {report['currency']} {finding['cost_means']}")
         lines.append(f"  {finding['severity']:<7} {finding['id']}: {finding['title']} ({', '.join(facts)})")

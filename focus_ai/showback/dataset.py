@@ -164,7 +164,11 @@ def _selected(data: Dataset) -> str:
         return f"CAST({ident(name)} AS VARCHAR)" if name in has else "CAST(NULL AS VARCHAR)"
 
     def number(name: str, kind: str = "DECIMAL(38, 18)") -> str:
-        return f"TRY_CAST({ident(name)} AS {kind})" if name in has else f"CAST(NULL AS {kind})"
+        if name not in has:
+            return f"CAST(NULL AS {kind})"
+        # The shortest digits of a binary number are what was meant; its exact value has a long tail of noise.
+        text = f"CAST({ident(name)} AS VARCHAR)" if has[name] in ("DOUBLE", "FLOAT") else ident(name)
+        return f"TRY_CAST({text} AS {kind})"
 
     def tag(column: str, key: str) -> str:
         if column not in has:

@@ -82,7 +82,9 @@ def advice(rule: Rule, column: str = "") -> tuple[str, str]:
     names = [n for n in phrases.mentioned(rule) if n != PLACE] or [about]
     fill = {"column": about or "the column", "columns": phrases.listed(names)}
     why = rule.why or " ".join(filter(None, (kind.get("why", ""), family)))
-    return why.replace(PLACE, about), (rule.fix or kind.get("fix", "").format(**fill)).replace(PLACE, about)
+    both = [kind.get("fix", ""), kind.get("fix_when", "") if rule.when is not None else ""]
+    fix = rule.fix or " ".join(filter(None, both)).format(**fill)
+    return why.replace(PLACE, about), fix.replace(PLACE, about)
 
 
 def sql(rule: Rule, version: str, dataset: str = "CostAndUsage") -> str:

@@ -56,6 +56,11 @@ def test_the_sums(dataset: Path) -> None:
     assert report["missing_columns"] == []
 
 
+def test_doubles_are_read_as_the_digits_they_mean(tmp_path: Path, dataset: Path) -> None:
+    convert(tmp_path / "double", tmp_path / "log.jsonl", numeric="double")
+    assert api.report(tmp_path / "double")["totals"]["cost"] == api.report(dataset)["totals"]["cost"] == "0.004725"
+
+
 def test_filters_and_periods(dataset: Path) -> None:
     assert api.report(dataset, filters={"team": "CARE"})["totals"]["cost"] == "0.000405"
     assert api.report(dataset, filters={"team": "unattributed"})["totals"]["cost"] == "0.00027"

@@ -38,7 +38,7 @@ def open_parquet(session: Session, source: SourceFile, described: dict[Any, list
         if isinstance(error, duckdb.OutOfMemoryException):
             raise
         raise damaged(source.name, error) from error
-    columns, repeated = unique(names)
+    columns, repeated = unique(names, source.name)
     selected = {name: described[key][position] for name, position in columns.items() if name.strip()}
     return Table(source, source.path, selected, rows, False, Problems(), repeated, footer=footer)
 

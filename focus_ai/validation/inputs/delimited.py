@@ -28,7 +28,7 @@ CUT = 300
 def stage(session: Session, source: SourceFile, target: Path) -> Table:
     """Stage one CSV file. Raises `InputError` when its header cannot be read."""
     names = header(source)
-    columns, repeated = unique(names)
+    columns, repeated = unique(names, source.name)
     problems = Problems()
     rows = _quick(session, source, len(names), target)
     if rows is None:

@@ -49,7 +49,7 @@ def stage(session: Session, source: SourceFile, target: Path) -> Table:
             "the records have too many different keys to be rows of one table", where=source.name,
             value=f"{len(keys):,} keys", expected=f"at most {MOST_KEYS:,}, FOCUS columns among them",
         )  # fmt: skip
-    columns, _ = unique(keys)
+    columns, _ = unique(keys, source.name)
     texts = ", ".join(literal(_pointer(key)) for key in keys)
     cells = ", ".join(f"v[{i + 1}] AS c{i}" for i in range(len(keys)))
     session.sql(

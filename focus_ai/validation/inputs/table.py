@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from focus_ai.errors import InputError
 from focus_ai.sources import SourceFile
 
 # Problems of one kind that are kept with their row; the rest is counted.
@@ -53,8 +54,17 @@ class Table:
     footer: Mapping[str, str] = field(default_factory=dict)
 
 
-def unique(names: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-    """Position of every name by its first use, and the names that come twice (to the letter)."""
+def unique(names: Sequence[str], where: str) -> tuple[dict[str, int], list[str]]:
+    """Position of every name by its first use, and the names that come twice (to the letter).
+
+    Raises `InputError` for a name that is no text: a NUL, half a character.
+    """
+    for name in names:
+        if "\x00" in name or any("\ud800" <= c <= "\udfff" for c in name):
+            raise InputError(
+                "a column name is damaged or was cut off", where=where, value=ascii(name)[:200],
+                next_step="fetch or write the file again",
+            )  # fmt: skip
     first: dict[str, int] = {}
     repeated = []
     for position, name in enumerate(names):

@@ -301,6 +301,8 @@ def test_a_file_that_fits_several_versions_is_the_newest(tmp_path: Path) -> None
 
 
 BAD = {
+    "a NUL in a name of CSV": (b"BilledCost,ListCost\x00,ServiceName\n1,1,s\n", "no table"),
+    "a NUL in a key of JSON": (b'{"BilledCost": "1", "ListCost\\u0000": "1", "ServiceName": "s"}\n', "name is damaged"),
     "missing": (None, "does not exist"),
     "empty": (b"", "empty"),
     "blank": (b"  \n\n", "empty"),
