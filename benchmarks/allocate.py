@@ -1,4 +1,4 @@
-"""Allocation of many shared rows to fifty teams, measured from outside: `python benchmarks/allocate.py [--rows 1000000]`.
+"""Allocation of many shared rows to fifty teams, measured from outside: `python benchmarks/allocate.py [--rows N]`.
 
 The data set is written once (synthetic): shared usage rows of one month without an owner and one direct row per team.
 Every shared row becomes fifty rows, so a million origin rows are fifty million rows in the result.
@@ -16,9 +16,9 @@ import duckdb
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
-from measure import run
+from measure import run  # noqa: E402
 
-from focus_ai.focus import arrow_schema
+from focus_ai.focus import arrow_schema  # noqa: E402
 
 DATA = Path(__file__).parent / "data" / "allocate"
 RULES = """allocation:
@@ -50,7 +50,8 @@ def generate(folder: Path, rows: int, teams: int) -> None:
             "PricingQuantity": quantity, "ConsumedQuantity": "tokens", "ListUnitPrice": "1.25",
             "ContractedUnitPrice": "1.25", "ListCost": cost, "ContractedCost": cost, "EffectiveCost": cost,
             "BilledCost": cost, "x_InputTokens": "tokens", "x_RequestCount": "1 + i % 9", "x_ModelId": "'gpt-5'",
-            "x_TokenType": "'input'", "x_Team": "team", "x_ChargeId": "lpad(CAST(i AS VARCHAR), 16, '0')", "Tags": "'{}'",
+            "x_TokenType": "'input'", "x_Team": "team", "Tags": "'{}'",
+            "x_ChargeId": "lpad(CAST(i AS VARCHAR), 16, '0')",
             "x_OwnerStatus": "CASE WHEN team IS NULL THEN 'unattributed' ELSE 'owned' END",
         }  # fmt: skip
         kinds = {"int64": "BIGINT", "string": "VARCHAR", "timestamp[us, tz=UTC]": "TIMESTAMPTZ"}
@@ -83,7 +84,8 @@ def main() -> None:
     shutil.rmtree(out, ignore_errors=True)
     command = [
         sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main())", "allocate",
-        str(folder / "in"), "--rules", str(folder / "allocation.yaml"), "--out", str(out), "--format", "json", "--quiet",
+        str(folder / "in"), "--rules", str(folder / "allocation.yaml"), "--out", str(out), "--format", "json",
+        "--quiet",
         *(["--memory-limit", asked.memory_limit] if asked.memory_limit else []),
     ]  # fmt: skip
     sample = run(command, {**os.environ, "PYTHONPATH": str(ROOT)})

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from focus_ai import __version__, pipeline, report
-from focus_ai.adapters import Mapping, Staged, by_id, load, recognise, shipped
+from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session
-from focus_ai.errors import InputError, InternalError, UsageError
+from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus import arrow_schema
+from focus_ai.intake import choose, empty, facts, rate_card
+from focus_ai.money import text
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach_users
-from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.charges import REQUEST
+from focus_ai.pricing.tables import meters as meter_table
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery, Written, metadata
 from focus_ai.sinks.events import write_events
@@ -26,9 +29,19 @@ from focus_ai.sinks.exceptions import write_lines, write_rejects
 from focus_ai.sinks.manifest import manifest, write_json
 from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import Reject, SourceFile, discover
+from focus_ai.validate_run import check_written, refuse_faulty
 
 GENERATOR = "focus-ai"
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class _Also:
+    """What a run does besides writing rows: the events, the check of the rows, the split of shared cost."""
+
+    events: bool
+    validate: bool
+    allocation: Path | None
 
 
 def run(
@@ -43,6 +56,7 @@ def run(
     numeric: str,
     events: bool,
     ai_only: bool,
+    validate: bool,
     allocation: Path | None = None,
     jobs: int,
     memory_limit: str | None,
@@ -60,22 +74,23 @@ def run(
         sources = discover(inputs, delivery.work / "spool")
         with ThreadPoolExecutor(1) as hashing:
             hashes = {s.name: hashing.submit(blake2b, s.path) for s in sources}
-            chosen = _choose(sources, adapter, own)
+            chosen = choose(sources, adapter, own)
             if ai_only:
                 chosen = {name: m.ai_only() for name, m in chosen.items()}
             laid = lay_beside(sources, chosen, delivery.work)
             staged = stage_all(
-                [(s, chosen[s.name], _facts(chosen[s.name], settings)) for s in laid if s.name in chosen],
+                [(s, chosen[s.name], facts(chosen[s.name], settings)) for s in laid if s.name in chosen],
                 delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
                 extra=None if events else _extra(plan, book, chosen), progress=progress,
             )  # fmt: skip
-            staged += [_empty(s) for s in sources if s.name not in chosen]
+            staged += [empty(s) for s in sources if s.name not in chosen]
             with Session(delivery.work / "engine", memory_limit=memory_limit, threads=threads) as session:
                 session.seal([delivery.folder])
                 rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
                 result = _deliver(
-                    session, delivery, plan, sources, chosen, staged, rated, hashes, book, events, progress, allocation
-                )
+                    session, delivery, plan, sources, chosen, staged, rated, hashes, book, progress,
+                    _Also(events, validate, allocation),
+                )  # fmt: skip
         delivery.commit()
     except BaseException as error:
         delivery.discard()
@@ -88,80 +103,11 @@ def run(
     return result
 
 
-def rate_card(settings: Settings) -> RateCard:
-    """The rate card with the files that the settings name. Raises `UsageError`, `InputError`."""
-    rates = settings.rates
-    if len(rates.fx) > 1:
-        raise UsageError("only one exchange-rate file is read", value=", ".join(map(str, rates.fx)))
-    return RateCard.load(
-        user_files=rates.files, contracts=rates.contracts, fx=rates.fx[0] if rates.fx else None,
-        billing_currency=settings.convert.billing_currency,
-    )  # fmt: skip
-
-
-def _choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[str, Mapping]) -> dict[str, Mapping]:
-    """The mapping of every input. Empty files have none; when all are empty that is an error."""
-    known = {**shipped(), **own}
-    forced = by_id(adapter, own) if adapter else next(iter(own.values())) if len(own) == 1 else None
-    chosen: dict[str, Mapping] = {}
-    for source in sources:
-        if source.format.kind == "empty":
-            continue
-        if source.format.kind == "unknown" and not _text_log(source, known.values()):
-            raise InputError(
-                "the input is neither JSON, CSV nor Parquet", where=source.name, value=source.format.encoding,
-                expected="JSON, JSON Lines, CSV (UTF-8 or Latin-1) or Parquet, plain or gzip or zstd",
-            )  # fmt: skip
-        if adapter:
-            assert forced is not None
-            chosen[source.name] = forced
-        elif forced is not None:
-            # A single mapping of the user's own reads what no shipped adapter recognises, and what it claims itself.
-            chosen[source.name] = _own_or_shipped(source, forced, known)
-        else:
-            chosen[source.name] = recognise(source, known)
-    if not chosen:
-        raise InputError("every input is empty", where=", ".join(s.name for s in sources[:5]))
-    return chosen
-
-
-def _text_log(source: SourceFile, known: Iterable[Mapping]) -> bool:
-    """Is this a text whose lines a mapping describes?"""
-    from focus_ai.adapters.recognise import claims, sample
-
-    seen = sample(source)
-    return any(claims(m, seen) for m in known if m.line is not None)
-
-
-def _own_or_shipped(source: SourceFile, own: Mapping, known: MappingType[str, Mapping]) -> Mapping:
-    from focus_ai.adapters.recognise import claims, sample
-
-    seen = sample(source)
-    if not own.recognise or claims(own, seen):
-        return own
-    return recognise(source, known)
-
-
-def _facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
-    """Facts that the export lacks and the settings hold; only for exports of one known seller."""
-    provider = mapping.fields.get("provider")
-    channel = provider.get("const") if isinstance(provider, dict) else None
-    account = settings.accounts.get(str(channel)) if channel else None
-    if account is None or account.id is None or "account_id" not in mapping.settings:
-        return {}
-    return {"account_id": account.id}
-
-
 def _extra(plan: pipeline.Plan, book: OwnerBook, chosen: MappingType[str, Mapping]) -> frozenset[str]:
     """Fields that this run needs besides the core ones: evidence that can change an owner, request ids."""
     several = len({m.system for m in chosen.values() if m.kind == "usage"}) > 1
     ids = ("provider_response_id",) if several else ()
     return frozenset((*book.needs, *ids, *(REQUEST if plan.grain == "request" else ())))
-
-
-def _empty(source: SourceFile) -> Staged:
-    gone = (Reject(source.name, None, "empty_file", None),)
-    return Staged(source.name, "", Path(), (), 0, 0, 0, gone)
 
 
 def _deliver(
@@ -174,9 +120,8 @@ def _deliver(
     rated: pipeline.Rated,
     hashes: MappingType[str, Future[str]],
     book: OwnerBook,
-    events: bool,
     progress: Progress | None,
-    allocation: Path | None = None,
+    also: _Also,
 ) -> dict[str, Any]:
     """Write rows, exceptions, metadata and the report into the delivery folder."""
     created = report.created_at()
@@ -190,15 +135,16 @@ def _deliver(
     written = pipeline.write_periods(session, rated, plan, delivery.folder, footer, progress)
     split: dict[str, Any] = {}
     aside: list[Path] = []
-    if allocation is not None:
+    if also.allocation is not None:
         from focus_ai.allocate_run import apply
 
-        written, aside, split = apply(session, delivery.folder, delivery.work, written, allocation, footer)
+        written, aside, split = apply(session, delivery.folder, delivery.work, written, also.allocation, footer)
     files = [f for fs in written.values() for f in fs]
+    judged = _judged(session, files, plan) if also.validate else None
     relation = report.data_relation(files)
     exceptions = _exceptions(session, delivery.folder / "exceptions", staged, rated)
     paths = [*(f.path for f in files), *exceptions, *aside]
-    if events:
+    if also.events:
         if plan.grain != "request":  # rows of that grain needed the table of users before
             attach_users(session, Pseudonyms.from_settings(plan.settings), rated.present)
         paths += write_events(session, delivery.folder / "events", rated.present)
@@ -228,6 +174,7 @@ def _deliver(
         **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
         "billing_source": [*rated.carriers.decisions],
         "warnings": report.warnings(session, relation, rated, staged),
+        "validation": judged,
         **({"focus_files": dict(rated.carried.report)} if rated.carried else {}),
         **({"allocation": split} if split else {}),
         "adapters": sorted({m.id for m in chosen.values()}),
@@ -245,6 +192,16 @@ def _deliver(
     result["out"] = str(delivery.out)
     write_json(delivery.folder / "run.json", {k: v for k, v in result.items() if k != "out"})
     return result
+
+
+def _judged(session: Session, files: Sequence[Written], plan: pipeline.Plan) -> dict[str, Any]:
+    """The rules of the version over the rows that we priced. Raises `InternalError` when one of them is broken."""
+    if not files:
+        return {"focus_version": plan.focus, "rows": 0, "passed": 0, "failed": 0}
+    findings = check_written(session, [f.path for f in files], plan.focus)
+    refuse_faulty(findings)
+    counts = {name: findings.summary[name] for name in ("passed", "failed", "not_applicable", "not_checked")}
+    return {"focus_version": plan.focus, "rows": findings.rows, **counts}
 
 
 def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated: pipeline.Rated) -> list[Path]:
@@ -303,7 +260,18 @@ def _unpriced(session: Session) -> dict[str, Any]:
     reasons = session.rows(
         "SELECT reason, count(DISTINCT (file_no, row_no)) FROM unpriced_meters GROUP BY 1 ORDER BY 1"
     )
-    return {"events": int(events), "tokens": int(tokens), "reasons": {str(k): int(v) for k, v in reasons}}
+    units = {name: meter.consumed_unit for name, meter in meter_table().items()}
+    meters = [
+        {"meter": str(meter), "unit": units.get(str(meter)), "quantity": text(quantity), "events": int(n)}
+        for meter, quantity, n in session.rows(
+            "SELECT meter, CAST(sum(quantity) AS DECIMAL(38, 9)), count(DISTINCT (file_no, row_no)) "
+            "FROM unpriced_meters GROUP BY meter ORDER BY meter"
+        )
+    ]
+    return {
+        "events": int(events), "tokens": int(tokens), "meters": meters,
+        "reasons": {str(k): int(v) for k, v in reasons},
+    }  # fmt: skip
 
 
 def write_metadata(

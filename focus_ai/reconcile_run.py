@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai import __version__, report
-from focus_ai.convert import rate_card
 from focus_ai.engine import Session
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.focus.rows import month_bounds
+from focus_ai.intake import rate_card
 from focus_ai.pricing.card import RateCard
 from focus_ai.reconcile.buckets import DIMENSIONS, coverage, create_buckets
 from focus_ai.reconcile.causes import Limits

@@ -68,7 +68,7 @@ def read_side(
         target = work / f"{name}-rows"
         made = convert(
             raw, target, settings=settings, focus=settings.convert.focus, grain="day", numeric="decimal",
-            events=name == "rated", ai_only=False, allocation=None, jobs=1, **options,
+            events=name == "rated", ai_only=False, validate=False, allocation=None, jobs=1, **options,
         )  # fmt: skip
         side.inputs += [{**i, "kind": "export"} for i in made["inputs"]]
         if list((target / "data").rglob("*.parquet")):

@@ -53,9 +53,11 @@ def names(data: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(name for one in data for name in one))
 
 
-def csv_text(data: Sequence[Row], delimiter: str = ",", end: str = "\n") -> str:
+def csv_text(data: Sequence[Row], delimiter: str = ",", end: str = "\n", quoted: bool = False) -> str:
+    """`quoted`: every cell in quotes; else only where Python finds it needed (not for a lone carriage return)."""
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, names(data), delimiter=delimiter, lineterminator=end)
+    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(out, names(data), delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writeheader()
     writer.writerows(data)
     return out.getvalue()

@@ -24,6 +24,8 @@ HOLE = "\x00relation\x00"
 REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
 # A gateway's own estimate is often a binary float with more than 18 decimals; it is information, never money.
 ROUNDED = ("reported_cost",)
+# Decimals that a quantity in `other_meters` keeps.
+METER_PLACES = 9
 # More tokens in one call than any model takes, or more in one bucket than the fields hold exactly.
 ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000}
 
@@ -160,7 +162,7 @@ def _typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
 def _other_meter(scope: Scope, entry: MappingType[str, Any]) -> str:
     name = entry["meter"]
     meter = literal(name) if isinstance(name, str) else expression.as_text(scope, name)
-    quantity = f"CAST({expression.as_decimal(scope, entry['quantity'])} AS DECIMAL(38, 9))"
+    quantity = f"CAST({expression.as_decimal(scope, entry['quantity'], places=METER_PLACES)} AS DECIMAL(38, 9))"
     scope.problem(f"{quantity} < 0", f"negative:{expression.describe(entry['quantity'])}")
     if "when" in entry:
         quantity = f"CASE WHEN {expression.condition(scope, entry['when'])} THEN {quantity} END"

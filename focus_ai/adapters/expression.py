@@ -96,22 +96,26 @@ def _plain_text(e: Expression) -> bool:
     return isinstance(e, str) or (isinstance(e, Mapping) and ("get" in e or "pick" in e or "header" in e))
 
 
-def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
-    """SQL DECIMAL(38,18), exact: digits that do not fit are a problem, never rounded away unless `rounded` says so."""
+def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: int = 18) -> str:
+    """SQL DECIMAL(38,18), exact: digits that do not fit are a problem, never rounded away unless `rounded` says so.
+
+    `places`: how many decimals the field keeps that the value goes to.
+    """
     factor = Decimal(1)
     if isinstance(e, Mapping) and "product" in e:
-        return _product(scope, e["product"])
+        return _product(scope, e["product"], places)
     if isinstance(e, Mapping) and "decimal" in e:
         rounded = rounded or bool(e.get("approximate"))
         factor = dec(str(e.get("times", "1")))
         e = _scaled(e["decimal"], factor)
     if isinstance(e, Mapping) and "if" in e:
-        return _branches(scope, e, partial(as_decimal, rounded=rounded))
+        return _branches(scope, e, partial(as_decimal, rounded=rounded, places=places))
     if isinstance(e, Mapping) and "first" in e and factor == 1:
-        return f"coalesce({', '.join(as_decimal(scope, part, rounded=rounded) for part in e['first'])})"
+        parts = [as_decimal(scope, part, rounded=rounded, places=places) for part in e["first"]]
+        return f"coalesce({', '.join(parts)})"
     if isinstance(e, Mapping) and ("sum" in e or "sub" in e):
         key = "sum" if "sum" in e else "sub"
-        parts = [as_decimal(scope, part, rounded=rounded) for part in e[key]]
+        parts = [as_decimal(scope, part, rounded=rounded, places=places) for part in e[key]]
         joined = (" + " if key == "sum" else " - ").join(f"coalesce({p}, 0)" for p in parts)
         return f"CASE WHEN {' OR '.join(f'{p} IS NOT NULL' for p in parts)} THEN CAST({joined} AS DECIMAL(38, 18)) END"
     raw = scope.hold(as_text(scope, e))
@@ -135,18 +139,25 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False) -> str:
         many = (
             f"CASE WHEN length({raw}) > {kept // 2} THEN {numeric} AND length({plain_part}) - {exponent} > {kept} END"
         )
+        if places < 18:
+            cut = f"{value} <> CAST({value} AS DECIMAL(38, {places}))"
+            # A text of four characters such as 12.5 has few decimals, unless a factor adds some.
+            many = f"coalesce({many}, FALSE) OR " + (f"CASE WHEN length({raw}) > 4 THEN {cut} END" if factor == 1 else cut)
         scope.problem(f"coalesce({many}, FALSE)", f"too_many_decimals:{name}")
     return value
 
 
-def _product(scope: Scope, pair: list[Any]) -> str:
+def _product(scope: Scope, pair: list[Any], places: int) -> str:
     """A quantity times a price of at most nine decimals, exact to eighteen; the whole and the rest fit apart."""
     quantity, price = (as_decimal(scope, part) for part in pair)
     nine = f"TRY_CAST({price} AS DECIMAL(18, 9))"
     whole = f"CAST(TRY_CAST(trunc({quantity}) AS DECIMAL(20, 0)) * {nine} AS DECIMAL(38, 18))"
     rest = f"CAST(CAST({quantity} - trunc({quantity}) AS DECIMAL(18, 18)) * {nine} AS DECIMAL(38, 18))"
     scope.problem(f"{price} <> {nine}", f"too_many_decimals:{describe(pair[1])}")
-    return f"({whole} + {rest})"
+    value = f"({whole} + {rest})"
+    if places < 18:
+        scope.problem(f"{value} <> CAST({value} AS DECIMAL(38, {places}))", f"too_many_decimals:{describe(pair[0])}")
+    return value
 
 
 def _scaled(e: Expression, factor: Decimal) -> Expression:

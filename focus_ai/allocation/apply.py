@@ -18,7 +18,7 @@ from focus_ai.engine import Session, ident, literal
 from focus_ai.money import text
 
 #: Rows that are written from one sorted piece.
-SLICE = 300_000
+SLICE = 60_000
 
 
 @dataclass

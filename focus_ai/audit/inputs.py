@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from focus_ai import convert, pipeline
+from focus_ai import pipeline
 from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session, ident
 from focus_ai.errors import UsageError
+from focus_ai.intake import choose, empty, facts, rate_card
 from focus_ai.ownership import OwnerBook
 from focus_ai.pricing import charges
 from focus_ai.settings import Settings
@@ -73,20 +74,20 @@ def opened(
     progress: Progress | None,
 ) -> Iterator[Opened]:
     """Open the inputs; work files are gone afterwards. Raises as a conversion does."""
-    book, card = OwnerBook.load(settings), convert.rate_card(settings)
+    book, card = OwnerBook.load(settings), rate_card(settings)
     own = {m.id: m for m in map(load, mapping)}
     with tempfile.TemporaryDirectory(prefix="focus-ai-", dir=settings.engine.temp) as folder:
         work = Path(folder)
         sources = discover(inputs, work / "spool")
-        chosen = convert._choose(sources, adapter, own)
+        chosen = choose(sources, adapter, own)
         laid = lay_beside(sources, chosen, work)
-        tasks = [(s, chosen[s.name], convert._facts(chosen[s.name], settings)) for s in laid if s.name in chosen]
+        tasks = [(s, chosen[s.name], facts(chosen[s.name], settings)) for s in laid if s.name in chosen]
         try:
             staged = stage_all(
                 tasks, work, jobs=jobs, memory_limit=memory_limit, threads=threads,
                 extra=frozenset((*book.needs, *fields)), progress=progress,
             )  # fmt: skip
-            staged += [convert._empty(s) for s in sources if s.name not in chosen]
+            staged += [empty(s) for s in sources if s.name not in chosen]
             with Session(work / "engine", memory_limit=memory_limit, threads=threads) as session:
                 session.seal([work])
                 plan = pipeline.Plan(settings, settings.convert.focus, "day", "decimal")

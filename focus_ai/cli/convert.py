@@ -67,6 +67,9 @@ def convert(
             help="Exit 1 when the run has unpriced, rejected or unattributed records; none by default.",
         ),
     ] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate/--no-validate", help="Check what was written against the FOCUS rules.")
+    ] = True,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that read inputs.")] = 1,
     memory_limit: Annotated[
         str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
@@ -108,6 +111,7 @@ def convert(
             numeric=settings.convert.numeric,
             events=events,
             ai_only=ai_only,
+            validate=validate,
             allocation=allocation,
             jobs=jobs,
             memory_limit=memory_limit or settings.engine.memory_limit,

@@ -117,14 +117,18 @@ def _value(column: Column, present: set[str]) -> str:
     if column.name in _SKU:
         return f"CAST(coalesce({given}, {ident(_SKU[column.name])}) AS VARCHAR)"
     if column.name in _READ:
-        own = _first(present, "x_TokenType")
-        read = f"CASE WHEN billed_meter IS NOT NULL AND {own} IS NULL THEN {_READ[column.name]} END"
+        stated = _first(present, "x_TokenType")
+        read = f"CASE WHEN billed_meter IS NOT NULL AND {stated} IS NULL THEN {_READ[column.name]} END"
         return f"CAST(coalesce({given}, {read}) AS VARCHAR)"
     if column.name in _PARTS:
         return f"coalesce({given}, {_by_meter(_PARTS[column.name])})"
     if column.name in ("x_CostBasis", "x_Source", "x_ChargeId"):
-        ours = {"x_CostBasis": "'billed'", "x_Source": "adapter", "x_ChargeId": "left(md5(CAST(record_key AS VARCHAR)), 16)"}
-        return f"CAST(coalesce({given}, {ours[column.name]}) AS VARCHAR)"
+        own = {
+            "x_CostBasis": "'billed'",
+            "x_Source": "adapter",
+            "x_ChargeId": "left(md5(CAST(record_key AS VARCHAR)), 16)",
+        }
+        return f"CAST(coalesce({given}, {own[column.name]}) AS VARCHAR)"
     if column.name in _token_columns():
         counted = f"CASE WHEN billed_meter IN ({literals(_token_columns()[column.name])}) THEN tokens END"
         return f"CAST(coalesce(TRY_CAST({given} AS DECIMAL(38, 0)), {counted}) AS BIGINT)"
@@ -224,7 +228,7 @@ def _by_meter(attribute: str) -> str:
 
 
 def _kept_apart(present: Sequence[str], known: set[str], version: str) -> dict[str, str]:
-    """Column beside ours -> column of the file: x_ columns of others, and under x_ what this version has no home for."""
+    """Column beside ours -> column of the file: x_ columns of others, and under x_ what has no home in this version."""
     used = {s for name in known for s in _sources(name)}
     found: dict[str, str] = {}
     for name in present:

@@ -107,7 +107,9 @@ class RateCard:
             if isinstance(ref, ModelRef):
                 extra = ("model_name_fallback",) if position else ()
                 return replace(ref, assumptions=(*ref.assumptions, *extra)) if extra else ref
-        return self._place_one(seller, asked[0], at) if asked else NoRate("alias_unmapped", "the event names no model")
+        if asked:
+            return self._place_one(seller, asked[0], at)
+        return self._no_prices(seller) or NoRate("alias_unmapped", "the event names no model")
 
     def alias_changes(self, channel_name: str, models: Iterable[str | None]) -> set[datetime]:
         """The instants at which an alias of these names starts or ends."""
@@ -183,11 +185,18 @@ class RateCard:
         own = [row for row in self.user_rates if row.channel in (seller.name, ANY)]
         if any(_covers(row.model, name.spellings) for row in own):
             return ModelRef(seller, name.spellings[-1], None, name.spellings, name.geo, (), "user_pattern")
-        listed = any(snapshot.price_list(item) for item in seller.lists) if self.shipped else False
-        if not own and not listed:
-            named = seller.name or "an event without provider"
-            return NoRate("channel_unknown", f"no price list and no own rates for {named}")
-        return NoRate("alias_unmapped", f"{seller.name} has no model {raw} on the rate card")
+        return self._no_prices(seller) or NoRate(
+            "alias_unmapped", f"{seller.name} has no model {raw} on the rate card"
+        )
+
+    def _no_prices(self, seller: Channel) -> NoRate | None:
+        """Why nothing of a seller can have a price; None when there is a price list or a row of the user."""
+        if any(row.channel in (seller.name, ANY) for row in self.user_rates):
+            return None
+        if self.shipped and any(snapshot.price_list(item) for item in seller.lists):
+            return None
+        named = seller.name or "an event without provider"
+        return NoRate("channel_unknown", f"no price list and no own rates for {named}")
 
     def _is_empty(self, ref: ModelRef) -> bool:
         prices = snapshot.price_list(ref.price_list) if ref.price_list else None

@@ -123,10 +123,11 @@ def create_segments(session: Session, card: RateCard, present: frozenset[str], n
         for segment in resolve(card, profile, dict.fromkeys([*names, FEE]), start, end):
             if FEE in names and FEE not in segment.prices:  # an export reports it: without a price it is unpriced
                 segment.prices[FEE] = Unpriced("no_rate", "no fee per request on the rate card")
-            identity = (profile.channel, tuple((m, _identity(p)) for m, p in sorted(segment.prices.items())))
+            model = _model(segment, profile)
+            identity = (profile.channel, model, tuple((m, _identity(p)) for m, p in sorted(segment.prices.items())))
             if identity not in sets:
                 sets[identity] = len(sets)
-                prices += _price_rows(sets[identity], segment, profile, numbers)
+                prices += _price_rows(sets[identity], segment, profile.channel, model, numbers)
             segments.append(
                 {
                     "profile_hash": key,
@@ -162,6 +163,12 @@ def _profile(facts: Mapping[str, Any], aggregate: bool) -> Profile:
     )
 
 
+def _model(segment: Segment, profile: Profile) -> str | None:
+    """The model of a price set: as the card names it where it prices any meter, else the names in the events."""
+    priced = (price.model for price in segment.prices.values() if isinstance(price, Price))
+    return next(priced, None) or " / ".join(dict.fromkeys(m for m in profile.models if m)) or None
+
+
 def _identity(price: Price | Unpriced) -> tuple[Any, ...]:
     if isinstance(price, Unpriced):
         return ("unpriced", price.reason, price.detail)
@@ -171,15 +178,16 @@ def _identity(price: Price | Unpriced) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _price_rows(number: int, segment: Segment, profile: Profile, numbers: Mapping[str, int]) -> list[dict[str, Any]]:
+def _price_rows(
+    number: int, segment: Segment, channel: str, model: str | None, numbers: Mapping[str, int]
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for meter, price in sorted(segment.prices.items()):
         row: dict[str, Any] = {
-            "price_set": number, "meter": meter, "meter_no": numbers[meter], "provider": profile.channel,
+            "price_set": number, "meter": meter, "meter_no": numbers[meter], "provider": channel,
         }  # fmt: skip
         if isinstance(price, Unpriced):
-            names = " / ".join(dict.fromkeys(m for m in profile.models if m))
-            row |= {"reason": price.reason, "detail": price.detail, "model": names or None}
+            row |= {"reason": price.reason, "detail": price.detail, "model": model}
         else:
             details = dict(sorted(price.details.items()))
             tier = details.get("x_ServiceTier")

@@ -71,7 +71,8 @@ def create_buckets(session: Session, by: Collection[str] = DIMENSIONS, *, month:
     session.sql(
         f"CREATE TABLE buckets AS SELECT row_number() OVER (ORDER BY {_KEY}) AS n, p_from, p_to, {texts}, "
         f"r_lines, b_lines, r_price_min, r_price_max, b_price_min, b_price_max, unattributed, places, invoice, "
-        f"r_unpriced, b_above, {counted}, {', '.join(classes)}, CAST(coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS r_cost, "
+        f"r_unpriced, b_above, {counted}, {', '.join(classes)}, "
+        "CAST(coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS r_cost, "
         "CAST(coalesce(b_cost, 0) AS DECIMAL(38, 18)) AS b_cost, "
         "CASE WHEN r_price_min = r_price_max THEN r_price_min END AS r_price, "
         "CAST(coalesce(b_cost, 0) - coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS delta FROM grouped"

@@ -16,6 +16,7 @@ from focus_ai.reports.table import amount, count, table
 
 Report = Mapping[str, Any]
 TOP = 10
+_METERS = 3
 UNATTRIBUTED = "Unattributed"
 _ASIDE = "exceptions/"
 _KINDS = (("events", "events"), ("billed lines", "billed_lines"), ("duplicates", "duplicates"))
@@ -41,7 +42,7 @@ def _records(report: Report) -> list[str]:
     rows.append(("  rejected", records["rejected"], ""))
     rows.append(("  ignored", records["ignored"], _reasons(report.get("ignored", {}))))
     reasons = _reasons(unpriced.get("reasons", {}))
-    rows.append(("unpriced", unpriced["events"], reasons and f"{count(unpriced['tokens'])} tokens: {reasons}"))
+    rows.append(("unpriced", unpriced["events"], reasons and f"{_size(unpriced)}: {reasons}"))
     rows.append(("rows out", report["rows"], ""))
     return table(["Records", "count", ""], rows)
 
@@ -116,6 +117,18 @@ def _total(values: Iterable[str]) -> Decimal:
 
 def _dearest_first(entry: Report) -> tuple[Decimal, str]:
     return -money.dec(entry["effective_cost"]), str(entry["name"])
+
+
+def _size(unpriced: Report) -> str:
+    """`900 tokens, 43,200 seconds (audio_seconds)`: what has no price; of many meters the first ones."""
+    others = [m for m in unpriced.get("meters", ()) if m["unit"] != "Tokens"]
+    sizes = [f"{count(unpriced['tokens'])} tokens"] if unpriced["tokens"] or not others else []
+    sizes += [
+        f"{amount(m['quantity']).removesuffix('.00')} {str(m['unit'] or 'units').lower()} ({m['meter']})"
+        for m in others[:_METERS]
+    ]
+    more = len(others) - _METERS
+    return ", ".join(sizes) + (f" and {more} more meters" if more > 0 else "")
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import jsonl, staged
+from data_builders import jsonl, stage_module, staged
 
 from focus_ai.adapters.mapping import load
 from focus_ai.errors import UsageError
@@ -151,3 +151,76 @@ def test_what_makes_no_sense_is_refused(form: str, words: str, tmp_path: Path) -
     with pytest.raises(UsageError) as caught:
         staged(jsonl(tmp_path / "in.jsonl", [{"id": 1}]), tmp_path / "work", load(mapping))
     assert any(words in str(line) for line in [str(caught.value), caught.value.expected, caught.value.what])
+
+
+METERED = """
+id: metered
+title: meters
+checked: 2026-11-22
+kind: usage
+system: test
+reads: [jsonl, csv]
+recognise: {keys: [id]}
+fields: {record_id: id, event_time: {time: at, unit: s}}
+meters:
+  - {meter: credits, quantity: {decimal: h}}
+  - {meter: audio_seconds, quantity: {decimal: scaled, times: "0.001"}}
+  - {meter: session_runtime, quantity: {decimal: about, approximate: true}}
+  - {meter: pages, quantity: {if: {eq: [kind, exact]}, then: n, else: {decimal: n, approximate: true}}}
+  - {meter: images, quantity: {product: [amount, each]}}
+"""
+
+
+def metered(folder: Path, kind: str, row: dict[str, Any]) -> tuple[Any, list[str]]:
+    """One record in one of the two ways to write it."""
+    mapping = folder / "metered.yaml"
+    mapping.write_text(METERED)
+    row = {"id": "r", "at": 1791367200, **row}
+    file = jsonl(folder / "in.jsonl", [row])
+    if kind == "csv":
+        file = folder / "in.csv"
+        file.write_text(",".join(row) + "\n" + ",".join(map(str, row.values())) + "\n")
+    result, found = staged(file, folder / "work", load(mapping))
+    return found[0].get("other_meters") if found else None, [r.reason for r in result.rejects]
+
+
+@pytest.fixture(params=["json", "typed", "csv"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "typed":
+        monkeypatch.setattr(stage_module(), "SMALL", 0)
+    return str(request.param)
+
+
+@pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        ({"h": "0.30000000000000004"}, "h"),
+        ({"h": 0.30000000000000004}, "h"),
+        ({"h": "1e-10"}, "h"),
+        ({"scaled": "0.1234567"}, "scaled"),
+        ({"kind": "exact", "n": "0.1234567891"}, "n"),
+        ({"amount": "0.0000001", "each": "0.001"}, "amount"),
+    ],
+)
+def test_a_quantity_with_more_decimals_than_are_kept_is_set_aside(
+    row: dict[str, Any], path: str, way: str, tmp_path: Path
+) -> None:
+    assert metered(tmp_path, way, row) == (None, [f"too_many_decimals:{path}"])
+
+
+@pytest.mark.parametrize(
+    ("row", "meter", "quantity"),
+    [
+        ({"h": "0.300000000"}, "credits", "0.3"),
+        ({"h": "0.12345678900000"}, "credits", "0.123456789"),
+        ({"h": "12345678901.123456789"}, "credits", "12345678901.123456789"),
+        ({"scaled": "0.123456"}, "audio_seconds", "0.000123456"),
+        ({"about": 0.30000000000000004}, "session_runtime", "0.3"),
+        ({"kind": "other", "n": 0.30000000000000004}, "pages", "0.3"),
+        ({"amount": "0.000001", "each": "0.001"}, "images", "0.000000001"),
+    ],
+)
+def test_a_quantity_of_nine_decimals_or_said_to_be_approximate_counts(
+    row: dict[str, Any], meter: str, quantity: str, way: str, tmp_path: Path
+) -> None:
+    assert metered(tmp_path, way, row) == ([{"meter": meter, "quantity": quantity}], [])

@@ -183,6 +183,7 @@ def test_options_reach_the_conversion(api: Api, tmp_path: Path) -> None:
         "numeric": "double",
         "events": True,
         "ai_only": False,
+        "validate": True,
         "allocation": None,
         "jobs": 3,
         "memory_limit": "400MB",

@@ -42,7 +42,7 @@ def inputs(family: str) -> list[Path]:
 @pytest.fixture(scope="module", params=FAMILIES)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     out = tmp_path_factory.mktemp(request.param) / "out"
-    return convert(out, *inputs(request.param)), out
+    return convert(out, *inputs(request.param), validate=True), out
 
 
 def test_read_is_the_sum_of_what_became_of_it(run: tuple[dict[str, Any], Path]) -> None:

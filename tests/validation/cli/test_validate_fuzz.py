@@ -107,7 +107,7 @@ def test_any_text_in_the_cells_is_judged_the_same_in_csv_and_json_lines(
     data = [ff.row(1), ff.row(2, **changes)]
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for path in (ff.write_csv(Path(folder) / "a", data), ff.write_jsonl(Path(folder) / "b", data)):
+        for path in (ff.write_csv(Path(folder) / "a", data, quoted=True), ff.write_jsonl(Path(folder) / "b", data)):
             code, out, err = run(path, "--format", "json")
             assert code in (0, 1), err
             found.append(_verdicts(out))

@@ -1,0 +1,86 @@
+"""What every run that reads exports does first: the mapping of each input, the facts they lack, the rate card.
+
+In: files that `sources` found and the settings. Out: mappings by file, facts, a rate card. Nothing is read beyond the
+samples that recognition needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as MappingType
+from pathlib import Path
+
+from focus_ai.adapters import Mapping, Staged, by_id, recognise, shipped
+from focus_ai.errors import InputError, UsageError
+from focus_ai.pricing.card import RateCard
+from focus_ai.settings import Settings
+from focus_ai.sources import Reject, SourceFile
+
+
+def rate_card(settings: Settings) -> RateCard:
+    """The rate card with the files that the settings name. Raises `UsageError`, `InputError`."""
+    rates = settings.rates
+    if len(rates.fx) > 1:
+        raise UsageError("only one exchange-rate file is read", value=", ".join(map(str, rates.fx)))
+    return RateCard.load(
+        user_files=rates.files, contracts=rates.contracts, fx=rates.fx[0] if rates.fx else None,
+        billing_currency=settings.convert.billing_currency,
+    )  # fmt: skip
+
+
+def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[str, Mapping]) -> dict[str, Mapping]:
+    """The mapping of every input. Empty files have none; when all are empty that is an error."""
+    known = {**shipped(), **own}
+    forced = by_id(adapter, own) if adapter else next(iter(own.values())) if len(own) == 1 else None
+    chosen: dict[str, Mapping] = {}
+    for source in sources:
+        if source.format.kind == "empty":
+            continue
+        if source.format.kind == "unknown" and not _text_log(source, known.values()):
+            raise InputError(
+                "the input is neither JSON, CSV nor Parquet", where=source.name, value=source.format.encoding,
+                expected="JSON, JSON Lines, CSV (UTF-8 or Latin-1) or Parquet, plain or gzip or zstd",
+            )  # fmt: skip
+        if adapter:
+            assert forced is not None
+            chosen[source.name] = forced
+        elif forced is not None:
+            # A single mapping of the user's own reads what no shipped adapter recognises, and what it claims itself.
+            chosen[source.name] = _own_or_shipped(source, forced, known)
+        else:
+            chosen[source.name] = recognise(source, known)
+    if not chosen:
+        raise InputError("every input is empty", where=", ".join(s.name for s in sources[:5]))
+    return chosen
+
+
+def _text_log(source: SourceFile, known: Iterable[Mapping]) -> bool:
+    """Is this a text whose lines a mapping describes?"""
+    from focus_ai.adapters.recognise import claims, sample
+
+    seen = sample(source)
+    return any(claims(m, seen) for m in known if m.line is not None)
+
+
+def _own_or_shipped(source: SourceFile, own: Mapping, known: MappingType[str, Mapping]) -> Mapping:
+    from focus_ai.adapters.recognise import claims, sample
+
+    seen = sample(source)
+    if not own.recognise or claims(own, seen):
+        return own
+    return recognise(source, known)
+
+
+def facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
+    """Facts that the export lacks and the settings hold; only for exports of one known seller."""
+    provider = mapping.fields.get("provider")
+    channel = provider.get("const") if isinstance(provider, dict) else None
+    account = settings.accounts.get(str(channel)) if channel else None
+    if account is None or account.id is None or "account_id" not in mapping.settings:
+        return {}
+    return {"account_id": account.id}
+
+
+def empty(source: SourceFile) -> Staged:
+    gone = (Reject(source.name, None, "empty_file", None),)
+    return Staged(source.name, "", Path(), (), 0, 0, 0, gone)

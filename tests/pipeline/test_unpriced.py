@@ -1,0 +1,67 @@
+"""Usage without a price: under its own model's name, with its size, and with the cause that says what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from data_builders import convert, event, exceptions, jsonl, rows
+
+from focus_ai.reports.run import run_text
+
+# Shape of the Deepgram usage breakdown; twelve hours of audio by no named model.
+NIGHT = {
+    "start": "2026-10-05", "end": "2026-10-05", "project_id": "prj-night", "resolution": {"units": "day", "amount": 1},
+    "results": [{
+        "hours": 12, "total_hours": 12, "agent_hours": 0, "tokens_in": 0, "tokens_out": 0, "tts_characters": 1250.5,
+        "requests": 9, "grouping": {"endpoint": "listen", "models": []},
+    }],
+}  # fmt: skip
+
+
+def models(out: Path) -> set[tuple[str, str]]:
+    return {(line["record_id"], line["model"]) for line in exceptions(out, "unpriced")}
+
+
+def test_models_without_prices_keep_their_own_names(tmp_path: Path) -> None:
+    lines = [event(n, provider="deepgram", model=name) for n, name in enumerate(("model-one", "model-two"))]
+    convert(tmp_path / "out", jsonl(tmp_path / "x.jsonl", lines))
+    assert models(tmp_path / "out") == {("e0", "model-one"), ("e1", "model-two")}
+
+
+def test_a_priced_model_with_an_unpriced_meter_stays_one_row(tmp_path: Path) -> None:
+    """Two spellings of one model: the tokens are one charge, the unpriced meter bears the name of the card."""
+    lines = [
+        event(n, model=name, tool_calls={"maps_grounding": 1}) for n, name in enumerate(("gpt-5", "openai/gpt-5"))
+    ]
+    report = convert(tmp_path / "out", jsonl(tmp_path / "x.jsonl", lines))
+    assert models(tmp_path / "out") == {("e0", "gpt-5"), ("e1", "gpt-5")}
+    found = {row["SkuMeter"]: row["x_RequestCount"] for row in rows(tmp_path / "out")}
+    assert found == {"Input Tokens": 2, "Output Tokens": 2}
+    assert report["rows"] == 2
+
+
+def test_what_has_no_price_is_sized_by_meter_and_the_missing_list_is_named(tmp_path: Path) -> None:
+    (tmp_path / "night.json").write_text(json.dumps(NIGHT))
+    report = convert(tmp_path / "out", tmp_path / "night.json")
+    wanted: dict[str, Any] = {
+        "events": 1, "tokens": 0, "reasons": {"channel_unknown": 1},
+        "meters": [
+            {"meter": "audio_seconds", "unit": "Seconds", "quantity": "43200", "events": 1},
+            {"meter": "characters", "unit": "Characters", "quantity": "1250.5", "events": 1},
+        ],
+    }  # fmt: skip
+    assert report["unpriced"] == wanted
+    told = "43,200 seconds (audio_seconds), 1,250.50 characters (characters): channel_unknown 1"
+    assert told in run_text(report)
+
+
+def test_many_unpriced_meters_are_cut_and_counted() -> None:
+    from report_example import report
+
+    meters = [{"meter": f"m{n}", "unit": None, "quantity": "1", "events": 1} for n in range(5)]
+    unpriced = {"events": 1, "tokens": 1234, "reasons": {"no_rate": 1}, "meters": meters}
+    assert "1,234 tokens, 1 units (m0), 1 units (m1), 1 units (m2) and 2 more meters: no_rate 1" in run_text(
+        report(unpriced=unpriced)
+    )
