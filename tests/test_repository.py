@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "focus_ai"
-MONEY_ROOMS = ("pricing", "usage", "focus", "allocation", "ownership")
+MONEY_ROOMS = ("pricing", "usage", "focus", "allocation", "ownership", "reconcile", "audit", "showback")
 LONGEST = 400
 # Places that may name a binary float, each because a receiver asks for doubles (`--numeric double`).
 DOUBLES = {"focus/columns.py": "arrow_type"}
