@@ -12,8 +12,7 @@ from focus_ai.allocation.rules import Rules, load
 from focus_ai.engine import Session, ident, literal
 from focus_ai.errors import InternalError
 from focus_ai.money import text
-from focus_ai.reconcile_run import work_folder
-from focus_ai.rewrite import DataSet, deliver, open_dataset, plain, relation
+from focus_ai.rewrite import DataSet, deliver, open_dataset, plain, relation, work_folder
 from focus_ai.sinks import Delivery, Written
 from focus_ai.sinks.parquet import blake2b, write_parquet
 

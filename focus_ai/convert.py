@@ -22,16 +22,16 @@ from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach_users
 from focus_ai.pricing.charges import REQUEST
 from focus_ai.pricing.tables import meters as meter_table
+from focus_ai.rewrite import GENERATOR, write_metadata
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery, Written, metadata
 from focus_ai.sinks.events import write_events
 from focus_ai.sinks.exceptions import write_lines, write_rejects
-from focus_ai.sinks.manifest import manifest, write_json
+from focus_ai.sinks.manifest import write_json
 from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import Reject, SourceFile, discover
 from focus_ai.validate_run import check_written, refuse_faulty
 
-GENERATOR = "focus-ai"
 Progress = Callable[[str, int, int], None]
 
 
@@ -272,40 +272,3 @@ def _unpriced(session: Session) -> dict[str, Any]:
         "events": int(events), "tokens": int(tokens), "meters": meters,
         "reasons": {str(k): int(v) for k, v in reasons},
     }  # fmt: skip
-
-
-def write_metadata(
-    session: Session,
-    folder: Path,
-    plan: pipeline.Plan,
-    described: dict[str, Any],
-    instance: dict[str, Any],
-    written: MappingType[str, Sequence[Written]],
-    result: MappingType[str, Any],
-    sources: Sequence[MappingType[str, Any]],
-    created: Any,
-) -> None:
-    recency = None
-    instances = instance if metadata.has_instances(plan.focus) else None
-    if instances is not None and written:
-        every = report.data_relation([f for fs in written.values() for f in fs])
-        days = [r[0] for r in session.rows(f"SELECT DISTINCT CAST(ChargePeriodStart AS DATE) FROM {every} ORDER BY 1")]
-        recency = metadata.recency(
-            instance["DatasetInstanceId"], written=created, data_updated=created,
-            sectors=metadata.day_sectors(days, updated=created),
-        )  # fmt: skip
-    for name, content in metadata.sidecar(GENERATOR, described, instances, recency).items():
-        write_json(folder / "metadata" / name, content)
-    by_path = {f["path"]: f for f in result["files"]}
-    for period, files in written.items():
-        totals = report.money_totals(session, period)
-        entries = [by_path[f.path.relative_to(folder).as_posix()] for f in files]
-        write_json(
-            folder / "metadata" / f"billing_period={period}" / "manifest.json",
-            manifest(
-                period, created=result["created_at"], generator={"name": GENERATOR, "version": __version__},
-                focus_version=plan.focus, schema_id=described["SchemaId"], files=entries, totals=totals["totals"],
-                unattributed=totals["unattributed"], sources=sources,
-                run={"run_id": result["run_id"], "grain": plan.grain, "rate_card": result["rate_card"]},
-            ),
-        )  # fmt: skip

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +22,7 @@ from focus_ai.reconcile.close import invoiced_months
 from focus_ai.reconcile.compare import compare
 from focus_ai.reconcile.result import PARQUET, document
 from focus_ai.reconcile_sides import Side, Span, add_bill_rows, create_evidence_of, load_sides, read_side
-from focus_ai.rewrite import DataSet, exact, plain
+from focus_ai.rewrite import DataSet, exact, plain, work_folder
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery
 from focus_ai.sinks.manifest import write_json
@@ -144,11 +142,6 @@ def _close(
     return close(closing, method, delivery, invoiced=invoiced, as_of=now, sources=sources)
 
 
-def work_folder(out: Path | None) -> _Work:
-    """A work folder beside the output, or in the system's place for such; removed afterwards."""
-    return _Work(out)
-
-
 class _Kept:
     """A work folder that somebody else removes."""
 
@@ -160,20 +153,6 @@ class _Kept:
 
     def __exit__(self, *_: object) -> None:
         pass
-
-
-class _Work:
-    def __init__(self, out: Path | None) -> None:
-        parent = None if out is None else out.absolute().parent
-        if parent is not None:
-            parent.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix=".focus-ai-work-", dir=parent))
-
-    def __enter__(self) -> Path:
-        return self.path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -198,6 +198,13 @@ _FLAGS = {
     "upstream's own bill and not added",
     "replayed_cache_cut": "more cached than input tokens (replayed answers): the cached count was cut to the input",
     "token_columns_disagree": "the token columns fit no known convention; cache writes are left unknown",
+    "cache_not_reported": "the log counts no cache tokens; cached input, if any, is priced as fresh input",
+    "cache_split_missing": "cached tokens are not told apart in the export",
+    "may_be_sampled": "the tool can keep a sample of the calls only; what it left out is not here",
+    "provider_inferred": "the record names no provider; it was read off the model",
+    "unknown_model": "lines of a bill whose model no table knows; their money counts, without a model",
+    "unknown_meter": "lines of a bill that name tokens or a model, but no known kind of token",
+    "unit_scale_unknown": "token lines whose quantity may be tokens or blocks; the money counts, the tokens do not",
     "other_model_inside": "part of the message was made by another model and is not rated apart",
 }
 

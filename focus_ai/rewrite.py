@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from focus_ai import __version__, report
-from focus_ai.convert import GENERATOR, write_metadata
 from focus_ai.engine import Session, literals
 from focus_ai.errors import InputError, InternalError
 from focus_ai.pipeline import Plan
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery, Written, metadata
-from focus_ai.sinks.manifest import write_json
+from focus_ai.sinks.manifest import manifest, write_json
 
+GENERATOR = "focus-ai"
 #: Files of a data set that speak of its sources and stay true when rows are split.
 _BESIDE = ("exceptions", "events")
 
@@ -164,3 +165,60 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def write_metadata(
+    session: Session,
+    folder: Path,
+    plan: Plan,
+    described: dict[str, Any],
+    instance: dict[str, Any],
+    written: Mapping[str, Sequence[Written]],
+    result: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    created: Any,
+) -> None:
+    """The FOCUS metadata objects and one manifest per billing period, below `metadata/`."""
+    recency = None
+    instances = instance if metadata.has_instances(plan.focus) else None
+    if instances is not None and written:
+        every = report.data_relation([f for fs in written.values() for f in fs])
+        days = [r[0] for r in session.rows(f"SELECT DISTINCT CAST(ChargePeriodStart AS DATE) FROM {every} ORDER BY 1")]
+        recency = metadata.recency(
+            instance["DatasetInstanceId"], written=created, data_updated=created,
+            sectors=metadata.day_sectors(days, updated=created),
+        )  # fmt: skip
+    for name, content in metadata.sidecar(GENERATOR, described, instances, recency).items():
+        write_json(folder / "metadata" / name, content)
+    by_path = {f["path"]: f for f in result["files"]}
+    for period, files in written.items():
+        totals = report.money_totals(session, period)
+        entries = [by_path[f.path.relative_to(folder).as_posix()] for f in files]
+        write_json(
+            folder / "metadata" / f"billing_period={period}" / "manifest.json",
+            manifest(
+                period, created=result["created_at"], generator={"name": GENERATOR, "version": __version__},
+                focus_version=plan.focus, schema_id=described["SchemaId"], files=entries, totals=totals["totals"],
+                unattributed=totals["unattributed"], sources=sources,
+                run={"run_id": result["run_id"], "grain": plan.grain, "rate_card": result["rate_card"]},
+            ),
+        )  # fmt: skip
+
+
+def work_folder(out: Path | None) -> _Work:
+    """A work folder beside the output, or in the system's place for such; removed afterwards."""
+    return _Work(out)
+
+
+class _Work:
+    def __init__(self, out: Path | None) -> None:
+        parent = None if out is None else out.absolute().parent
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(prefix=".focus-ai-work-", dir=parent))
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -1,7 +1,9 @@
 """Golden pairs: an export in `fixtures/exports/<provider>/<export>/<case>/` and the records it must become.
 
 `python -m focus_ai.adapters.golden [FOLDER]` prints what differs. An expected record lists the fields of interest;
-every one must be equal, and the number of records must agree.
+every one must be equal, and the number of records must agree. An `expected.json` beside it can state how many records
+are `read` and `ignored`, which are `rejected` (`[{"row": 2, "reason": "missing:event_time"}]`), and the `adapter` of an
+input that no mapping claims by itself.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from focus_ai.adapters.mapping import Mapping, shipped
+from focus_ai.adapters import mapping as mappings
+from focus_ai.adapters.mapping import shipped
 from focus_ai.adapters.recognise import recognise
 from focus_ai.adapters.stage import Staged, stage
 from focus_ai.engine import Session, literal
@@ -29,7 +32,7 @@ def cases(folder: Path) -> Iterator[Path]:
         yield expected.parent
 
 
-def records(source: SourceFile, mapping: Mapping, work: Path) -> tuple[Staged, list[dict[str, Any]]]:
+def records(source: SourceFile, mapping: mappings.Mapping, work: Path) -> tuple[Staged, list[dict[str, Any]]]:
     """Stage one file and return its good records with only the fields that have a value, as JSON-like values."""
     with Session(work) as session:
         staged = stage(session, source, mapping, work / "staged.parquet")
@@ -65,29 +68,38 @@ def check(case: Path) -> list[str]:
     if len(inputs) != 1:
         return [f"{case}: one input.* file expected, found {len(inputs)}"]
     source = discover([str(inputs[0])], case)[0]
-    about = json.loads((case / "expected.json").read_text()) if (case / "expected.json").exists() else {}
+    about = stated(case)
     mapping = shipped()[about["adapter"]] if "adapter" in about else recognise(source, shipped())
     with tempfile.TemporaryDirectory() as work:
         staged, found = records(source, mapping, Path(work))
-    wanted = [json.loads(line) for line in (case / "expected.jsonl").read_text().splitlines() if line.strip()]
-    problems = []
-    if len(found) != len(wanted):
-        problems.append(f"{case}: {len(wanted)} records expected, {len(found)} found")
+    return [f"{case}: {problem}" for problem in differences(case, staged, found)]
+
+
+def stated(case: Path) -> dict[str, Any]:
+    """What `expected.json` says about a case: read, ignored, rejected, adapter; nothing when there is no such file."""
+    path = case / "expected.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def differences(case: Path, staged: Staged, found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What differs from `expected.jsonl` (every field named there, in order) and `expected.json`; empty = it holds."""
+    text, about = (case / "expected.jsonl").read_text(encoding="utf-8"), stated(case)
+    wanted = [json.loads(line) for line in text.splitlines() if line.strip()]
+    problems = [] if len(found) == len(wanted) else [f"{len(wanted)} records expected, {len(found)} found"]
     for number, (want, got) in enumerate(zip(wanted, found, strict=False), start=1):
-        for name, value in want.items():
-            if not _equal(value, got.get(name)):
-                problems.append(f"{case}: record {number}: {name}: expected {value!r}, found {got.get(name)!r}")
+        problems += [
+            f"record {number}: {name}: expected {value!r}, found {got.get(name)!r}"
+            for name, value in want.items()
+            if not _equal(value, got.get(name))
+        ]
     facts = {"read": staged.read, "ignored": staged.ignored}
-    problems += [
-        f"{case}: {k}: expected {about[k]}, found {v}" for k, v in facts.items() if k in about and about[k] != v
-    ]
-    if "rejected" in about:
-        got_rejects = [(r.row, r.reason) for r in staged.rejects]
-        want_rejects = [(r.get("row"), r["reason"]) for r in about["rejected"]]
-        if sorted(map(str, got_rejects)) != sorted(map(str, want_rejects)):
-            problems.append(f"{case}: rejects: expected {want_rejects}, found {got_rejects}")
-    elif staged.rejects:
-        problems.append(f"{case}: unexpected rejects {[(r.row, r.reason) for r in staged.rejects]}")
+    problems += [f"{k}: expected {about[k]}, found {v}" for k, v in facts.items() if k in about and about[k] != v]
+    got_rejects = [(r.row, r.reason) for r in staged.rejects]
+    want_rejects = [(r.get("row"), r["reason"]) for r in about.get("rejected", ())]
+    if "rejected" not in about and got_rejects:
+        problems.append(f"unexpected rejects {got_rejects}")
+    elif sorted(map(str, got_rejects)) != sorted(map(str, want_rejects)):
+        problems.append(f"rejects: expected {want_rejects}, found {got_rejects}")
     return problems
 
 

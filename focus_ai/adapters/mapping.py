@@ -10,12 +10,15 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from focus_ai import resources
 from focus_ai.adapters.patterns import groups_of
 from focus_ai.errors import UsageError, nearest
 from focus_ai.sources.lines import LineForm, line_form
+
+if TYPE_CHECKING:
+    import jsonschema
 
 Expression = Any
 NOT_AI = "not_ai_spend"
@@ -158,16 +161,41 @@ def _check(raw: Any, path: Path) -> None:
 
     problems = sorted(_validator().iter_errors(raw), key=lambda e: list(map(str, e.absolute_path)))
     if problems:
+        told = [(p, *_told(p)) for p in problems]
+        plain = [entry for entry in told if entry[1] is not None]
         deepest: jsonschema.ValidationError = max(
             (jsonschema.exceptions.best_match([p]) or p for p in problems), key=lambda e: len(e.absolute_path)
         )
+        place, value, expected = deepest, str(deepest.instance)[:200], deepest.message[:300]
+        if plain:
+            place, value, expected = max(plain, key=lambda entry: len(entry[0].absolute_path))
         raise UsageError(
             "the mapping file does not follow the mapping language",
-            where=f"{path}: {'.'.join(map(str, deepest.absolute_path)) or 'top level'}",
-            value=str(deepest.instance)[:200],
-            expected=deepest.message[:300],
+            where=f"{path}: {'.'.join(map(str, place.absolute_path)) or 'top level'}",
+            value=value,
+            expected=expected,
             next_step="see mappings/README.md, or `focus-ai schema mapping`",
         )
+
+
+def _told(problem: jsonschema.ValidationError) -> tuple[str | None, str]:
+    """What was found and expected, in words, for the deviations that people meet most; (None, "") for the others."""
+    rule = problem.validator_value
+    asked = [part.get("required") for part in rule] if problem.validator in ("anyOf", "oneOf") else []
+    if ["identity"] in asked:
+        return "neither", "`identity` (what makes two records the same record) or `fields.record_id`"
+    if len(asked) > 2 and all(asked) and isinstance(problem.instance, dict):
+        words = [word for (word,) in asked]
+        known = sorted(set(words) - set(_TESTS)) if set(_TESTS) < set(words) else words
+        return str(problem.instance)[:200], f"a path, or one of the forms {', '.join(known)}"
+    if problem.validator == "additionalProperties" and rule is False and isinstance(problem.instance, dict):
+        known = problem.schema.get("properties", {})
+        unknown = next(iter(key for key in problem.instance if key not in known), None)
+        return (None, "") if unknown is None else (str(unknown), nearest(str(unknown), known))
+    return None, ""
+
+
+_TESTS = ("eq", "present", "absent", "gt", "matches", "all", "any", "not")
 
 
 def _refuse_nul(value: Any, path: Path) -> None:

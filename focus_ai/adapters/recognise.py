@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from focus_ai.adapters.mapping import Mapping
@@ -147,7 +148,8 @@ def recognise(source: SourceFile, known: MappingType[str, Mapping]) -> Mapping:
         )  # fmt: skip
     top = list(seen.columns) or sorted({k for d in seen.documents for k in d})
     readable = [m for m in known.values() if m.recognise and set(m.reads) & {seen.kind, "json", "jsonl"}]
-    close = sorted(readable, key=lambda m: (len(missing(m, seen)) / max(1, _size(m)), m.id))[:3]
+    # One that shares keys with the file comes first: of an empty page only the keys around its records are there.
+    close = sorted(readable, key=lambda m: (-_shared(m, seen), len(missing(m, seen)) / max(1, _size(m)), m.id))[:3]
     raise InputError(
         "no adapter recognises this file",
         where=source.name,
@@ -155,6 +157,17 @@ def recognise(source: SourceFile, known: MappingType[str, Mapping]) -> Mapping:
         expected="nearest: " + "; ".join(f"{m.id} (lacks {', '.join(missing(m, seen)[:3])})" for m in close),
         next_step="see `focus-ai adapters list`, or describe it with --mapping FILE (`focus-ai adapters new`)",
     )
+
+
+def _shared(mapping: Mapping, seen: Sample) -> Fraction:
+    """The share of the keys that a mapping asks for and the file has; of `data[].x` without records, that of `data`."""
+    rule = mapping.recognise
+    wanted = [*rule.get("keys", ()), *(key for group in rule.get("any", ()) for key in group)]
+    had = sum(
+        key in seen.columns or any(_has(d, key) or ("[]" in key and _has(d, key.split("[]")[0])) for d in seen.documents)
+        for key in wanted
+    )
+    return Fraction(had, len(wanted)) if wanted else Fraction(0)
 
 
 def _size(mapping: Mapping) -> int:

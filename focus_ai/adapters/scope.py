@@ -120,6 +120,10 @@ class Scope:
             return sql
         return self.typed.setdefault(sql, f"__i{len(self.typed)}")
 
+    def read_paths(self) -> list[Path]:
+        """The paths that expressions have named so far, let values left out."""
+        return list(self._paths)
+
     # -- final SQL ----------------------------------------------------------------------------------------------
 
     def level_paths(self, level: int) -> list[str]:

@@ -106,7 +106,8 @@ def test(
         rows = [(*(c[key] for key in _CASE), "FAILED" if c["problems"] else "ok") for c in cases]
         say("\n".join(table([*_CASE, ""], rows)))
         for case in cases:
-            for line in (*case["problems"], *case.get("rejects", ())):
+            notes = (f"note: {line}" for line in case["notes"])
+            for line in (*case["problems"], *case["rejects"], *notes):
                 say(f"  {case['case']}: {line}")
     if any(case["problems"] for case in cases):
         raise typer.Exit(1)

@@ -12,74 +12,155 @@ from typing import TYPE_CHECKING, Any
 from focus_ai.errors import InputError
 
 if TYPE_CHECKING:
-    from focus_ai.adapters import Mapping
+    from focus_ai.adapters import Mapping, Staged
     from focus_ai.sources import SourceFile
 
 # Written by the program into every record, so no part of what a case expects.
 LINEAGE = ("source_file", "source_row", "adapter", "raw_usage", "record_key", "profile_hash", "owner_hash")
+# What `adapters new` writes where a decision is still to be made.
+FILL = "fill"
 
 
 def check(path: Path, samples: Sequence[Path], *, regenerate: bool = False) -> list[dict[str, Any]]:
-    """One result per case (or sample): case, read, records, rejected, problems; empty problems = it holds.
+    """One result per case (or sample): case, read, records, rejected, problems, notes; empty problems = it holds.
 
-    Cases are folders with one `input.*` and an `expected.jsonl`: `fixtures/ID/CASE` beside a mapping of your own,
-    `fixtures/exports/PROVIDER/EXPORT/CASE` for one of this repository. Raises `UsageError` for a wrong mapping and
-    `InputError` when there is nothing to check.
+    Cases are folders with one `input.*`, an `expected.jsonl` and, where something is set aside, an `expected.json`:
+    `fixtures/ID/CASE` beside a mapping of your own, `fixtures/exports/PROVIDER/EXPORT/CASE` for one of this
+    repository. Raises `UsageError` for a wrong mapping and `InputError` when there is nothing to check.
     """
     from focus_ai.adapters import load, shipped
 
+    if open_ := unfinished(path):
+        return [_result(path.name, [f"still to fill: {', '.join(open_)}"])]
     mapping = load(path)
     known = {**shipped(), mapping.id: mapping}
     if samples:
-        return [_run(sample, sample.name, mapping, known, None) for sample in samples]
+        return [_sample(sample, mapping, known) for sample in samples]
     folders = _cases(path, mapping)
     if not folders:
         raise InputError(
-            "there is no case to check", where=str(path.parent), next_step="give a file with --sample FILE"
-        )
+            "there is no case to check", where=", ".join(map(str, places(path, mapping.id))),
+            next_step="put CASE/input.* there, or give a file with --sample FILE",
+        )  # fmt: skip
     return [_case(folder, mapping, known, regenerate=regenerate) for folder in folders]
 
 
+def unfinished(path: Path) -> list[str]:
+    """The places of a started mapping that still hold the word `fill`, such as `fields.provider`."""
+    import yaml
+
+    from focus_ai import resources
+
+    try:
+        raw = resources.load_yaml(path)
+    except (OSError, yaml.YAMLError):
+        return []  # `load` says what is wrong with it
+    return list(dict.fromkeys(_fills(raw, "")))
+
+
+def _fills(value: Any, place: str) -> list[str]:
+    if isinstance(value, dict):
+        return [found for key, part in value.items() for found in _fills(part, f"{place}.{key}" if place else str(key))]
+    if isinstance(value, list):
+        return [found for part in value for found in _fills(part, place)]
+    return [place] if value == FILL else []
+
+
+def places(path: Path, id_: str) -> tuple[Path, Path]:
+    """The folders where the cases of a mapping lie: beside it, or those of this repository."""
+    own = path.parent / "fixtures" / id_
+    return own, path.parent.parent.parent / "fixtures" / "exports" / path.parent.name / path.stem
+
+
 def _cases(path: Path, mapping: Mapping) -> list[Path]:
-    own = path.parent / "fixtures" / mapping.id
-    ours = path.parent.parent.parent / "fixtures" / "exports" / path.parent.name / path.stem
-    return [folder for root in (own, ours) if root.is_dir() for folder in sorted(root.iterdir()) if folder.is_dir()]
+    return [d for root in places(path, mapping.id) if root.is_dir() for d in sorted(root.iterdir()) if d.is_dir()]
 
 
 def _case(folder: Path, mapping: Mapping, known: MappingType[str, Mapping], *, regenerate: bool) -> dict[str, Any]:
+    from focus_ai.adapters.golden import differences, stated
+
     inputs = sorted(folder.glob("input.*"))
     if len(inputs) != 1:
-        problem = f"one input.* file expected, found {len(inputs)}"
-        return {"case": folder.name, "read": 0, "records": 0, "rejected": 0, "problems": [problem]}
+        return _result(folder.name, [f"one input.* file expected, found {len(inputs)}"])
+    about = stated(folder)
+    forced = about.get("adapter")
+    if forced not in (None, mapping.id):
+        return _result(folder.name, [f"expected.json names another adapter: {forced}"])
+    staged, found, problems = _run(inputs[0], mapping, None if forced else known)
     expected = folder / "expected.jsonl"
-    result = _run(inputs[0], folder.name, mapping, known, None if regenerate else expected)
     if regenerate:
-        expected.write_text("".join(json.dumps(record) + "\n" for record in result["found"]), encoding="utf-8")
-    return result
+        expected.write_text("".join(json.dumps(record) + "\n" for record in found), encoding="utf-8")
+        _restate(folder, about, staged)
+    elif not expected.exists():
+        problems.append("no expected.jsonl yet: write it by hand, or with --regenerate and check every value")
+    if expected.exists():
+        problems += differences(folder, staged, found)
+    return _result(folder.name, problems, staged, found)
+
+
+def _restate(folder: Path, about: dict[str, Any], staged: Staged) -> None:
+    """Write `expected.json` again where the case has one, or has records that do not count."""
+    if about or staged.rejects or staged.ignored:
+        facts: dict[str, Any] = {"read": staged.read}
+        facts |= {"ignored": staged.ignored} if staged.ignored or "ignored" in about else {}
+        if staged.rejects:
+            facts["rejected"] = [{"row": r.row, "reason": r.reason} for r in staged.rejects]
+        kept = {key: value for key, value in about.items() if key != "rejected"}
+        (folder / "expected.json").write_text(json.dumps({**kept, **facts}) + "\n", encoding="utf-8")
+
+
+def _sample(file: Path, mapping: Mapping, known: MappingType[str, Mapping]) -> dict[str, Any]:
+    """A file without expected records: it must be claimed, some record must count, and paths must exist."""
+    from focus_ai.cli.unfilled import unfilled
+
+    staged, found, problems = _run(file, mapping, known)
+    if not found:
+        what = f"{len(staged.rejects)} set aside, {staged.ignored} ignored" if staged.read else "none was read"
+        problems.append(f"no record counts: {what}")
+    with tempfile.TemporaryDirectory() as work:
+        wrong, notes = unfilled(_source(file, Path(work)), mapping, found)
+    return _result(file.name, problems + wrong, staged, found, notes)
+
+
+def _source(file: Path, work: Path) -> SourceFile:
+    from focus_ai.sources import discover
+
+    return discover([str(file)], work)[0]
 
 
 def _run(
-    file: Path, name: str, mapping: Mapping, known: MappingType[str, Mapping], expected: Path | None
-) -> dict[str, Any]:
-    """Stage one file and compare. `found` holds the records without lineage."""
+    file: Path, mapping: Mapping, known: MappingType[str, Mapping] | None
+) -> tuple[Staged, list[dict[str, Any]], list[str]]:
+    """Stage one file: what came of it, its records without lineage, and what is wrong with its recognition.
+
+    Without `known` the file is not expected to be recognised.
+    """
     from focus_ai.adapters.golden import records
-    from focus_ai.sources import discover
 
     with tempfile.TemporaryDirectory() as work:
-        source = discover([str(file)], Path(work))[0]
-        problems = _recognition(source, mapping, known)
+        source = _source(file, Path(work))
+        problems = _recognition(source, mapping, known) if known else []
         staged, found = records(source, mapping, Path(work))
-    plain = [{key: value for key, value in record.items() if key not in LINEAGE} for record in found]
-    if expected is not None:
-        problems += _differences(expected, plain)
+    return staged, [{k: v for k, v in record.items() if k not in LINEAGE} for record in found], problems
+
+
+def _result(
+    name: str,
+    problems: list[str],
+    staged: Staged | None = None,
+    found: Sequence[MappingType[str, Any]] = (),
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    rejects = staged.rejects if staged else ()
     return {
         "case": name,
-        "read": staged.read,
-        "records": len(plain),
-        "rejected": len(staged.rejects),
-        "rejects": [f"record {r.row}: {r.reason}" for r in staged.rejects],
+        "read": staged.read if staged else 0,
+        "records": len(found),
+        "rejected": len(rejects),
+        "rejects": [f"record {r.row}: {r.reason}" for r in rejects],
         "problems": problems,
-        "found": plain,
+        "notes": list(notes),
+        "found": list(found),
     }
 
 
@@ -94,23 +175,3 @@ def _recognition(source: SourceFile, mapping: Mapping, known: MappingType[str, M
     if mapping.id not in claiming:
         return [f"not recognised: lacks {', '.join(missing(mapping, seen)) or 'a readable record'}"]
     return [f"also claimed by {other}" for other in claiming if other != mapping.id]
-
-
-def _differences(expected: Path, found: Sequence[MappingType[str, Any]]) -> list[str]:
-    """Every expected field must be equal, and the number of records must agree."""
-    if not expected.exists():
-        return ["no expected.jsonl yet: write it by hand, or with --regenerate and check every value"]
-    wanted = [json.loads(line) for line in expected.read_text(encoding="utf-8").splitlines() if line.strip()]
-    problems = [] if len(wanted) == len(found) else [f"{len(wanted)} records expected, {len(found)} found"]
-    for number, (want, got) in enumerate(zip(wanted, found, strict=False), start=1):
-        problems += [
-            f"record {number}: {key}: expected {value!r}, found {got.get(key)!r}"
-            for key, value in want.items()
-            if _comparable(value) != _comparable(got.get(key))
-        ]
-    return problems
-
-
-def _comparable(value: Any) -> Any:
-    """JSON text and the object it holds are the same."""
-    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
