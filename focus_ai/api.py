@@ -41,9 +41,9 @@ def convert(
     """Convert exports and logs into a FOCUS data set in `out`; returns the run report (schema focus-ai/run@1).
 
     `focus` is a version with column facts, `grain` one of request, hour, day, month. `ai_only` leaves out the rows of
-    FOCUS files that are no AI spend. `validate` checks the rows that were priced against the rules of the version before
-    the data set is called done. Raises `UsageError` for a wrong
-    argument or setting, `InputError` for an input that is missing or not recognised. Bad records never raise.
+    FOCUS files that are no AI spend. `validate` checks the rows that were priced against the rules of the version
+    before the data set is called done. Raises `UsageError` for a wrong argument or setting, `InputError` for an input
+    that is missing or not recognised. Bad records never raise.
     """
     from focus_ai.convert import run
     from focus_ai.settings import Settings
@@ -56,7 +56,8 @@ def convert(
         raise UsageError("shares of binary doubles do not add up", next_step="leave out --numeric double")
     return run(
         inputs, Path(out), adapter=adapter, mapping=mapping, settings=settings or Settings(), focus=focus, grain=grain,
-        numeric=numeric, events=events, ai_only=ai_only, validate=validate, allocation=allocation, jobs=jobs, memory_limit=memory_limit,
+        numeric=numeric, events=events, ai_only=ai_only, validate=validate, allocation=allocation,
+        jobs=jobs, memory_limit=memory_limit,
         threads=threads, progress=progress,
     )  # fmt: skip
 

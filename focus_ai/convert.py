@@ -16,7 +16,7 @@ from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session
 from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus import arrow_schema
-from focus_ai.intake import choose, empty, facts, rate_card
+from focus_ai.intake import check_exports, choose, empty, facts, rate_card
 from focus_ai.money import text
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach_users
@@ -67,6 +67,7 @@ def run(
     plan = pipeline.Plan(settings, focus, grain, numeric)
     arrow_schema(focus)  # an unknown version is refused before anything is read
     own = {m.id: m for m in map(load, mapping)}
+    check_exports(settings, own)
     book = OwnerBook.load(settings)
     card = rate_card(settings)
     delivery = Delivery(out)

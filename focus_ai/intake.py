@@ -11,7 +11,7 @@ from collections.abc import Mapping as MappingType
 from pathlib import Path
 
 from focus_ai.adapters import Mapping, Staged, by_id, recognise, shipped
-from focus_ai.errors import InputError, UsageError
+from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.pricing.card import RateCard
 from focus_ai.settings import Settings
 from focus_ai.sources import Reject, SourceFile
@@ -72,13 +72,30 @@ def _own_or_shipped(source: SourceFile, own: Mapping, known: MappingType[str, Ma
 
 
 def facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
-    """Facts that the export lacks and the settings hold; only for exports of one known seller."""
+    """Facts that the export lacks and the settings hold: of `[exports.ID]`, and the account of the one seller it has.
+
+    Raises `UsageError` for a fact that the adapter does not ask for.
+    """
+    stated = dict(settings.exports.get(mapping.id, {}))
+    for name in stated:
+        if name not in mapping.settings:
+            raise UsageError(
+                f"{mapping.id} does not take {name!r} from the settings", where=f"exports.{mapping.id}.{name}",
+                expected=", ".join(mapping.settings) or "nothing",
+            )  # fmt: skip
     provider = mapping.fields.get("provider")
     channel = provider.get("const") if isinstance(provider, dict) else None
     account = settings.accounts.get(str(channel)) if channel else None
     if account is None or account.id is None or "account_id" not in mapping.settings:
-        return {}
-    return {"account_id": account.id}
+        return stated
+    return {"account_id": account.id, **stated}
+
+
+def check_exports(settings: Settings, own: MappingType[str, Mapping]) -> None:
+    """Raise `UsageError` for `[exports.ID]` of an id that no adapter has: it would be without effect."""
+    for name in settings.exports:
+        if name not in (known := {**shipped(), **own}):
+            raise UsageError(f"no adapter is called {name!r}", where=f"exports.{name}", expected=nearest(name, known))
 
 
 def empty(source: SourceFile) -> Staged:

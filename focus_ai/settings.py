@@ -135,6 +135,7 @@ class Settings:
 
     convert: Convert = field(default_factory=Convert)
     accounts: Mapping[str, Account] = field(default_factory=dict)
+    exports: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     billing: Billing = field(default_factory=Billing)
     owners: Owners = field(default_factory=Owners)
     privacy: Privacy = field(default_factory=Privacy)
@@ -190,8 +191,8 @@ class Settings:
         for section, values in data.items():
             new = _section(section, values, Path())
             changes[section] = (
-                {**self.accounts, **new}
-                if section == "accounts"
+                {**getattr(self, section), **new}
+                if section in ("accounts", "exports")
                 else replace(getattr(self, section), **{key: getattr(new, key) for key in values})
             )
         return replace(self, **changes)
@@ -299,6 +300,8 @@ def _section(name: str, data: Mapping[str, Any], base: Path) -> Any:
     """One checked section as its dataclass."""
     if name == "accounts":
         return {channel: Account(**dict(values)) for channel, values in data.items()}
+    if name == "exports":
+        return {adapter: dict(values) for adapter, values in data.items()}
     described = schema()["properties"][name]["properties"]
     kind = _SECTIONS[name]
     return kind(**{key: _value(node(described[key]), value, base) for key, value in data.items()})

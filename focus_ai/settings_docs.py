@@ -34,7 +34,7 @@ def render() -> str:
 
 
 def _section(name: str, section: Mapping[str, Any]) -> str:
-    title = f"[{name}]" if "properties" in section else f"[{name}.<channel>]"
+    title = f"[{name}]" if "properties" in section else f"[{name}.<{section.get('x-key', 'channel')}>]"
     inner = section if "properties" in section else node(section["additionalProperties"])
     lines = [f"## {title}", "", section["description"], "", "```toml", *section["x-example"], "```", ""]
     lines += ["| Key | Value | Default | Meaning |", "|---|---|---|---|", *_rows(inner["properties"])]

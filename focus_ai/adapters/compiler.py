@@ -70,7 +70,7 @@ def compile_mapping(
                 "a mapping fills a field that does not exist", where=str(mapping.path), value=name,
                 expected=nearest(name, known),
             )  # fmt: skip
-        out[name] = _typed(scope, known[name].type, e, rounded=name in ROUNDED)
+        out[name] = typed(scope, known[name].type, e, rounded=name in ROUNDED)
     for name, value in (facts or {}).items():
         if name in known:
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)
@@ -147,7 +147,7 @@ def _let(scope: Scope, name: str, e: Any) -> str | None:
     return f"TRY_CAST({expression.as_text(scope, inner)} AS JSON)"
 
 
-def _typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
+def typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
     if kind == "integer":
         return expression.as_integer(scope, e)
     if kind == "decimal":

@@ -142,7 +142,9 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: in
         if places < 18:
             cut = f"{value} <> CAST({value} AS DECIMAL(38, {places}))"
             # A text of four characters such as 12.5 has few decimals, unless a factor adds some.
-            many = f"coalesce({many}, FALSE) OR " + (f"CASE WHEN length({raw}) > 4 THEN {cut} END" if factor == 1 else cut)
+            many = f"coalesce({many}, FALSE) OR " + (
+                f"CASE WHEN length({raw}) > 4 THEN {cut} END" if factor == 1 else cut
+            )
         scope.problem(f"coalesce({many}, FALSE)", f"too_many_decimals:{name}")
     return value
 

@@ -161,14 +161,13 @@ def _check(raw: Any, path: Path) -> None:
 
     problems = sorted(_validator().iter_errors(raw), key=lambda e: list(map(str, e.absolute_path)))
     if problems:
-        told = [(p, *_told(p)) for p in problems]
-        plain = [entry for entry in told if entry[1] is not None]
         deepest: jsonschema.ValidationError = max(
             (jsonschema.exceptions.best_match([p]) or p for p in problems), key=lambda e: len(e.absolute_path)
         )
         place, value, expected = deepest, str(deepest.instance)[:200], deepest.message[:300]
+        plain = [(problem, told) for problem in problems if (told := _told(problem)) is not None]
         if plain:
-            place, value, expected = max(plain, key=lambda entry: len(entry[0].absolute_path))
+            place, (value, expected) = max(plain, key=lambda entry: len(entry[0].absolute_path))
         raise UsageError(
             "the mapping file does not follow the mapping language",
             where=f"{path}: {'.'.join(map(str, place.absolute_path)) or 'top level'}",
@@ -178,21 +177,23 @@ def _check(raw: Any, path: Path) -> None:
         )
 
 
-def _told(problem: jsonschema.ValidationError) -> tuple[str | None, str]:
-    """What was found and expected, in words, for the deviations that people meet most; (None, "") for the others."""
-    rule = problem.validator_value
-    asked = [part.get("required") for part in rule] if problem.validator in ("anyOf", "oneOf") else []
+def _told(problem: Any) -> tuple[str, str] | None:
+    """What was found and what was expected, in words, for the deviations that people meet most; None for others."""
+    rule, found, unions = problem.validator_value, problem.instance, ("anyOf", "oneOf")
+    asked = [part.get("required") for part in rule] if problem.validator in unions else []
     if ["identity"] in asked:
         return "neither", "`identity` (what makes two records the same record) or `fields.record_id`"
-    if len(asked) > 2 and all(asked) and isinstance(problem.instance, dict):
+    if len(asked) > 2 and all(asked) and isinstance(found, dict):
         words = [word for (word,) in asked]
-        known = sorted(set(words) - set(_TESTS)) if set(_TESTS) < set(words) else words
-        return str(problem.instance)[:200], f"a path, or one of the forms {', '.join(known)}"
-    if problem.validator == "additionalProperties" and rule is False and isinstance(problem.instance, dict):
+        if "const" not in words:
+            return str(found)[:200], f"one of the conditions {', '.join(words)}"
+        forms = sorted(set(words) - set(_TESTS))
+        return str(found)[:200], f"a path, or one of the forms {', '.join(forms)}"
+    if problem.validator == "additionalProperties" and rule is False and isinstance(found, dict):
         known = problem.schema.get("properties", {})
-        unknown = next(iter(key for key in problem.instance if key not in known), None)
-        return (None, "") if unknown is None else (str(unknown), nearest(str(unknown), known))
-    return None, ""
+        unknown = next((key for key in found if key not in known), None)
+        return None if unknown is None else (str(unknown), nearest(str(unknown), known))
+    return None
 
 
 _TESTS = ("eq", "present", "absent", "gt", "matches", "all", "any", "not")

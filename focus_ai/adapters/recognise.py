@@ -164,7 +164,8 @@ def _shared(mapping: Mapping, seen: Sample) -> Fraction:
     rule = mapping.recognise
     wanted = [*rule.get("keys", ()), *(key for group in rule.get("any", ()) for key in group)]
     had = sum(
-        key in seen.columns or any(_has(d, key) or ("[]" in key and _has(d, key.split("[]")[0])) for d in seen.documents)
+        key in seen.columns
+        or any(_has(d, key) or ("[]" in key and _has(d, key.split("[]")[0])) for d in seen.documents)
         for key in wanted
     )
     return Fraction(had, len(wanted)) if wanted else Fraction(0)

@@ -193,4 +193,3 @@ def _name(target: Any) -> str:
     if target.reason is not None:
         return f"({target.reason})"
     return target.resource or "/".join([target.owner[-1][0], *(v for _, v in target.owner)])
-

@@ -51,7 +51,8 @@ def describe(facts: dict[str, Any]) -> list[str]:
     lines.append(f"Reads       {', '.join(facts['reads'])}")
     lines.append(f"Documented  {facts['docs']} (checked {facts['checked']})")
     if facts.get("settings"):
-        lines.append(f"Needs       {', '.join(facts['settings'])} from focus-ai.toml (the export does not say)")
+        needs = ", ".join(facts["settings"])
+        lines.append(f"Needs       {needs} from focus-ai.toml, [exports.{facts['id']}] (the export does not say)")
     lines += _section("How to get it", str(facts.get("export") or "").rstrip().splitlines())
     lines += _section("Recognised by", _flat(facts.get("recognise") or {}))
     lines += _section("What it says", [f"{name}: {text}" for name, text in (facts.get("facts") or {}).items()])

@@ -66,10 +66,15 @@ def _fills(value: Any, place: str) -> list[str]:
     return [place] if value == FILL else []
 
 
-def places(path: Path, id_: str) -> tuple[Path, Path]:
-    """The folders where the cases of a mapping lie: beside it, or those of this repository."""
-    own = path.parent / "fixtures" / id_
-    return own, path.parent.parent.parent / "fixtures" / "exports" / path.parent.name / path.stem
+def places(path: Path, id_: str) -> list[Path]:
+    """The folders where the cases of a mapping lie: beside it, or those of this repository.
+
+    There `kong/kong-log.yaml` has its cases in `kong/log`: the name of the folder is not said twice.
+    """
+    tool, stem = path.parent.name, path.stem
+    ours = path.parent.parent.parent / "fixtures" / "exports" / tool
+    short = stem.removeprefix(f"{tool}-").removesuffix(f"-{tool}")
+    return [path.parent / "fixtures" / id_, *(ours / name for name in dict.fromkeys((stem, short)))]
 
 
 def _cases(path: Path, mapping: Mapping) -> list[Path]:
@@ -89,7 +94,7 @@ def _case(folder: Path, mapping: Mapping, known: MappingType[str, Mapping], *, r
     staged, found, problems = _run(inputs[0], mapping, None if forced else known)
     expected = folder / "expected.jsonl"
     if regenerate:
-        expected.write_text("".join(json.dumps(record) + "\n" for record in found), encoding="utf-8")
+        expected.write_text("".join(json.dumps(record) + "\n" for record in map(_plain, found)), encoding="utf-8")
         _restate(folder, about, staged)
     elif not expected.exists():
         problems.append("no expected.jsonl yet: write it by hand, or with --regenerate and check every value")
@@ -131,7 +136,7 @@ def _source(file: Path, work: Path) -> SourceFile:
 def _run(
     file: Path, mapping: Mapping, known: MappingType[str, Mapping] | None
 ) -> tuple[Staged, list[dict[str, Any]], list[str]]:
-    """Stage one file: what came of it, its records without lineage, and what is wrong with its recognition.
+    """Stage one file: what came of it, its records, and what is wrong with its recognition.
 
     Without `known` the file is not expected to be recognised.
     """
@@ -141,7 +146,11 @@ def _run(
         source = _source(file, Path(work))
         problems = _recognition(source, mapping, known) if known else []
         staged, found = records(source, mapping, Path(work))
-    return staged, [{k: v for k, v in record.items() if k not in LINEAGE} for record in found], problems
+    return staged, found, problems
+
+
+def _plain(record: MappingType[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in LINEAGE}
 
 
 def _result(
@@ -160,7 +169,7 @@ def _result(
         "rejects": [f"record {r.row}: {r.reason}" for r in rejects],
         "problems": problems,
         "notes": list(notes),
-        "found": list(found),
+        "found": [_plain(record) for record in found],
     }
 
 

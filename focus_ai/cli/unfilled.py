@@ -54,14 +54,14 @@ def unfilled(
 
 def _paths(mapping: Mapping, name: str, expression: Any) -> list[Path]:
     """The paths that an expression reads from the record; none when it also reads a let value or a fixed word."""
-    from focus_ai.adapters.compiler import _typed
+    from focus_ai.adapters.compiler import typed
     from focus_ai.adapters.record import fields
     from focus_ai.adapters.scope import Scope
 
     if name not in fields() or _settled(expression):
         return []
     scope = Scope("json", depth=mapping.depth, lets=dict.fromkeys(mapping.let, "json"))
-    _typed(scope, fields()[name].type, expression, rounded=True)
+    typed(scope, fields()[name].type, expression, rounded=True)
     return scope.read_paths()
 
 

@@ -94,7 +94,7 @@ def _hash(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
         )]  # fmt: skip
         named = set(book.relevant_tags(keys))
         named |= _nested(session, parsed, [k for k in keys if k not in named])
-        relevant = sorted(k for k in named if '"' not in k)
+        relevant = sorted(filter(_plain, named))
         if session.rows(f"SELECT 1 FROM events WHERE starts_with(ltrim({source}), '[') LIMIT 1"):
             columns.append(f"CASE WHEN starts_with(ltrim({source}), '[') THEN {source} END")
         if relevant:
@@ -103,9 +103,14 @@ def _hash(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     return f"hash({', '.join(columns)})" if columns else "CAST(0 AS UBIGINT)"
 
 
+def _plain(key: str) -> bool:
+    """Can the key stand in a path? One with a quote or the NUL character names no owner."""
+    return '"' not in key and "\x00" not in key
+
+
 def _nested(session: Session, parsed: str, keys: list[str]) -> set[str]:
     """The tag keys under which objects or lists stand: an owner may be named inside."""
-    asked = sorted(k for k in keys if '"' not in k)
+    asked = sorted(filter(_plain, keys))
     if not asked:
         return set()
     paths = ", ".join(literal(f'$."{k}"') for k in asked)

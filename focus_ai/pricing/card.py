@@ -185,9 +185,7 @@ class RateCard:
         own = [row for row in self.user_rates if row.channel in (seller.name, ANY)]
         if any(_covers(row.model, name.spellings) for row in own):
             return ModelRef(seller, name.spellings[-1], None, name.spellings, name.geo, (), "user_pattern")
-        return self._no_prices(seller) or NoRate(
-            "alias_unmapped", f"{seller.name} has no model {raw} on the rate card"
-        )
+        return self._no_prices(seller) or NoRate("alias_unmapped", f"{seller.name} has no model {raw} on the rate card")
 
     def _no_prices(self, seller: Channel) -> NoRate | None:
         """Why nothing of a seller can have a price; None when there is a price list or a row of the user."""

@@ -80,7 +80,8 @@ def row_lines(
     """SELECT of one line per row; `carry` names a column of the relation that goes along."""
     c = _Columns(columns)
     own = "x_CostBasis" in columns
-    cost = measure or ("EffectiveCost" if own or not billed or "BilledCost" not in columns else "BilledCost")
+    wanted = measure or ("EffectiveCost" if own or not billed else "BilledCost")
+    cost = wanted if wanted in columns else next(n for n in COSTS if n in columns)
     usage = f"{c.text('ChargeCategory', 'Usage')} = 'Usage'"
     parts = f"list_filter(string_split({c.text('SkuPriceId')}, '#')[2:], lambda m: m NOT IN ({literals(_MARK_TIERS)}))"
     marks = f"NULLIF(array_to_string({parts}, '#'), '')" if own else "NULL"

@@ -148,9 +148,13 @@ def _focus_files(report: Report) -> list[str]:
             lines.append(f"  {words}: " + ", ".join(f"{e['column']} ({count(e['rows'])})" for e in told[key]))
     for entry in told["no_home"]:
         rows = f"{count(entry['rows'])} row{'' if entry['rows'] == 1 else 's'}"
-        lines.append(f"  no column in this version: {entry['column']}, kept as {entry['kept_as']} ({rows}, {_paid(entry)})")
+        lines.append(
+            f"  no column in this version: {entry['column']}, kept as {entry['kept_as']} ({rows}, {_paid(entry)})"
+        )
     if told["not_selected"]["rows"]:
-        lines.append(f"  no AI spend, left out: {count(told['not_selected']['rows'])} rows, {_paid(told['not_selected'])}")
+        lines.append(
+            f"  no AI spend, left out: {count(told['not_selected']['rows'])} rows, {_paid(told['not_selected'])}"
+        )
     return lines
 
 

@@ -184,7 +184,14 @@ def _usage_or_estimate(
     if rows:
         billed.append(f"({test})")
     return [
-        {"family": word, "between": "usage and estimate", "carried_by": "usage", "from": first, "to": last, "days": days}
+        {
+            "family": word,
+            "between": "usage and estimate",
+            "carried_by": "usage",
+            "from": first,
+            "to": last,
+            "days": days,
+        }
         for word, first, last, days in rows
     ]
 

@@ -103,6 +103,9 @@ def deduplicate(
         session.sql("CREATE VIEW events AS SELECT * FROM staged")
     lend_owners(session, present)
     return Duplicates(
-        counts.get("same_record", 0), counts.get("older_version", 0), spans, counts.get("conflicting_duplicate", 0),
+        counts.get("same_record", 0),
+        counts.get("older_version", 0),
+        spans,
+        counts.get("conflicting_duplicate", 0),
         same_calls,
     )

@@ -14,6 +14,7 @@ from typing import Any
 from focus_ai.engine import Session
 
 CHUNK = 250
+SMALLEST = 8
 
 
 @dataclass
@@ -38,10 +39,23 @@ class Scan:
         open_ones = [a for a, value in self.aggregates.items() if value is None]
         chunks = [open_ones[i : i + CHUNK] for i in range(0, len(open_ones), CHUNK)] or [[]]
         for chunk in chunks:
+            self._run(session, chunk, relation)
+
+    def _run(self, session: Session, chunk: Sequence[str], relation: str) -> None:
+        """Answer a chunk: every step of every expression holds a vector, so little memory needs small chunks."""
+        import duckdb
+
+        try:
             found = self._asked(session, chunk, relation)
-            self.rows = found[0]
-            for aggregate, value in zip(chunk, found[1:], strict=True):
-                self.aggregates[aggregate] = int(value or 0)
+        except duckdb.OutOfMemoryException:
+            if len(chunk) < SMALLEST:
+                raise
+            self._run(session, chunk[: len(chunk) // 2], relation)
+            self._run(session, chunk[len(chunk) // 2 :], relation)
+            return
+        self.rows = found[0]
+        for aggregate, value in zip(chunk, found[1:], strict=True):
+            self.aggregates[aggregate] = int(value or 0)
 
     def _asked(self, session: Session, chunk: Sequence[str], relation: str) -> tuple[Any, ...]:
         import duckdb

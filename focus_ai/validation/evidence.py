@@ -6,7 +6,7 @@ that many rows break meets its first rows early, so it gets a query of its own t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -44,17 +44,36 @@ def money(session: Session, columns: Columns, broken: Sequence[Broken]) -> list[
     if not costs:
         return found
     currency = columns.text("BillingCurrency") if columns.column("BillingCurrency") else "''"
-    for start in range(0, len(broken), CHUNK):
-        part = broken[start : start + CHUNK]
+
+    def add(numbers: Sequence[int]) -> None:
+        part = [broken[n] for n in numbers]
         for unit, *values in _totals(session, columns, currency, list(costs.values()), part):
-            for i in range(len(part)):
+            for i, number in enumerate(numbers):
                 if not values[i]:
                     continue
                 for j, name in enumerate(costs):
                     amount = values[len(part) + i * len(costs) + j]
                     if amount is not None:
-                        found[start + i][name][unit] = text(Decimal(amount))
+                        found[number][name][unit] = text(Decimal(amount))
+
+    _in_parts(range(len(broken)), add)
     return found
+
+
+def _in_parts(numbers: Sequence[int], work: Callable[[Sequence[int]], None]) -> None:
+    """Do it for so many rules at once as the memory allows: every step of every expression holds a vector."""
+    import duckdb
+
+    for start in range(0, len(numbers), CHUNK):
+        part = numbers[start : start + CHUNK]
+        try:
+            work(part)
+        except duckdb.OutOfMemoryException:
+            if len(part) == 1:
+                raise
+            half = len(part) // 2
+            _in_parts(part[:half], work)
+            _in_parts(part[half:], work)
 
 
 def _totals(
@@ -85,8 +104,7 @@ def samples(
         return [() for _ in broken]
     found: dict[int, list[Sample]] = {i: [] for i in range(len(broken))}
     few = [i for i, b in enumerate(broken) if b.rows <= FEW]
-    for start in range(0, len(few), CHUNK):
-        _together(session, columns, files, broken, few[start : start + CHUNK], wanted, found)
+    _in_parts(few, lambda part: _together(session, columns, files, broken, part, wanted, found))
     for i, b in enumerate(broken):
         if b.rows > FEW:
             names = _names(columns, b.instance)
@@ -108,7 +126,8 @@ def _together(
     cells = "".join(f", {shown(columns, n)}" for n in names)
     where = " OR ".join(f"coalesce({broken[i].where}, false)" for i in few)
     query = f"SELECT _file, _row, [{flags}]{cells} FROM {columns.relation()} WHERE {where} ORDER BY _file, _row"
-    for file, row, hits, *values in session.rows(query):
+    fetched = session.rows(query)
+    for file, row, hits, *values in fetched:
         known = dict(zip(names, values, strict=True))
         for i, hit in zip(few, hits, strict=True):
             if hit and len(found[i]) < wanted:

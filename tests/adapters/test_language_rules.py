@@ -128,3 +128,36 @@ def test_the_example_of_the_mapping_readme_holds(tmp_path: Path) -> None:
     assert (record["provider"], record["owner_team"]) == ("azure_openai", "orbit")
     names = ("input_uncached_tokens", "input_cache_read_tokens", "output_text_tokens", "output_reasoning_tokens")
     assert [record[name] for name in names] == [176, 1024, 222, 128]
+
+
+def test_the_page_of_money_of_the_mapping_readme_holds(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "mappings" / "README.md").read_text(encoding="utf-8")
+    (mapping,) = re.findall(r"```yml\n(id: acme-costs.*?)```", text, re.S)
+    (tmp_path / "acme-costs.yaml").write_text(mapping)
+    page = json.loads(re.findall(r"```json\n(.*?)```", text, re.S)[1])
+    records, reasons = run(tmp_path / "acme-costs.yaml", page)
+    assert reasons == []
+    assert [(r["billed_cost"], r["event_time"], r["bucket_end"]) for r in records] == [
+        ("1.7325", "2026-10-01T00:00:00Z", "2026-10-03T00:00:00Z"),
+        ("0.125", "2026-10-01T00:00:00Z", "2026-10-03T00:00:00Z"),
+    ]
+    assert (records[0]["owner_team"], records[1]["line_item"]) == ("orbit", "m-large output")
+
+
+def test_every_reason_of_the_program_is_in_the_mapping_readme() -> None:
+    """The words before the colon, as the sources write them."""
+    root = Path(__file__).parents[2]
+    code = "".join(
+        p.read_text(encoding="utf-8")
+        for room in ("sources", "adapters")
+        for p in (root / "focus_ai" / room).glob("*.py")
+    )
+    pattern = (
+        r"(?:f?[\"'])((?:wrong_type|missing|no_time_zone|impossible_time|negative|too_many_decimals|unknown_value):"
+    )
+    pattern += r"|meters_mismatch|absurd:tokens|broken_json|not_an_object|not_a_number|duplicate_key|not_utf8"
+    pattern += r"|line_too_long|line_does_not_fit|csv:|empty_file|truncated_compression)"
+    used = set(re.findall(pattern, code))
+    readme = (root / "mappings" / "README.md").read_text(encoding="utf-8")
+    assert len(used) >= 15
+    assert sorted(word for word in used if f"`{word}" not in readme) == []

@@ -12,8 +12,10 @@ import pytest
 
 from focus_ai import resources
 from focus_ai.adapters.mapping import load, shipped, table
+from focus_ai.adapters.recognise import recognise
 from focus_ai.adapters.record import fields
-from focus_ai.errors import UsageError
+from focus_ai.errors import InputError, UsageError
+from focus_ai.sources import discover
 
 SCHEMA = json.loads((resources.schemas() / "mapping.schema.json").read_text(encoding="utf-8"))
 FILES = sorted(
@@ -184,6 +186,44 @@ def test_the_message_names_file_place_and_expectation(tmp_path: Path) -> None:
         load(path)
     text = str(caught.value)
     assert "bad.yaml" in text and "fields.provider" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"fields": {"event_time": "at"}},
+            "expected: `identity` (what makes two records the same record) or `fields.record_id`",
+        ),
+        (
+            {"fields": {**GOOD["fields"], "model_servd": "m"}},
+            "found: model_servd\n  expected: did you mean model_served",
+        ),
+        ({"titel": "x"}, "did you mean title?"),
+        ({"fields": {**GOOD["fields"], "provider": {"len": "x"}}}, "one of the forms concat, const, count, decimal"),
+        (
+            {"fields": {**GOOD["fields"], "region": {"if": {"equal": ["a", 1]}, "then": "b"}}},
+            "one of the conditions eq, in",
+        ),
+    ],
+)
+def test_frequent_mistakes_are_told_in_words(change: dict[str, Any], told: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(json.dumps({**GOOD, **change}))
+    with pytest.raises(UsageError) as caught:
+        load(path)
+    assert told in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_of_an_empty_page_the_adapters_that_share_its_keys_are_near(tmp_path: Path) -> None:
+    (tmp_path / "page.json").write_text(
+        '{"start": "2026-10-01", "end": "2026-10-02", "resolution": {"units": "day", "amount": 1}, "results": []}'
+    )
+    with pytest.raises(InputError) as caught:
+        recognise(discover([str(tmp_path / "page.json")], tmp_path)[0], shipped())
+    near = str(caught.value.expected)
+    assert near.startswith("nearest: deepgram-billing-breakdown") and "deepgram-usage-breakdown" in near
 
 
 def test_provider_spellings_are_lower_case_and_lead_to_known_slugs() -> None:

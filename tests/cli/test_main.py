@@ -239,3 +239,8 @@ def test_nothing_in_a_message_depends_on_the_terminal_encoding() -> None:
     done = run_process("schema", "1.3", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "focus_ai", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"focus-ai {focus_ai.__version__}\n"

@@ -121,3 +121,10 @@ def test_warnings_with_more_money_come_first() -> None:
     lines = run_text(report()).splitlines()
     codes = [line.split(":")[0].strip() for line in lines if line.startswith("  unpriced:") or "bulk_context" in line]
     assert codes == ["unpriced", "bulk_context_unknown"]
+
+
+def test_many_unpriced_meters_are_cut_and_counted() -> None:
+    meters = [{"meter": f"m{n}", "unit": None, "quantity": "1", "events": 1} for n in range(5)]
+    unpriced = {"events": 1, "tokens": 1234, "reasons": {"no_rate": 1}, "meters": meters}
+    told = "1,234 tokens, 1 units (m0), 1 units (m1), 1 units (m2) and 2 more meters: no_rate 1"
+    assert told in run_text(report(unpriced=unpriced))

@@ -15,7 +15,11 @@ def _fees(out: Path) -> dict[str, tuple[Decimal, Decimal]]:
     found: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for row in rows(out):
         if row["x_TokenType"] == "request_fee":
-            assert (row["ConsumedUnit"], row["PricingUnit"], row["ListUnitPrice"]) == ("Requests", "1000 Requests", Decimal(14))
+            assert (row["ConsumedUnit"], row["PricingUnit"], row["ListUnitPrice"]) == (
+                "Requests",
+                "1000 Requests",
+                Decimal(14),
+            )
             found[row["x_ModelId"]][0] += row["ConsumedQuantity"]
             found[row["x_ModelId"]][1] += row["EffectiveCost"]
     return {model: (count, cost) for model, (count, cost) in found.items()}

@@ -32,9 +32,7 @@ def test_models_without_prices_keep_their_own_names(tmp_path: Path) -> None:
 
 def test_a_priced_model_with_an_unpriced_meter_stays_one_row(tmp_path: Path) -> None:
     """Two spellings of one model: the tokens are one charge, the unpriced meter bears the name of the card."""
-    lines = [
-        event(n, model=name, tool_calls={"maps_grounding": 1}) for n, name in enumerate(("gpt-5", "openai/gpt-5"))
-    ]
+    lines = [event(n, model=name, tool_calls={"maps_grounding": 1}) for n, name in enumerate(("gpt-5", "openai/gpt-5"))]
     report = convert(tmp_path / "out", jsonl(tmp_path / "x.jsonl", lines))
     assert models(tmp_path / "out") == {("e0", "gpt-5"), ("e1", "gpt-5")}
     found = {row["SkuMeter"]: row["x_RequestCount"] for row in rows(tmp_path / "out")}
@@ -55,13 +53,3 @@ def test_what_has_no_price_is_sized_by_meter_and_the_missing_list_is_named(tmp_p
     assert report["unpriced"] == wanted
     told = "43,200 seconds (audio_seconds), 1,250.50 characters (characters): channel_unknown 1"
     assert told in run_text(report)
-
-
-def test_many_unpriced_meters_are_cut_and_counted() -> None:
-    from report_example import report
-
-    meters = [{"meter": f"m{n}", "unit": None, "quantity": "1", "events": 1} for n in range(5)]
-    unpriced = {"events": 1, "tokens": 1234, "reasons": {"no_rate": 1}, "meters": meters}
-    assert "1,234 tokens, 1 units (m0), 1 units (m1), 1 units (m2) and 2 more meters: no_rate 1" in run_text(
-        report(unpriced=unpriced)
-    )

@@ -128,7 +128,9 @@ def test_other_days_sellers_and_accounts_count_on_their_own(tmp_path: Path, out:
     # The bill of the 7th, the call of the 8th, and 1000 * 3 / 1e6 + 10 * 15 / 1e6 of the other seller.
     assert effective(report) == "0.0095" and len(exceptions(out, "carried_elsewhere")) == 1
     mapping = tmp_path / "m.yaml"
-    mapping.write_text("extends: generic-event\nid: ours\nrecognise: {keys: [event_id, org]}\nfields: {account_id: org}\n")
+    mapping.write_text(
+        "extends: generic-event\nid: ours\nrecognise: {keys: [event_id, org]}\nfields: {account_id: org}\n"
+    )
     other = jsonl(tmp_path / "e.jsonl", [event(1, org="org-2")])
     report = convert(tmp_path / "b", other, tmp_path / "bill.json", mapping=[mapping])
     assert effective(report) == "0.00635"

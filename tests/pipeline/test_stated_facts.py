@@ -1,0 +1,76 @@
+"""`[exports.ID]` of the settings: facts that an export lacks and its mapping asks for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_builders import convert, jsonl, rows
+
+from focus_ai import resources
+from focus_ai.errors import UsageError
+from focus_ai.settings import Settings
+
+MAPPING = """
+id: own-log
+title: our log
+checked: 2026-11-22
+kind: usage
+system: own
+reads: [jsonl]
+recognise: {keys: [call]}
+settings: [account_id, provider, sub_account_id]
+fields:
+  record_id: call
+  event_time: {time: at, unit: s}
+  provider: {first: [vendor, {setting: provider}]}
+  sub_account_id: team
+  model_served: {const: gpt-5}
+tokens: {convention: inclusive, input: n}
+"""
+LINES = [
+    {"call": "a", "at": 1791367200, "n": 1000},
+    {"call": "b", "at": 1791367200, "n": 10, "vendor": "azure_openai", "team": "orbit"},
+]
+
+
+def run(tmp_path: Path, **settings: Any) -> set[tuple[str, str, str]]:
+    (tmp_path / "own-log.yaml").write_text(MAPPING)
+    source = jsonl(tmp_path / "x.jsonl", LINES)
+    convert(tmp_path / "out", source, mapping=[tmp_path / "own-log.yaml"], settings=settings)
+    return {(r["ServiceProviderName"], r["BillingAccountId"], r["SubAccountId"]) for r in rows(tmp_path / "out")}
+
+
+def test_stated_facts_fill_what_a_record_does_not_say(tmp_path: Path) -> None:
+    found = run(tmp_path, exports={"own-log": {"provider": "openai", "account_id": "org-9", "sub_account_id": "night"}})
+    assert found == {("OpenAI", "org-9", "night"), ("Microsoft", "org-9", "orbit")}
+
+
+def test_the_account_of_a_provider_goes_to_its_own_records_only(tmp_path: Path) -> None:
+    found = run(tmp_path, exports={"own-log": {"provider": "openai"}}, accounts={"openai": {"id": "org-1"}})
+    assert {row[:2] for row in found} == {("OpenAI", "org-1"), ("Microsoft", "unspecified")}
+
+
+@pytest.mark.parametrize(
+    ("exports", "told"),
+    [
+        ({"own-log": {"region": "eu"}}, "account_id, provider, sub_account_id"),
+        ({"own-logs": {"provider": "openai"}}, "did you mean own-log"),
+        ({"own-log": {"provder": "openai"}}, "did you mean provider"),
+        ({"own-log": {"billing_path": "free"}}, '"direct", "byok", "resold", "hosted"'),
+    ],
+)
+def test_a_fact_without_effect_is_refused(exports: dict[str, Any], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(tmp_path, exports=exports)
+    assert told in str(caught.value)
+
+
+def test_a_mapping_can_ask_for_exactly_what_the_settings_can_state() -> None:
+    schema = json.loads((resources.schemas() / "mapping.schema.json").read_text(encoding="utf-8"))
+    stated = json.loads((resources.schemas() / "settings.schema.json").read_text(encoding="utf-8"))["$defs"]["export"]
+    assert sorted(stated["properties"]) == schema["properties"]["settings"]["items"]["enum"]
+    words = {name: "USD" if name == "currency" else "direct" for name in stated["properties"]}
+    assert Settings.from_dict({"exports": {"x": words}}).exports == {"x": words}
