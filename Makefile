@@ -42,6 +42,7 @@ check:
 docs: $(VENV)/.test
 	$(BIN)/python -m focus_ai.focus.docs
 	$(BIN)/python -m focus_ai.settings_docs > docs/settings.md
+	$(BIN)/python -m focus_ai.adapters.docs > docs/adapters.md
 	$(BIN)/python -m focus_ai.cli.reference .
 
 clean:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from focus_ai.allocation.apply import Allocation
+from focus_ai.allocation.apply import SLICE, Allocation
 from focus_ai.allocation.costs import add_rows, read_costs
 from focus_ai.allocation.rules import Rules, load
 from focus_ai.engine import Session, ident, literal
@@ -151,7 +151,10 @@ def write_side(session: Session, allocation: Allocation, folder: Path) -> list[P
             target = folder / "allocation" / f"billing_period={period}" / "origins.parquet"
             query = f"SELECT {names} FROM read_parquet({literal(str(path))}) WHERE rule_no IS NOT NULL"
             schema = plain(session.connection.sql(f"{query} LIMIT 0").to_arrow_table().schema)
-            write_parquet(session, [query], "seq", schema, target, {"focus-ai.content": "origin rows of shares"})
+            last = int(session.one(f"SELECT max(seq) FROM read_parquet({literal(str(path))})")[0])
+            # Piece by piece, so that sorting needs little memory whatever the number of rows.
+            pieces = [f"{query} AND seq > {n} AND seq <= {n + SLICE}" for n in range(0, last, SLICE)]
+            write_parquet(session, pieces, "seq", schema, target, {"focus-ai.content": "origin rows of shares"})
             found.append(target)
     rows = allocation.weight_rows()
     if rows:

@@ -55,13 +55,13 @@ def run(
     grain: str,
     numeric: str,
     events: bool,
-    ai_only: bool,
-    validate: bool,
+    ai_only: bool = False,
+    validate: bool = True,
     allocation: Path | None = None,
-    jobs: int,
-    memory_limit: str | None,
-    threads: int | None,
-    progress: Progress | None,
+    jobs: int = 1,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """See `focus_ai.api.convert`."""
     plan = pipeline.Plan(settings, focus, grain, numeric)
