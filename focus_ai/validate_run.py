@@ -239,8 +239,10 @@ def _about_bytes(error: Exception) -> bool:
     import duckdb
 
     told = str(error).lower()
-    words = ("parquet", "utf8", "utf-8", "unicode", "encoding", "decompress", "snappy", "zstd", "page", "corrupt", "thrift",
-             "tprotocolexception")  # fmt: skip
+    words = (
+        "parquet", "utf8", "utf-8", "unicode", "encoding", "decompress", "snappy", "zstd", "page", "corrupt", "thrift",
+        "tprotocolexception",
+    )  # fmt: skip
     return isinstance(error, duckdb.IOException) or any(word in told for word in words)
 
 

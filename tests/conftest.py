@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Runs through real engines take as long as the machine needs; how long is measured in benchmarks/, not here.
+# Runs through real engines take as long as the machine needs; how long is measured in benchmarks/, not here. The same
+# examples every time, so that a red run is a change's fault; FOCUS_AI_TEST_RANDOM=1 looks for new ones.
 settings.register_profile(
-    "focus-ai", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    "focus-ai",
+    deadline=None,
+    derandomize="FOCUS_AI_TEST_RANDOM" not in os.environ,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("focus-ai")
 
