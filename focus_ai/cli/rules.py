@@ -93,7 +93,8 @@ def _facts(rule: Rule, rule_set: RuleSet, version: str, dataset: str, told: Any)
     found = {
         "kind": "rule", "name": rule.id, "severity": rule.severity, "keyword": rule.keyword, "column": rule.column,
         "focus": rule_set.focus_version or "any", "dataset": rule_set.dataset or "any", "section": rule.section,
-        "criteria": list(rule.criteria), "sentence": told.sentence, "why": told.why, "fix": told.fix,
+        "criteria": list(rule.criteria), "sentence": told.sentence, "why": told.why,
+        "example": told.example, "fix": told.fix,
         "not_checked": rule.undecidable, "parts": list(rule.parts), "note": rule.note,
         "reference": getattr(told, "reference", ""), "sql": told.sql,
     }  # fmt: skip

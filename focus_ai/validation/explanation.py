@@ -35,6 +35,7 @@ class Explanation:
     official: bool
     criteria: tuple[str, ...]
     why: str
+    example: str
     fix: str
     note: str
     undecidable: str
@@ -58,6 +59,7 @@ def explain(rule: Rule, version: str, dataset: str = "CostAndUsage") -> Explanat
         official=rule.official_id,
         criteria=rule.criteria,
         why=why,
+        example=example(rule, version, dataset),
         fix=fix,
         note=rule.note,
         undecidable=rule.undecidable,
@@ -71,12 +73,7 @@ def advice(rule: Rule, column: str = "") -> tuple[str, str]:
     """Why the rule matters and what to do; for rules that check something."""
     if not isinstance(rule.require, Mapping):
         return rule.why, rule.fix
-    texts = _texts()
-    word = next(iter(rule.require))
-    argument = rule.require[word]
-    kind = texts["kinds"].get(word, texts["kinds"]["other"])
-    if word == "format":
-        kind = texts["kinds"].get(f"format {next(iter(argument.values()))}", kind)
+    texts, kind = _texts(), _kind(rule.require)
     about = column or rule.column or next(iter(phrases.mentioned(rule)), "")
     family = next((t for pattern, t in texts["families"].items() if fnmatch.fnmatchcase(about, pattern)), "")
     names = [n for n in phrases.mentioned(rule) if n != PLACE] or [about]
@@ -85,6 +82,56 @@ def advice(rule: Rule, column: str = "") -> tuple[str, str]:
     both = [kind.get("fix", ""), kind.get("fix_when", "") if rule.when is not None else ""]
     fix = rule.fix or " ".join(filter(None, both)).format(**fill)
     return why.replace(PLACE, about), fix.replace(PLACE, about)
+
+
+def example(rule: Rule, version: str, dataset: str = "CostAndUsage") -> str:
+    """A case that breaks the rule and one that does not; empty for a rule that is not checked."""
+    if not isinstance(rule.require, Mapping):
+        return ""
+    named = [n for n in phrases.mentioned(Rule(rule.id, rule.column, require=rule.require)) if n != PLACE]
+    about = rule.column or next(iter(named), "the column")
+    ((word, argument),) = rule.require.items()
+    padded = [*named, *["another column"] * 3]
+    first, second, result = padded[0], padded[1], padded[2]
+    if word == "product":
+        (first, second), result = argument["of"], argument["equals"]
+    elif word == "distinct":
+        first, second = phrases.listed(argument["per"]), argument["of"]
+    allowed = _allowed(argument if isinstance(argument, str) else about, version, dataset)
+    kind = next(iter(argument.values())) if word == "type" else ""
+    wrong, right = _CELLS.get(str(kind), ("a cell of another type", "a cell of its type"))
+    told = str(_kind(rule.require).get("example", "")).format(
+        column=about, columns=phrases.listed(named or [about]), first=first, second=second, result=result,
+        allowed=allowed, misspelt=allowed.lower() if allowed.lower() != allowed else allowed.upper(),
+        wrong=wrong, right=right,
+    )  # fmt: skip
+    return f"Where {phrases.condition(rule.when)}: {told}" if rule.when is not None else told
+
+
+_CELLS = {
+    "string": ("the number 42", "the text '42'"), "decimal": ("'twelve'", "12.50"), "integer": ("1.5", "2"),
+    "datetime": ("'soon'", "'2026-01-31T10:00:00Z'"), "json": ("'team=a'", "'{\"team\": \"a\"}'"),
+    "boolean": ("'maybe'", "true"),
+}  # fmt: skip
+
+
+def _allowed(name: str, version: str, dataset: str) -> str:
+    """The first value that FOCUS allows in the column; a stand-in where it is not known."""
+    from focus_ai.focus import columns
+
+    if version in columns.versions() and dataset in columns.datasets(version):
+        for column in columns.load(version, dataset).all_columns:
+            if column.name == name and column.values:
+                return column.values[0]
+    return "one of the list"
+
+
+def _kind(require: Mapping[str, Any]) -> Mapping[str, str]:
+    """The texts for the check at the top of a requirement."""
+    kinds: dict[str, dict[str, str]] = _texts()["kinds"]
+    ((word, argument),) = require.items()
+    kind = kinds.get(word, kinds["other"])
+    return kinds.get(f"format {next(iter(argument.values()))}", kind) if word == "format" else kind
 
 
 def sql(rule: Rule, version: str, dataset: str = "CostAndUsage") -> str:
@@ -132,6 +179,8 @@ def differences(rule: Rule) -> str:
     word = next(iter(require))
     if word in ("values", "child_of", "any"):
         said.append("it passes as soon as one row is right")
+    if word == "child_of":
+        said.append("a value or parent that is not allowed at all breaks it too")
     if when is not None and _holds_not(when):
         said.append("its condition is never true for a null")
     form = next(iter(require["format"].values())) if word == "format" else ""

@@ -147,6 +147,9 @@ class Tests:
         def build(cells: Sequence[str]) -> str:
             own, above = cells
             whens = " ".join(f"WHEN {literal(of)} THEN {own} IN ({literals(c)})" for of, c in children.items())
+            if self.strict:
+                both = f"{own} IS NOT NULL AND {above} IS NOT NULL"
+                return f"(CASE WHEN {both} THEN CASE {above} {whens} ELSE false END END)"
             # A value that is not allowed at all is the matter of the `values` rule; it has no place to be wrong.
             return f"(CASE WHEN {own} IN ({known}) THEN CASE {above} {whens} END END)"
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from data_builders import convert, event
+from data_builders import convert, event, jsonl
 
+from focus_ai import api
 from focus_ai.errors import InputError
 
 SECRET = "not-a-real-secret-3f9c"
@@ -130,3 +131,21 @@ def test_a_key_inside_an_address_is_not_repeated(store: None, out: Path) -> None
         assert SECRET not in str(told.value)
     convert(out, f"s3://tester:{SECRET}@logs/2026/10/a.jsonl")
     assert SECRET.encode() not in b"".join(p.read_bytes() for p in out.rglob("*") if p.is_file())
+
+
+def test_a_focus_file_of_a_bucket_is_judged_where_it_lies(store: None, tmp_path: Path) -> None:
+    """`validate` reads the store as `convert` does: a right data set passes, a wrong cell fails with its address."""
+    from pyarrow import fs
+
+    convert(tmp_path / "out", jsonl(tmp_path / "in.jsonl", [event(1, team="orbit")]))
+    [made] = (tmp_path / "out" / "data").rglob("*.parquet")
+    fs.copy_files(str(made), "s3://logs/focus/part.parquet")
+    assert api.validate(["s3://logs/focus/"], focus="1.3").findings.summary["errors"] == 0
+    wrong = tmp_path / "wrong.csv"
+    columns = (
+        "BilledCost,EffectiveCost,ListCost,BillingAccountId,BillingCurrency,ChargeCategory,ServiceName,ServiceCategory"
+    )
+    wrong.write_text(f"{columns}\nmany,1,1,a,USD,Usage,S,Storage\n", encoding="utf-8")
+    fs.copy_files(str(wrong), "s3://logs/wrong/part.csv")
+    found = api.validate(["s3://logs/wrong/*.csv"], focus="1.3", select=["CAU-BilledCost-*"]).findings.findings
+    assert {(s.file, s.row) for f in found for s in f.samples if s.row} == {("s3://logs/wrong/part.csv", 1)}

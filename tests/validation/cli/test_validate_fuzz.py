@@ -59,7 +59,7 @@ def test_flipped_bytes(form: str, data: st.DataObject) -> None:
     body = bytearray(whole(form))
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    judged(bytes(body))
+    assert judged(bytes(body))[0] in (0, 1, 3)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -82,7 +82,7 @@ def test_cut_files(form: str, data: st.DataObject) -> None:
 def test_inserted_bytes(form: str, piece: bytes, data: st.DataObject | None) -> None:
     body = whole(form)
     at = data.draw(st.integers(0, len(body))) if data else len(body) // 2
-    judged(body[:at] + piece + body[at:])
+    assert judged(body[:at] + piece + body[at:])[0] in (0, 1, 3)
 
 
 @settings(max_examples=15)

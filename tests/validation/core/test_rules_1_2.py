@@ -11,7 +11,7 @@ import pytest
 
 from focus_ai.findings import Findings
 from focus_ai.validation import Options, load_official, load_rules, validate
-from focus_ai.validation.explanation import differences
+from focus_ai.validation.explanation import differences, example
 
 REFERENCE = Path(__file__).parents[3].parent / "shared" / "reference" / "focus"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the official model is not beside the repository")
@@ -325,3 +325,20 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError):
         load_official(path)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3", "1.4"])
+def test_every_checked_rule_is_explained_with_an_example(version: str) -> None:
+    rules = [rule for found in load_rules(version) for rule in found.rules]
+    told = {rule.id: example(rule, version) for rule in rules}
+    assert [r.id for r in rules if (r.require is None) != (told[r.id] == "")] == []
+    assert [
+        i
+        for i, text in told.items()
+        if any(f"{{{word}}}" in text for word in ("column", "columns", "first", "allowed"))
+    ] == []
+    if version == "1.2":
+        assert told["ListCost-C-009-C"].endswith(
+            "ListUnitPrice = 2.50 and PricingQuantity = 1.2 with ListCost = 4.00 breaks it, ListCost = 3.00 is right."
+        )
+        assert told["ChargeCategory-C-003-M"] == "ChargeCategory = 'usage' breaks it, 'Usage' is right."
