@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from focus_ai.cli.options import Format, FormatOption, NoColorOption, QuietOption
+from focus_ai.cli.options import Format, FormatOption, MemoryOption, NoColorOption, QuietOption, ThreadsOption
 from focus_ai.errors import UsageError
 
 
@@ -26,10 +26,8 @@ def allocate(
     fail_unallocated: Annotated[
         bool, typer.Option("--fail-on-unallocated", help="Exit 1 when a part of a shared cost finds no owner.")
     ] = False,
-    memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    memory_limit: MemoryOption = None,
+    threads: ThreadsOption = None,
     format_: FormatOption = Format.text,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,

@@ -9,10 +9,28 @@ from typing import Annotated, Any
 
 import typer
 
-from focus_ai.cli.options import ConfigOption, Format, FormatOption, NoColorOption, QuietOption, pairs
-from focus_ai.errors import UsageError, nearest
+from focus_ai.cli.options import (
+    AccountOption,
+    AccountsOption,
+    AdapterOption,
+    ConfigOption,
+    Format,
+    FormatOption,
+    InputsArgument,
+    JobsOption,
+    MappingOption,
+    MemoryOption,
+    NoColorOption,
+    OwnerMapOption,
+    QuietOption,
+    RatesOption,
+    ThreadsOption,
+    fail_on,
+    pairs,
+)
+from focus_ai.errors import UsageError
 
-CAUSES = ("showback", "chargeback", "error", "warning", "refused", "none")
+CAUSES = ("showback", "chargeback", "error", "warning", "refused")
 
 
 class Dimension(StrEnum):
@@ -28,9 +46,7 @@ class Dimension(StrEnum):
 
 
 def audit(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, object store URLs or - for stdin.")
-    ],
+    inputs: InputsArgument,
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="FILE", help="Say which requests this policy would have refused.")
     ] = None,
@@ -42,26 +58,13 @@ def audit(
         typer.Option("--drill", metavar="NAME=VALUE,...", help="Look below a selection: team=search,model=gpt-5."),
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Rows of a list.")] = 10,
-    adapter: Annotated[
-        str | None, typer.Option("--adapter", metavar="ID", help="Read every input as this export.")
-    ] = None,
-    mapping: Annotated[
-        list[Path] | None, typer.Option("--mapping", metavar="FILE", help="Your own mapping file; repeatable.")
-    ] = None,
+    adapter: AdapterOption = None,
+    mapping: MappingOption = None,
     config: ConfigOption = None,
-    rates: Annotated[
-        list[Path] | None, typer.Option("--rates", metavar="FILE", help="Your own rates; repeatable.")
-    ] = None,
-    owner_map: Annotated[
-        list[Path] | None, typer.Option("--owner-map", metavar="FILE", help="Who owns which key, project or workspace.")
-    ] = None,
-    accounts: Annotated[
-        list[Path] | None, typer.Option("--accounts", metavar="FILE", help="Chargeback accounts: cost centre, budget.")
-    ] = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option("--account", metavar="CHANNEL=ID", help="Billing account of a channel; repeatable."),
-    ] = None,
+    rates: RatesOption = None,
+    owner_map: OwnerMapOption = None,
+    accounts: AccountsOption = None,
+    account: AccountOption = None,
     fail: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,17 +73,15 @@ def audit(
             help="Exit 1 when not ready for showback or chargeback, on a finding of error or warning, or on refused.",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that read inputs.")] = 1,
-    memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    jobs: JobsOption = 1,
+    memory_limit: MemoryOption = None,
+    threads: ThreadsOption = None,
     format_: FormatOption = Format.text,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
 ) -> None:
     """Say whether a log is ready for showback and chargeback, what is waste, and who spent what."""
-    causes = _causes(fail or ())
+    causes = fail_on(fail or (), CAUSES)
     if "refused" in causes and policy is None:
         raise UsageError("--fail-on refused needs --policy FILE")
     from focus_ai import api
@@ -112,16 +113,6 @@ def audit(
         )
     _show(report, format_, shown, top, no_color=no_color)
     _stop_on(report, causes)
-
-
-def _causes(words: Collection[str]) -> frozenset[str]:
-    asked = [part.strip() for word in words for part in word.split(",") if part.strip()]
-    for word in asked:
-        if word not in CAUSES:
-            raise UsageError(f"--fail-on does not know {word!r}", expected=nearest(word, CAUSES))
-    if "none" in asked and len(set(asked)) > 1:
-        raise UsageError("--fail-on none cannot be combined with other causes", value=", ".join(asked))
-    return frozenset(asked) - {"none"}
 
 
 def _show(report: Mapping[str, Any], format_: Format, by: list[str], top: int, *, no_color: bool) -> None:

@@ -9,30 +9,34 @@ from typing import Annotated, Any
 import typer
 
 from focus_ai.cli.options import (
+    AccountOption,
+    AccountsOption,
+    AdapterOption,
     ConfigOption,
     Focus,
     Format,
     FormatOption,
     Grain,
+    InputsArgument,
+    JobsOption,
+    MappingOption,
+    MemoryOption,
     NoColorOption,
     Numeric,
+    OwnerMapOption,
     QuietOption,
+    RatesOption,
+    ThreadsOption,
     fail_on,
     pairs,
 )
 
 
 def convert(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, object store URLs or - for stdin.")
-    ],
+    inputs: InputsArgument,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the data set.")],
-    adapter: Annotated[
-        str | None, typer.Option("--adapter", metavar="ID", help="Read every input as this export.")
-    ] = None,
-    mapping: Annotated[
-        list[Path] | None, typer.Option("--mapping", metavar="FILE", help="Your own mapping file; repeatable.")
-    ] = None,
+    adapter: AdapterOption = None,
+    mapping: MappingOption = None,
     config: ConfigOption = None,
     focus: Annotated[Focus | None, typer.Option("--focus", help="FOCUS version to write; 1.3 by default.")] = None,
     grain: Annotated[Grain | None, typer.Option("--grain", help="Length of a charge period; day by default.")] = None,
@@ -46,19 +50,10 @@ def convert(
     allocation: Annotated[
         Path | None, typer.Option("--allocation", metavar="FILE", help="Split shared cost by these rules.")
     ] = None,
-    rates: Annotated[
-        list[Path] | None, typer.Option("--rates", metavar="FILE", help="Your own rates; repeatable.")
-    ] = None,
-    owner_map: Annotated[
-        list[Path] | None, typer.Option("--owner-map", metavar="FILE", help="Who owns which key, project or workspace.")
-    ] = None,
-    accounts: Annotated[
-        list[Path] | None, typer.Option("--accounts", metavar="FILE", help="Chargeback accounts: cost centre, budget.")
-    ] = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option("--account", metavar="CHANNEL=ID", help="Billing account of a channel; repeatable."),
-    ] = None,
+    rates: RatesOption = None,
+    owner_map: OwnerMapOption = None,
+    accounts: AccountsOption = None,
+    account: AccountOption = None,
     fail: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,11 +65,9 @@ def convert(
     validate: Annotated[
         bool, typer.Option("--validate/--no-validate", help="Check what was written against the FOCUS rules.")
     ] = True,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that read inputs.")] = 1,
-    memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    jobs: JobsOption = 1,
+    memory_limit: MemoryOption = None,
+    threads: ThreadsOption = None,
     format_: FormatOption = Format.text,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,

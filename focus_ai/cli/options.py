@@ -48,13 +48,36 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings file; default: focus-ai.toml or pyproject.toml above."),
 ]
+InputsArgument = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, object store URLs or - for stdin.")
+]
+AdapterOption = Annotated[str | None, typer.Option("--adapter", metavar="ID", help="Read every input as this export.")]
+MappingOption = Annotated[
+    list[Path] | None, typer.Option("--mapping", metavar="FILE", help="Your own mapping file; repeatable.")
+]
+RatesOption = Annotated[list[Path] | None, typer.Option("--rates", metavar="FILE", help="Your own rates; repeatable.")]
+OwnerMapOption = Annotated[
+    list[Path] | None, typer.Option("--owner-map", metavar="FILE", help="Who owns which key, project or workspace.")
+]
+AccountsOption = Annotated[
+    list[Path] | None, typer.Option("--accounts", metavar="FILE", help="Chargeback accounts: cost centre, budget.")
+]
+AccountOption = Annotated[
+    list[str] | None,
+    typer.Option("--account", metavar="CHANNEL=ID", help="Billing account of a channel; repeatable."),
+]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that read inputs.")]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on standard error.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour; the variable NO_COLOR does the same.")]
 
 
-def fail_on(words: Iterable[str]) -> frozenset[str]:
+def fail_on(words: Iterable[str], causes: Iterable[str] = ("unpriced", "rejected", "unattributed")) -> frozenset[str]:
     """The causes named by `--fail-on`, given as words or comma lists. Raises `UsageError` for an unknown word."""
-    known = {"none", "unpriced", "rejected", "unattributed"}
+    known = ("none", *causes)
     asked = [part.strip() for word in words for part in word.split(",") if part.strip()]
     for word in asked:
         if word not in known:

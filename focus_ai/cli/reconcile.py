@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from focus_ai.cli.options import ConfigOption, Focus, Format, FormatOption, NoColorOption, QuietOption, pairs
+from focus_ai.cli.options import (
+    AccountOption,
+    ConfigOption,
+    Focus,
+    Format,
+    FormatOption,
+    MappingOption,
+    MemoryOption,
+    NoColorOption,
+    OwnerMapOption,
+    QuietOption,
+    RatesOption,
+    ThreadsOption,
+    pairs,
+)
 from focus_ai.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,24 +112,13 @@ def reconcile(
     adapter: Annotated[
         str | None, typer.Option("--adapter", metavar="ID", help="Read raw inputs as this export.")
     ] = None,
-    mapping: Annotated[
-        list[Path] | None, typer.Option("--mapping", metavar="FILE", help="Your own mapping file; repeatable.")
-    ] = None,
+    mapping: MappingOption = None,
     config: ConfigOption = None,
-    rates: Annotated[
-        list[Path] | None, typer.Option("--rates", metavar="FILE", help="Your own rates; repeatable.")
-    ] = None,
-    owner_map: Annotated[
-        list[Path] | None, typer.Option("--owner-map", metavar="FILE", help="Who owns which key, project or workspace.")
-    ] = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option("--account", metavar="CHANNEL=ID", help="Billing account of a channel; repeatable."),
-    ] = None,
-    memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    rates: RatesOption = None,
+    owner_map: OwnerMapOption = None,
+    account: AccountOption = None,
+    memory_limit: MemoryOption = None,
+    threads: ThreadsOption = None,
     format_: FormatOption = Format.text,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from focus_ai.cli.options import ConfigOption, NoColorOption, QuietOption
+from focus_ai.cli.options import ConfigOption, MemoryOption, NoColorOption, QuietOption, ThreadsOption
 from focus_ai.errors import UsageError, nearest
 
 
@@ -67,10 +67,8 @@ def report(
     fail: Annotated[
         list[str] | None, typer.Option("--fail-on", metavar="CAUSE", help="Exit 1 when there is an alert: alert, none.")
     ] = None,
-    memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    memory_limit: MemoryOption = None,
+    threads: ThreadsOption = None,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from focus_ai.cli.options import ConfigOption, NoColorOption, QuietOption
+from focus_ai.cli.options import ConfigOption, InputsArgument, MemoryOption, NoColorOption, QuietOption, ThreadsOption
 from focus_ai.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ class FailOn(StrEnum):
 
 
 def validate(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, object store URLs or - for stdin.")
-    ],
+    inputs: InputsArgument,
     focus: Annotated[
         str | None, typer.Option("--focus", metavar="VERSION", help="FOCUS version; found from the data by default.")
     ] = None,
@@ -88,10 +86,8 @@ def validate(
     ] = None,
     samples: Annotated[int, typer.Option("--samples", min=0, max=1000, help="Rows shown per finding.")] = 5,
     config: ConfigOption = None,
-    memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", metavar="SIZE", help="Memory of the engine, such as 400MB.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the engine.")] = None,
+    memory_limit: MemoryOption = None,
+    threads: ThreadsOption = None,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
 ) -> None:
