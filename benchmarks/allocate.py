@@ -1,7 +1,8 @@
 """Allocation of many shared rows to fifty teams, measured from outside: `python benchmarks/allocate.py [--rows N]`.
 
 The data set is written once (synthetic): shared usage rows of one month without an owner and one direct row per team.
-Every shared row becomes fifty rows, so a million origin rows are fifty million rows in the result.
+Every shared row becomes fifty rows, so a million origin rows are fifty million rows in the result. `--verify` measures
+`allocate --verify` of the result too.
 """
 
 from __future__ import annotations
@@ -76,24 +77,29 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--teams", type=int, default=50)
     parser.add_argument("--memory-limit", default=None)
+    parser.add_argument("--verify", action="store_true")
     asked = parser.parse_args()
     folder = DATA / f"{asked.rows}x{asked.teams}"
     if not (folder / "allocation.yaml").is_file():
         generate(folder, asked.rows, asked.teams)
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
-    command = [
-        sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main())", "allocate",
-        str(folder / "in"), "--rules", str(folder / "allocation.yaml"), "--out", str(out), "--format", "json",
-        "--quiet",
-        *(["--memory-limit", asked.memory_limit] if asked.memory_limit else []),
-    ]  # fmt: skip
-    sample = run(command, {**os.environ, "PYTHONPATH": str(ROOT)})
+    program = [sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main())", "allocate"]
+    limit = ["--memory-limit", asked.memory_limit] if asked.memory_limit else []
+    rules = ["--rules", str(folder / "allocation.yaml"), "--out", str(out)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    sample = run([*program, str(folder / "in"), *rules, "--format", "json", "--quiet", *limit], env)
     same = sample.printed["totals"][0]["effective_cost"] == sample.printed["totals_before"][0]["effective_cost"]
     print(
         f"{asked.rows:,} rows to {asked.teams} teams, {sample.printed['rows']:,} rows out: {sample.wall:.1f} s, "
         f"{sample.cpu:.1f} CPU s, {sample.rss:.0f} MB, others {sample.others:.1f} cores; totals equal: {same}"
     )
+    if asked.verify:
+        sample = run([*program, str(out), "--verify", "--format", "json", *limit], env)
+        print(
+            f"verified {sample.printed['checked']['shares']:,} shares: {sample.wall:.1f} s, {sample.cpu:.1f} CPU s, "
+            f"{sample.rss:.0f} MB, others {sample.others:.1f} cores; right: {sample.printed['ok']}"
+        )
     shutil.rmtree(out, ignore_errors=True)
 
 

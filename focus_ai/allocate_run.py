@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from focus_ai.allocation.apply import SLICE, Allocation
+from focus_ai.allocation import kept
+from focus_ai.allocation.apply import Allocation
 from focus_ai.allocation.costs import add_rows, read_costs
 from focus_ai.allocation.rules import Rules, load
-from focus_ai.engine import Session, ident, literal
+from focus_ai.allocation.widen import Widener
+from focus_ai.engine import Session, ident
 from focus_ai.errors import InternalError
 from focus_ai.money import text
-from focus_ai.rewrite import DataSet, deliver, open_dataset, plain, relation, work_folder
+from focus_ai.rewrite import DataSet, deliver, link_files, open_dataset, plain, relation, work_folder
 from focus_ai.sinks import Delivery, Written
-from focus_ai.sinks.parquet import blake2b, write_parquet
+from focus_ai.sinks.parquet import BATCH, blake2b, row_groups, write_groups
 
 SCHEMA = "focus-ai/allocation-run@1"
 Progress = Callable[[str, int, int], None]
@@ -55,7 +58,8 @@ def run(
 
             def write(folder: Path, footer: dict[str, str]) -> dict[str, list[Written]]:
                 written = write_rows(session, allocation, source.schema, folder, footer, progress)
-                side.extend(write_side(session, allocation, folder))
+                before = dataset / "allocation"
+                side.extend(write_side(allocation, source.schema, folder, facts["rules_blake2b"], before))
                 return written
 
             result = deliver(
@@ -109,7 +113,7 @@ def totals(session: Session) -> list[dict[str, Any]]:
 
 
 def _untouched(session: Session) -> dict[str, Any]:
-    rows, cost = session.one("SELECT count(*), coalesce(sum(EffectiveCost), 0) FROM direct")
+    rows, cost = session.one("SELECT count(*), coalesce(sum(EffectiveCost), 0) FROM rows_staged WHERE rule_no IS NULL")
     return {"rows": int(rows), "effective_cost": text(cost)}
 
 
@@ -132,38 +136,59 @@ def write_rows(
         if progress:
             progress("split", done, len(allocation.staged))
         path = folder / "data" / f"billing_period={period}" / "focus-00000.parquet"
-        written = write_parquet(session, list(allocation.queries(period)), "seq, pos", schema, path, footer)
+        written = _write_period(session, allocation, period, schema, path, footer)
         if written is not None:
             found[period] = [written]
     return found
 
 
-def write_side(session: Session, allocation: Allocation, folder: Path) -> list[Path]:
-    """The origin rows, by period, and the weights behind the shares."""
+def _write_period(
+    session: Session, allocation: Allocation, period: str, schema: Any, path: Path, footer: dict[str, str]
+) -> Written | None:
+    """The narrow rows of a period, sorted piece by piece, widened one row group after another."""
     import pyarrow as pa
+
+    targets = session.arrow("SELECT * FROM targets ORDER BY target")
+    widen = Widener(allocation.staged[period], schema, allocation.amounts, targets)
+    narrow = pa.schema([
+        pa.field("seq", pa.int64()), pa.field("target", pa.int64()), pa.field("clash", pa.bool_()),
+        *(schema.field(n) for n in allocation.amounts),
+    ])  # fmt: skip
+    readers = (
+        session.connection.cursor().sql(f"{query} ORDER BY seq, target").to_arrow_reader(BATCH)
+        for query in allocation.queries(period)
+    )
+    groups = row_groups(itertools.chain.from_iterable(readers), narrow)
+    return write_groups(map(widen, groups), path, footer)
+
+
+def write_side(
+    allocation: Allocation, schema: Any, folder: Path, digest: str, before: Path | None = None
+) -> list[Path]:
+    """Per period the origin rows, the weights and the rules; below `earlier` what an allocation before has left.
+
+    `before` is the folder `allocation` of the data set that was read, `digest` the hash of the rules.
+    """
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     found = []
-    names = ", ".join(ident(n) for n in allocation.columns)
     for period, path in allocation.staged.items():
-        some = session.one(f"SELECT count(*) FROM read_parquet({literal(str(path))}) WHERE rule_no IS NOT NULL")[0]
-        if some:
-            target = folder / "allocation" / f"billing_period={period}" / "origins.parquet"
-            query = f"SELECT {names} FROM read_parquet({literal(str(path))}) WHERE rule_no IS NOT NULL"
-            schema = plain(session.connection.sql(f"{query} LIMIT 0").to_arrow_table().schema)
-            last = int(session.one(f"SELECT max(seq) FROM read_parquet({literal(str(path))})")[0])
-            # Piece by piece, so that sorting needs little memory whatever the number of rows.
-            pieces = [f"{query} AND seq > {n} AND seq <= {n + SLICE}" for n in range(0, last, SLICE)]
-            write_parquet(session, pieces, "seq", schema, target, {"focus-ai.content": "origin rows of shares"})
-            found.append(target)
-    rows = allocation.weight_rows()
-    if rows:
-        target = folder / "allocation" / "weights.parquet"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        kinds = {"element": pa.int64()}
-        schema = pa.schema([(n, kinds.get(n, pa.string())) for n in rows[0]])
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), target, store_schema=False)
-        found.append(target)
+        name = f"billing_period={period}"
+        target = folder / "allocation" / name
+        batches = (
+            batch.filter(pc.is_valid(batch.column("rule_no"))).select(list(allocation.columns))
+            for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(
+                BATCH, columns=[*allocation.columns, "rule_no"]
+            )
+        )
+        footer = {"focus-ai.content": "origin rows of shares"}
+        split = write_groups(row_groups(batches, schema, BATCH), target / kept.ORIGINS, footer)
+        if split:
+            rows = allocation.weight_rows(period)
+            found += [target / kept.ORIGINS, *kept.write(target, rows, allocation.rules, digest)]
+        if before is not None:
+            found += link_files(before / name, target / kept.EARLIER if split else target)
     return found
 
 
@@ -185,14 +210,15 @@ def apply(
     schema = plain(pq.read_schema(next(iter(files.values()))[0]))
     source = DataSet(folder, files, schema, {})
     allocation, before = _prepare(session, source, rules, (), work)
-    outcome = {"rules_file": rules_file.name, "rules_blake2b": blake2b(rules_file), "rules": allocation.outcome()}
+    digest = blake2b(rules_file)
+    outcome = {"rules_file": rules_file.name, "rules_blake2b": digest, "rules": allocation.outcome()}
     done = write_rows(session, allocation, schema, folder, footer)
     sums = ", ".join(f"sum({c})" for c in _SUMS)
     every = relation([f.path for found in done.values() for f in found])
     after = session.rows(f"SELECT BillingCurrency, {sums} FROM {every} GROUP BY 1 ORDER BY 1")
     names = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
     _check(before, [{"currency": c, **dict(zip(names, map(text, v), strict=True))} for c, *v in after])
-    return done, write_side(session, allocation, folder), outcome
+    return done, write_side(allocation, schema, folder, digest), outcome
 
 
 __all__ = ["apply", "run"]

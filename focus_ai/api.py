@@ -148,8 +148,9 @@ def report(
 ) -> dict[str, Any]:
     """Who spent what, from FOCUS rows; returns the report (schema focus-ai/showback@1).
 
-    `filters` are owner fields, model or provider; `first` and `last` days or months; `compare` two periods. Raises
-    `InputError` for rows or tables that cannot be read, `UsageError` for a wrong argument.
+    `filters` are owner fields, model or provider; `first` and `last` days or months; `compare` two periods. Budgets
+    come from the file `budgets` and from the accounts that the settings name. Raises `InputError` for rows or tables
+    that cannot be read, `UsageError` for a wrong argument.
     """
     from focus_ai.settings import Settings
     from focus_ai.showback import run
@@ -186,7 +187,8 @@ def reconcile(
     """Compare rated charges with what was billed; returns the document of schema focus-ai/reconcile@1.
 
     Inputs are data sets, FOCUS files, raw exports, bills as CSV or YAML. `rule` is bucket, invoice or strict; `close`
-    (split, adjust) writes a data set into `close_out` whose costs sum to the bill. Raises `UsageError`, `InputError`.
+    (split, adjust, scale) writes a data set into `close_out` whose costs sum to the bill. Raises `UsageError` and
+    `InputError`.
     """
     from focus_ai.reconcile_run import run
     from focus_ai.settings import Settings
@@ -220,6 +222,19 @@ def allocate(
         Path(dataset), Path(rules), out=None if out is None else Path(out), costs=costs, memory_limit=memory_limit,
         threads=threads, progress=progress,
     )  # fmt: skip
+
+
+def verify_allocation(
+    dataset: Path, *, memory_limit: str | None = None, threads: int | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Work out every share of an allocated data set again; returns the report (schema focus-ai/allocation-check@1).
+
+    `ok` is false when a share, weight, sum or file is not what rules, weights and origin rows give. Raises
+    `InputError` when the data set holds no allocation, or not what belongs to it.
+    """
+    from focus_ai.allocate_verify import run
+
+    return run(Path(dataset), memory_limit=memory_limit, threads=threads, progress=progress)
 
 
 def adapters() -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -9,24 +10,26 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from focus_ai.allocation.amounts import measure
 from focus_ai.allocation.match import Match
 from focus_ai.allocation.rules import FIELDS, Rule, Target
 from focus_ai.allocation.shares import create_plans, shares_sql
 from focus_ai.allocation.weights import Element, Plan
 from focus_ai.engine import Session, ident, literal
+from focus_ai.engine.tables import create_table
 from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus.rows import month_bounds
 from focus_ai.money import text
 from focus_ai.reconcile.buckets import bucket_of
-from focus_ai.reconcile.close import OWNER, adjusted_sql, adjustments_sql, corrections_sql, weights_sql
+from focus_ai.reconcile.close import OWNER, adjusted_sql, adjustments_sql, corrections_sql
 from focus_ai.reconcile.lines import row_lines
+from focus_ai.reconcile.scale import create_scaled
+from focus_ai.reconcile.weights import create_owners, create_weights
 from focus_ai.rewrite import DataSet, deliver, relation
 from focus_ai.sinks import Delivery, Written
 from focus_ai.sinks.parquet import write_parquet
 
 SCHEMA = "focus-ai/closed-period@1"
-UNMETERED = Target(reason="unmetered_usage")
-NO_OWNER = Target(reason="no_owner")
 RULE = Rule(
     "billed-split", "1", "Every billed amount is split by the usage that was metered for it.",
     Match((), "reconcile --close split"), "billed-split", (), None, None, "keep",
@@ -52,67 +55,76 @@ class Closing:
         self.by, self.month, self.work = by, month, work
         self.columns = billed.columns
         self.notes: list[str] = []
-        for side, source in (("rated", rated), ("billed", billed)):
-            self._number(side, source)
+        self.slices: list[Path] = []
 
-    def _number(self, side: str, source: DataSet) -> None:
-        """Table `<side>_rows`: the rows of a side with their number and bucket."""
+    def _number(self, side: str, names: Collection[str]) -> None:
+        """Table `<side>_rows`: these columns of the rows of a side, with their number and bucket."""
+        source = self.rated if side == "rated" else self.billed
         paths = [p for found in source.files.values() for p in found]
-        numbered = f"(SELECT *, row_number() OVER () AS seq FROM {relation(paths)})"
-        self.session.sql(f"CREATE OR REPLACE TABLE {side}_all AS SELECT * FROM {numbered}")
+        self.session.sql(
+            f"CREATE OR REPLACE VIEW {side}_all AS SELECT *, row_number() OVER () AS seq FROM {relation(paths)}"
+        )
         columns = {n: k.upper() if k.startswith("decimal") else k for n, k in source.columns.items()}
         lines = row_lines(f"{side}_all", columns, billed=side == "billed", carry="seq")
         keyed = bucket_of(lines, self.by, "l.seq AS seq", month=self.month)
         self.session.sql(
-            f"CREATE OR REPLACE TABLE {side}_rows AS SELECT r.*, k.n, k.quantity FROM {side}_all r "
-            f"JOIN ({keyed}) k USING (seq)"
+            f"CREATE OR REPLACE TABLE {side}_rows AS SELECT {', '.join(f'r.{ident(n)}' for n in names)}, r.seq, k.n, "
+            f"k.quantity FROM {side}_all r JOIN ({keyed}) k USING (seq)"
         )
-        self.session.sql(f"DROP TABLE {side}_all")
 
     def split(self) -> None:
-        """Create the view `closed_rows`: the bill, split by the owners of the metered usage."""
-        owners: dict[int, list[tuple[Target, Fraction, Fraction, bool]]] = {}
-        for n, *values, counted, quantity, cost in self.session.rows(weights_sql()):
-            owner = tuple((f, str(v)) for f, v in zip(FIELDS, values, strict=True) if v is not None)
-            target = Target(owner) if values[0] is not None else NO_OWNER
-            owners.setdefault(int(n), []).append((target, Fraction(quantity or 0), Fraction(cost), bool(counted)))
-        sizes = {
-            int(n): (quantity, meter, unit)
-            for n, quantity, meter, unit in self.session.rows(
-                "SELECT n, b_q, meter, unit FROM buckets WHERE kind = 'usage' AND b_lines > 0 ORDER BY n"
-            )
-        }
-        plans, numbers = [], []
-        over = 0
-        for n, (billed, meter, unit) in sizes.items():
-            plan, scaled = _plan(owners.get(n, []), billed if meter is not None else None, unit)
-            over += scaled
-            plans.append(plan)
-            numbers.append(n)
+        """Create the pieces: the bill, split by the owners of the metered usage."""
+        session = self.session
+        self._number("rated", (*OWNER, "EffectiveCost"))
+        self._number("billed", self.columns)
+        create_owners(session, FIELDS, OWNER)
+        create_units(session)
+        over = create_weights(session)
         if over:
             self.notes.append(f"{over} buckets were metered above the bill: their shares were scaled down (over_count)")
-        create_plans(self.session, plans)
-        self._plan_table(numbers)
+        self._create_plans()
         plain = ", ".join(ident(n) for n in self.columns)
-        origin = f"(SELECT {plain}, seq, plan_no FROM billed_rows JOIN close_plans USING (n) WHERE {{within}})"
-        self.session.sql(f"CREATE OR REPLACE VIEW unsplit AS SELECT {plain}, seq FROM billed_rows "
-                         "ANTI JOIN close_plans USING (n)")  # fmt: skip
+        origin = f"(SELECT {plain}, seq, n AS plan_no FROM billed_rows SEMI JOIN plans ON no = n WHERE {{within}})"
+        session.sql(f"CREATE OR REPLACE VIEW unsplit AS SELECT {plain}, seq FROM billed_rows ANTI JOIN plans ON no = n")
+        shape = measure(session, self.columns, origin.replace("{within}", "TRUE"))
         self._pieces = [
             f"SELECT {plain}, seq, 0 AS pos FROM unsplit WHERE {{within}}",
-            f"SELECT {plain}, seq, pos FROM ({shares_sql(self.columns, origin)})",
+            f"SELECT {plain}, seq, pos FROM ({shares_sql(self.columns, origin, shape)})",
         ]
         self._source = "billed_rows"
 
-    def _plan_table(self, numbers: Sequence[int]) -> None:
-        import pyarrow as pa
+    def _create_plans(self) -> None:
+        """Tables `plans` and `targets` of the allocation, one plan per bucket (its number is that of the bucket).
 
-        data = pa.table({"plan_no": pa.array(range(len(numbers)), pa.int64()), "n": pa.array(numbers, pa.int64())})
-        self.session.connection.register("incoming_numbers", data)
-        self.session.sql("CREATE OR REPLACE TABLE close_plans AS SELECT * FROM incoming_numbers")
-        self.session.connection.unregister("incoming_numbers")
+        What a share says about its owner is made once per owner, by a plan that has them all.
+        """
+        session = self.session
+        everybody = Plan(RULE, "")
+        owners = session.rows(f"SELECT {', '.join(FIELDS)}, reason FROM split_owners ORDER BY oid")
+        for *values, reason in owners:
+            owner = tuple((f, str(v)) for f, v in zip(FIELDS, values, strict=True) if v is not None)
+            everybody.elements[Target(owner, reason=reason)] = [Element(Fraction(1, len(owners)))]
+        create_plans(session, [everybody])
+        same = " AND ".join(f"t.{f} IS NOT DISTINCT FROM o.{f}" for f in (*FIELDS, "reason"))
+        session.sql("CREATE OR REPLACE TABLE owner_targets AS SELECT o.oid, t.* FROM targets t "
+                    f"JOIN split_owners o ON {same}")  # fmt: skip
+        session.sql(
+            "CREATE OR REPLACE TABLE targets AS SELECT t.* EXCLUDE (oid) REPLACE (w.target AS target, w.n AS plan_no, "
+            "w.pos AS pos, w.w AS w, w.details AS details) FROM (SELECT *, row_number() OVER (ORDER BY n, pos) - 1 "
+            "AS target FROM split_weights) w JOIN owner_targets t USING (oid)"
+        )
+        session.sql(
+            "CREATE OR REPLACE TABLE plans AS SELECT plan_no AS no, list(w ORDER BY pos) AS ws, "
+            "CAST(sum(w) AS BIGINT) AS wsum, count(*) AS size, min(target) AS first_target, "
+            "list(mask ORDER BY pos) AS masks, list(suffix ORDER BY pos) AS suffixes FROM targets GROUP BY plan_no"
+        )
+        for table in ("split_weights", "split_owners", "owner_targets"):
+            session.sql(f"DROP TABLE {table}")
 
     def adjust(self) -> None:
         """Create the pieces: the rated rows, the bill's other lines, and one adjustment per differing bucket."""
+        self._number("rated", self.columns)
+        self._number("billed", self.columns)
         plain = ", ".join(ident(n) for n in self.columns)
         self.session.sql(
             f"CREATE OR REPLACE TABLE adjusted_rows AS SELECT {plain}, "
@@ -120,6 +132,20 @@ class Closing:
             f"SELECT *, 1 AS part FROM ({adjusted_sql(self.columns)}) UNION ALL BY NAME "
             f"SELECT *, 2 AS part FROM ({adjustments_sql(self.columns)}))"
         )
+        self._pieces = [f"SELECT {plain}, seq, 0 AS pos FROM adjusted_rows WHERE {{within}}"]
+        self._source = "adjusted_rows"
+
+    def scale(self) -> None:
+        """Create the pieces: the rated rows with their shares of the bill, and the lines of it that stay."""
+        self._number("rated", self.columns)
+        self._number("billed", self.columns)
+        self.notes += create_scaled(self.session, self.columns)
+        plain = ", ".join(ident(n) for n in self.columns)
+        self.session.sql(
+            f"CREATE OR REPLACE TABLE adjusted_rows AS SELECT {plain}, "
+            "row_number() OVER (ORDER BY part, seq) AS seq FROM scaled_rows"
+        )
+        self.session.sql("DROP TABLE scaled_rows")
         self._pieces = [f"SELECT {plain}, seq, 0 AS pos FROM adjusted_rows WHERE {{within}}"]
         self._source = "adjusted_rows"
 
@@ -139,35 +165,15 @@ class Closing:
                 f"TO {literal(str(paths[-1]))} (FORMAT parquet)"
             )
         self.session.sql(f"CREATE OR REPLACE VIEW closed_rows AS SELECT * FROM {relation(paths)}")
+        self.slices = paths
 
 
-def _plan(
-    owners: Sequence[tuple[Target, Fraction, Fraction, bool]], billed: Decimal | None, unit: str | None
-) -> tuple[Plan, bool]:
-    """The shares of one bucket: by quantity where both sides count, else by rated cost. True when scaled down."""
-    plan = Plan(RULE, "")
-    counted = billed is not None and all(c for *_, c in owners)
-    amounts: dict[Target, Fraction] = {}
-    for target, quantity, cost, _ in owners:
-        weight = quantity if counted else max(cost, Fraction(0))
-        amounts[target] = amounts.get(target, Fraction(0)) + weight
-    seen = sum(amounts.values(), Fraction(0))
-    scaled = False
-    if counted and billed is not None and billed > 0:
-        scaled = seen > Fraction(billed)
-        if Fraction(billed) > seen:
-            amounts[UNMETERED] = Fraction(billed) - seen
-    elif seen == 0:
-        amounts = {UNMETERED: Fraction(1)}
-    whole = sum(amounts.values(), Fraction(0))
-    if whole == 0:
-        amounts, whole = {UNMETERED: Fraction(1)}, Fraction(1)
-    size, base = _block(unit)
-    for target, amount in amounts.items():
-        if amount:
-            held = amount * size if counted else None
-            plan.elements[target] = [Element(amount / whole, base if counted else None, held)]
-    return plan, scaled
+def create_units(session: Session) -> None:
+    """Table `split_units`: a unit of the buckets, how many of its base it holds, and the base as JSON text."""
+    units = [u for (u,) in session.rows("SELECT DISTINCT unit FROM buckets")]
+    rows = [{"unit": u, "size": _block(u)[0], "name": json.dumps(_block(u)[1])} for u in units]
+    session.sql("DROP TABLE IF EXISTS split_units")
+    create_table(session, "split_units", {"unit": "VARCHAR", "size": "BIGINT", "name": "VARCHAR"}, rows)
 
 
 def _block(unit: str | None) -> tuple[int, str]:
@@ -188,10 +194,7 @@ def close(
     """Write the closed data set into the delivery and say whether it equals the bill."""
     session = closing.session
     _same_columns(delivery.out, closing)
-    if method == "split":
-        closing.split()
-    else:
-        closing.adjust()
+    {"split": closing.split, "adjust": closing.adjust, "scale": closing.scale}[method]()
     closing.create_rows()
     corrected = _corrected(closing, delivery.out, invoiced, as_of)
 
@@ -283,11 +286,11 @@ def _write(
             continue
         path = folder / "data" / f"billing_period={month}"
         delivered = sorted((out / "data" / f"billing_period={month}").glob("*.parquet"))
-        ours = f"SELECT {names} FROM closed_rows WHERE {of} = {literal(month)}"
+        ours = [f"SELECT {names} FROM {relation([part])} WHERE {of} = {literal(month)}" for part in closing.slices]
         # Rows of the later period that this run does not make again stay; so does every correction made before.
         held = f"SELECT {names} FROM {relation(delivered)} WHERE coalesce(ChargeClass, '')" if delivered else ""
-        query, by = (ours, "seq, pos") if month in months or not held else (f"{held} <> 'Correction'", order)
-        first = write_parquet(session, [query], by, schema, path / "focus-00000.parquet", footer)
+        queries, by = (ours, "seq, pos") if month in months or not held else ([f"{held} <> 'Correction'"], order)
+        first = write_parquet(session, queries, by, schema, path / "focus-00000.parquet", footer)
         parts = [f"SELECT {names} FROM {table}" for table in into.get(month, ())]
         parts += [f"{held} = 'Correction'"] if held else []
         more = None

@@ -30,6 +30,7 @@ from focus_ai.sinks.exceptions import write_lines, write_rejects
 from focus_ai.sinks.manifest import write_json
 from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import Reject, SourceFile, discover
+from focus_ai.usage import attempts
 from focus_ai.validate_run import check_written, refuse_faulty
 
 Progress = Callable[[str, int, int], None]
@@ -108,7 +109,7 @@ def _extra(plan: pipeline.Plan, book: OwnerBook, chosen: MappingType[str, Mappin
     """Fields that this run needs besides the core ones: evidence that can change an owner, request ids."""
     several = len({m.system for m in chosen.values() if m.kind == "usage"}) > 1
     ids = ("provider_response_id",) if several else ()
-    return frozenset((*book.needs, *ids, *(REQUEST if plan.grain == "request" else ())))
+    return frozenset((*book.needs, *ids, *attempts.FIELDS, *(REQUEST if plan.grain == "request" else ())))
 
 
 def _deliver(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.adapters import Mapping
-from focus_ai.adapters.stage import Staged
+from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session
 from focus_ai.focus import arrow_schema, create_places, rows_sql
 from focus_ai.focus.carried import Carried, create_carried
@@ -26,15 +26,16 @@ from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.enrich import create_enriched
 from focus_ai.settings import Settings
 from focus_ai.sinks.parquet import Written, write_parquet
-from focus_ai.usage import Duplicates, create_view, deduplicate
+from focus_ai.usage import Duplicates, attempts, create_view, deduplicate
 from focus_ai.usage.billing_source import Carriers, choose
 from focus_ai.usage.overlap import choose_place, seen_from
 
 Progress = Callable[[str, int, int], None]
 # First day and day after the last one, as YYYY-MM-DD.
 Span = tuple[str, str]
-# Rows that are sorted at once.
+# Rows that are sorted at once: of requests, which are read from the staged files again for every slice, and of groups.
 SLICE = 400_000
+GROUPED_SLICE = 60_000
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def rate(
     estimates = frozenset(m.id for m in mappings if m.kind == "billed" and seen_from(m) != "provider")
     carriers = choose(session, present, settings.billing.source, estimates)
     carriers = choose_place(session, mappings, present, settings.billing.source, carriers)
+    uses = attempts.mark(session, present)
     owner_hash = attach(session, book, present)
     request = plan.grain == "request"
     if request and grouped:
@@ -99,7 +101,7 @@ def rate(
     if grouped:
         charges.create_groups(
             session, present, meters, grain=plan.grain, owner_hash=owner_hash, with_other=bool(others),
-            carried=carriers.usage,
+            carried=carriers.usage, use=(uses.sql, uses.join),
         )  # fmt: skip
     found = create_enriched(session, present, card, usage=carriers.usage, billed=carriers.billed)
     carriers = carriers.with_quantities({family: (n.enriched, n.not_matched) for family, n in found.items()})
@@ -119,7 +121,8 @@ def rate(
 def periods(session: Session, rated: Rated, plan: Plan) -> dict[str, list[Span]]:
     """First day of each billing period -> the time spans in which its rows are sorted and written, in order.
 
-    A span holds at most about `SLICE` rows (or one day), so that sorting needs little memory whatever the input.
+    A span holds at most about `SLICE` (`GROUPED_SLICE`) rows or one day, so that sorting needs little memory whatever
+    the input.
     """
     request = plan.grain == "request"
     usage = "SELECT event_time AS t FROM events WHERE kind = 'usage'" if request else (
@@ -135,11 +138,12 @@ def periods(session: Session, rated: Rated, plan: Plan) -> dict[str, list[Span]]
         f"SELECT strftime(date_trunc('day', t), '%Y-%m-%d'), count(*) FROM ({' UNION ALL '.join(parts)}) "
         "GROUP BY 1 ORDER BY 1"
     )
+    most = SLICE if request else GROUPED_SLICE
     found: dict[str, list[Span]] = {}
     for month, group in itertools.groupby(days, lambda d: str(d[0])[:7]):
         cuts, held = [], 0
         for day, number in group:
-            if held and held + number * max(1, len(rated.meters)) > SLICE:
+            if held and held + number * max(1, len(rated.meters)) > most:
                 cuts.append(str(day))
                 held = 0
             held += number * max(1, len(rated.meters))

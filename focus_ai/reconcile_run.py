@@ -12,6 +12,7 @@ from typing import Any
 
 from focus_ai import __version__, report
 from focus_ai.engine import Session
+from focus_ai.engine.session import default_memory_limit
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.focus.rows import month_bounds
 from focus_ai.intake import rate_card
@@ -20,7 +21,7 @@ from focus_ai.reconcile.buckets import DIMENSIONS, coverage, create_buckets
 from focus_ai.reconcile.causes import Limits
 from focus_ai.reconcile.close import invoiced_months
 from focus_ai.reconcile.compare import compare
-from focus_ai.reconcile.result import PARQUET, document
+from focus_ai.reconcile.result import PARQUET, create_cause_lists, document
 from focus_ai.reconcile_sides import Side, Span, add_bill_rows, create_evidence_of, load_sides, read_side
 from focus_ai.rewrite import DataSet, exact, plain, work_folder
 from focus_ai.settings import Settings
@@ -29,6 +30,10 @@ from focus_ai.sinks.manifest import write_json
 
 Progress = Callable[[str, int, int], None]
 LISTED = 200
+# Bytes for the engine unless told otherwise: a million buckets fit without spilling.
+MEMORY = 600_000_000
+# Buckets that are sorted and written at once.
+SLICE = 250_000
 
 
 def run(
@@ -58,6 +63,9 @@ def run(
     limits = limits or limits_of(settings)
     if rule == "strict":
         limits = replace(limits, absolute=Decimal(0), warn=Decimal(0), breach=Decimal(0))
+    if close is not None and measure == "BilledCost":
+        raise UsageError("a period is closed to its EffectiveCost", value="--measure billed",
+                         next_step="leave --measure out, or compare without --close")  # fmt: skip
     now = as_of or report.created_at()
     span = _span(period)
     months = _months(invoiced)
@@ -78,7 +86,8 @@ def run(
             ]  # fmt: skip
             if close is not None:
                 add_bill_rows(sides[1], _schema(sides), work)
-            with Session(work / "engine", memory_limit=memory_limit or "1GB", threads=threads) as session:
+            limit = memory_limit or default_memory_limit(MEMORY)
+            with Session(work / "engine", memory_limit=limit, threads=threads) as session:
                 folders = [work, *(d for s in sides for d in s.datasets)]
                 folders += [delivery.folder, delivery.out] if delivery else []
                 session.seal(folders, [f for s in sides for f in s.files])
@@ -204,7 +213,7 @@ def _span(word: str | None) -> Span | None:
 def _facts(
     session: Session, sides: Sequence[Side], card: RateCard, now: datetime, by: Sequence[str], notes: Sequence[str]
 ) -> dict[str, Any]:
-    first, last = session.one("SELECT min(p_from)::VARCHAR, max(p_to)::VARCHAR FROM buckets")
+    first, last = session.one("SELECT min(p_from)::VARCHAR, max(p_to)::VARCHAR FROM stretches")
     inputs = {s.name: s.inputs for s in sides}
     identity = {"version": __version__, "inputs": inputs, "rate_card": card.card_id, "by": list(by)}
     return {
@@ -227,9 +236,12 @@ def _write(session: Session, out: Path, found: Mapping[str, Any]) -> None:
     if out.exists() and not out.is_dir():
         raise InputError("the output is a file, not a folder", where=str(out), next_step="choose another --out")
     out.mkdir(parents=True, exist_ok=True)
+    create_cause_lists(session)
     schema = session.connection.sql(f"{PARQUET} LIMIT 0").to_arrow_table().schema
     part = out / f".buckets-{os.getpid()}.parquet"
-    write_parquet(session, [PARQUET], "n", schema, part, {"focus-ai.schema": "focus-ai/reconcile-buckets@1"})
+    count = int(session.one("SELECT count(*) FROM bucket_facts")[0])
+    slices = [f"{PARQUET} WHERE n > {start} AND n <= {start + SLICE}" for start in range(0, count, SLICE)]
+    write_parquet(session, slices, "n", schema, part, {"focus-ai.schema": "focus-ai/reconcile-buckets@1"})
     part.replace(out / "buckets.parquet")
     part = out / f".reconcile-{os.getpid()}.json"
     write_json(part, dict(found))

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from focus_ai.engine import Session, ident, literal, literals
+from focus_ai.engine import Session, literal, literals
 from focus_ai.errors import InputError, UsageError
 from focus_ai.focus.meters import meters
 from focus_ai.focus.places import sellers
@@ -149,16 +149,14 @@ def _kind(kind: Any) -> str:
 def load_sides(
     session: Session, sides: Sequence[Side], card: RateCard, measure: str | None, span: Span | None = None
 ) -> None:
-    """Tables `rated_lines` and `billed_lines`, of the days of `span`. Raises `InputError` for a side without a line."""
+    """Tables `rated_facts` and `billed_facts`, of the days of `span`. Raises `InputError` for a side without a line."""
     known = meter_facts()
     lines.create_names(session, _channels(), list(known.values()))
+    lines.create_facts(session)
     for side in sides:
-        table = f"{side.name}_lines"
-        parts = []
-        for number, (relation, columns) in enumerate(side.relations):
+        for relation, columns in side.relations:
             try:
-                lines.create_lines(session, f"{table}_{number}", relation, columns, billed=side.name == "billed",
-                                   measure=measure)  # fmt: skip
+                lines.add_rows(session, side.name, relation, columns, measure=measure)
             except Exception as error:
                 if type(error).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
                     raise
@@ -166,29 +164,14 @@ def load_sides(
                     f"the {side.name} rows cannot be read", value=str(error).split("\n")[0],
                     expected="FOCUS columns with dates and numbers",
                 ) from error  # fmt: skip
-            parts.append(f"SELECT * FROM {table}_{number}")
-        if not parts:
-            empty = {"ChargePeriodStart": "VARCHAR", "BillingCurrency": "VARCHAR", "BilledCost": "VARCHAR"}
-            nothing = f"(SELECT {', '.join(f'CAST(NULL AS VARCHAR) AS {ident(n)}' for n in empty)} WHERE FALSE)"
-            lines.create_lines(session, f"{table}_0", nothing, empty, billed=side.name == "billed")
-            parts.append(f"SELECT * FROM {table}_0")
-        unpriced = side.name == "rated"
-        session.sql(f"ALTER TABLE {table}_0 RENAME TO {table}")
-        for number in range(1, len(parts)):
-            session.sql(f"INSERT INTO {table} SELECT * FROM {table}_{number}")
-            session.sql(f"DROP TABLE {table}_{number}")
-        if unpriced:
-            session.sql(f"ALTER TABLE {table} ADD COLUMN unpriced BOOLEAN DEFAULT FALSE")
         for path in side.bills:
-            bills.append(session, table, [
-                {**line, **({"unpriced": False} if unpriced else {})} for line in bills.read_bill(path, known)
-            ])  # fmt: skip
+            bills.append(session, side.name, bills.read_bill(path, known))
         if side.name == "rated":
             _add_unpriced(session, side, card)
         if span is not None:
             first, after = (day.isoformat() for day in span)
-            session.sql(f"DELETE FROM {table} WHERE day_from < DATE '{first}' OR day_to > DATE '{after}'")
-        if not session.rows(f"SELECT 1 FROM {table} LIMIT 1"):
+            session.sql(f"DELETE FROM {side.name}_facts WHERE day_from < DATE '{first}' OR day_to > DATE '{after}'")
+        if not session.rows(f"SELECT 1 FROM {side.name}_facts LIMIT 1"):
             what = "rated usage" if side.name == "rated" else "billed amounts"
             raise InputError(
                 f"the {side.name} side holds no {what}", where=", ".join(str(i["path"]) for i in side.inputs[:5]),
@@ -222,7 +205,7 @@ def _add_unpriced(session: Session, side: Side, card: RateCard) -> None:
                 "price": None, "invoice": None, "quantity": round(blocks, 9), "cost": Decimal(0), "lines": 1,
                 "unattributed": Decimal(0), "places": 2, "unpriced": True,
             })  # fmt: skip
-        bills.append(session, "rated_lines", entries)
+        bills.append(session, side.name, entries)
 
 
 def settings_currency(card: RateCard) -> str:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from focus_ai.adapters.stage import Staged
+from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import InternalError
 from focus_ai.focus.places import UNSPECIFIED

@@ -148,15 +148,23 @@ def deliver(
 def carry_over(source: Path, folder: Path) -> None:
     """Link what the data set holds beside its rows (exceptions, events, the first run report) into the new one."""
     for name in _BESIDE:
-        for path in sorted((source / name).rglob("*")):
-            if path.is_file():
-                _link(path, folder / name / path.relative_to(source / name))
+        link_files(source / name, folder / name)
     if (source / "run.json").is_file():
         _link(source / "run.json", folder / "source-run.json")
     if (source / "source-run.json").is_file():
         target = folder / "source-run.json"
         target.unlink(missing_ok=True)
         _link(source / "source-run.json", target)
+
+
+def link_files(source: Path, target: Path) -> list[Path]:
+    """Link every file below a folder to the same place below another; returns the new ones."""
+    found = []
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            found.append(target / path.relative_to(source))
+            _link(path, found[-1])
+    return found
 
 
 def _link(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ other adapter does.
 
 from focus_ai.adapters.mapping import Mapping, by_id, load, shipped
 from focus_ai.adapters.recognise import recognise
-from focus_ai.adapters.stage import Staged, stage
+from focus_ai.adapters.stage import stage
+from focus_ai.adapters.staged import Staged
 
 __all__ = ["Mapping", "Staged", "by_id", "load", "recognise", "shipped", "stage"]

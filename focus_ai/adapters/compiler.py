@@ -7,13 +7,14 @@ columns. Each record carries `problem` (why it must be set aside) and `ignored` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any
 
-from focus_ai.adapters import checks, expression, structures, tokens
+from focus_ai.adapters import checks, expression, lets, tokens
 from focus_ai.adapters.mapping import Mapping
-from focus_ai.adapters.paths import record_levels
+from focus_ai.adapters.paths import describe, record_levels
 from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
@@ -27,6 +28,7 @@ ROUNDED = ("reported_cost",)
 # Decimals that a quantity in `other_meters` keeps.
 METER_PLACES = 9
 # More tokens in one call than any model takes, or more in one bucket than the fields hold exactly.
+_LITERAL = re.compile("'([^']|'')*'")
 ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000}
 
 
@@ -38,6 +40,10 @@ class Compiled:
     columns: tuple[str, ...]
     reader_columns: str
     object_nodes: tuple[str, ...]
+    # Columns that hold the same value in every record, and that value as SQL.
+    constants: MappingType[str, str]
+    # The texts that the typed reader takes out of a record, as the keys that lead to them.
+    leaves: tuple[tuple[str, ...], ...]
 
     def over(self, relation: str) -> str:
         """The query that reads this relation."""
@@ -53,15 +59,17 @@ def compile_mapping(
     source_file: str = "",
     numbered: bool = True,
     wanted: frozenset[str] | None = None,
+    absent: frozenset[tuple[str, ...]] = frozenset(),
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names).
 
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
-    number, which needs one ordered pass. `wanted`: only these columns come out (None: all).
+    number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `absent`: leaves that no
+    record is said to have; where one has it, the column `unlike` holds its place among them in order.
     Raises `UsageError` when the mapping names something that does not exist.
     """
-    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {})
-    lets = {name: sql for name, e in mapping.let.items() if (sql := _let(scope, name, e)) is not None}
+    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {}, absent=absent)
+    lets.declare(scope, mapping)
     out: dict[str, str] = {}
     known = fields()
     for name, e in mapping.fields.items():
@@ -87,7 +95,7 @@ def compile_mapping(
             out[group] = expression.as_text(scope, getattr(mapping, group))
     identity = [expression.as_text(scope, e) for e in mapping.identity]
     if mapping.focus_rows and not identity:
-        identity = ["md5(focus_row)"]
+        identity = [scope.hold("md5(focus_row)")]
     if "record_id" not in out:
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
@@ -104,47 +112,7 @@ def compile_mapping(
     for name in REQUIRED[mapping.kind]:
         if name not in out:
             raise UsageError("a required field is not mapped", where=str(mapping.path), expected=name)
-    return _assemble(mapping, scope, lets, out, counts, others, key_parts, ignored, wanted)
-
-
-def _let(scope: Scope, name: str, e: Any) -> str | None:
-    if isinstance(e, str) or ("parse" in e and isinstance(e["parse"], str)):
-        path = e if isinstance(e, str) else e["parse"]
-        if scope.alias(name, path):
-            return None
-    if not isinstance(e, str) and "attributes" in e:
-        raw = expression.as_text(scope, e["attributes"])
-        items = f"coalesce(TRY_CAST(TRY_CAST({raw} AS JSON) AS JSON[]), [])"
-        keys = f"list_transform({items}, lambda a: coalesce(a ->> '$.key', ''))"
-        one_of = ", ".join(
-            # several texts become a plain JSON array of texts, as the form `tag` reads it
-            f"NULLIF(CAST(to_json(a ->> '$.value.{kind}') AS VARCHAR), '[]')"
-            if "*" in kind
-            else f"a ->> '$.value.{kind}'"
-            for kind in (
-                "stringValue",
-                "intValue",
-                "doubleValue",
-                "boolValue",
-                "arrayValue.values[*].stringValue",
-                "arrayValue.values",
-                "kvlistValue",
-                "bytesValue",
-            )
-        )
-        values = f"list_transform({items}, lambda a: coalesce({one_of}))"
-        # The first of equal keys wins; a map refuses repeated keys.
-        first = f"list_filter(list_zip({keys}, {values}), lambda kv, i: list_position({keys}, kv[1]) = i)"
-        scope.lets[name] = "map"
-        return f"map_from_entries({first})"
-    scope.lets[name] = "json"
-    if not isinstance(e, str) and "zip" in e:
-        return structures.zipped(*(expression.as_text(scope, part) for part in e["zip"]))
-    if not isinstance(e, str) and "carry" in e:
-        kept = f"CASE WHEN {expression.condition(scope, e['when'])} THEN {expression.as_text(scope, e['carry'])} END"
-        return f"TRY_CAST(last_value({kept} IGNORE NULLS) OVER (ORDER BY rn ROWS UNBOUNDED PRECEDING) AS JSON)"
-    inner = e["parse"] if not isinstance(e, str) and "parse" in e else e
-    return f"TRY_CAST({expression.as_text(scope, inner)} AS JSON)"
+    return _assemble(mapping, scope, out, counts, others, key_parts, ignored, wanted)
 
 
 def typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
@@ -163,7 +131,7 @@ def _other_meter(scope: Scope, entry: MappingType[str, Any]) -> str:
     name = entry["meter"]
     meter = literal(name) if isinstance(name, str) else expression.as_text(scope, name)
     quantity = f"CAST({expression.as_decimal(scope, entry['quantity'], places=METER_PLACES)} AS DECIMAL(38, 9))"
-    scope.problem(f"{quantity} < 0", f"negative:{expression.describe(entry['quantity'])}")
+    scope.problem(f"{quantity} < 0", f"negative:{describe(entry['quantity'])}")
     if "when" in entry:
         quantity = f"CASE WHEN {expression.condition(scope, entry['when'])} THEN {quantity} END"
     return f"{{'meter': {meter}, 'quantity': {quantity}}}"
@@ -172,7 +140,6 @@ def _other_meter(scope: Scope, entry: MappingType[str, Any]) -> str:
 def _assemble(
     mapping: Mapping,
     scope: Scope,
-    lets: dict[str, str],
     out: dict[str, str],
     counts: dict[str, str],
     others: list[str],
@@ -212,17 +179,8 @@ def _assemble(
     if mapping.focus_rows:
         # Rows without an id: the n-th of equal ones in a file is the n-th of them in another file.
         last["focus_copy"] = "row_number() OVER (PARTITION BY key_text ORDER BY rn)"
-    let_stages: list[dict[str, str]] = []
-    for name, sql in lets.items():
-        let_stages.append({f"let_{name}": sql})
-        extraction = scope.let_extraction(name)
-        if extraction:
-            let_stages.append({f"lx_{name}": extraction})
     stages = (
-        *let_stages,
-        {alias: sql for sql, alias in scope.held.items()},
-        {alias: sql for sql, alias in scope.numbers.items()},
-        {alias: sql for sql, alias in scope.typed.items()},
+        *scope.layers(),
         fields_layer,
         *meters.layers,
         {**keys, **leaves},
@@ -244,7 +202,7 @@ def _assemble(
     instance = ", ".join(f"coalesce({n}, '')" for n in owners) or "''"
     select["problem"] = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {too_many}) END"
     select["ignored"] = "ignored"
-    whole = f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
+    whole = "focus_row" if mapping.focus_rows else f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
     select["raw"] = "CAST(NULL AS VARCHAR)"
     if scope.mode != "typed" and not mapping.private:
         select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
@@ -264,14 +222,21 @@ def _assemble(
     select |= {"problem": "problem", "raw": raw}
     if wanted is not None:
         select = {name: sql for name, sql in select.items() if name in wanted or name == "raw"}
+    words = {**out, **{n: s for n, s in select.items() if n not in out}}
+    constants = {name: words[name] for name in select if _LITERAL.fullmatch(words[name])}
+    columns = tuple(select)
+    if scope.absent:
+        select["unlike"] = "unlike"
     sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
     sql += " ORDER BY rn" if mapping.focus_rows else ""  # counting equal rows lost their order
-    reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
-    return Compiled(sql, tuple(select), reader, tuple(scope.object_nodes()))
+    reader, texts = (scope.typed_columns()[0], scope.leaves()) if scope.mode == "typed" else ("", [])
+    return Compiled(sql, columns, reader, tuple(scope.object_nodes()), constants, tuple(texts))
 
 
 def _base(mapping: Mapping, scope: Scope) -> str:
     layer = _records(mapping, scope)
+    if scope.calls is not None:
+        layer = f"SELECT *, unnest({scope.resolve(scope.calls)}) AS call_no FROM ({layer})"
     if not mapping.focus_rows:
         return layer
     whole = "j0" if scope.mode == "json" else "to_json(r)"
@@ -280,21 +245,25 @@ def _base(mapping: Mapping, scope: Scope) -> str:
 
 def _records(mapping: Mapping, scope: Scope) -> str:
     if scope.mode != "json":
-        return f"SELECT r, rn FROM {HOLE}"
+        unlike = f", {scope.unlike()} AS unlike" if scope.absent else ""
+        return f"SELECT r, rn{unlike} FROM {HOLE}"
     levels = record_levels(mapping.records)
-    layer = f"SELECT rn AS document, j0 FROM {HOLE}"
-    for number, keys in enumerate(levels, start=1):
+    layer, kept = f"SELECT rn AS document, j0 FROM {HOLE}", ["document"]
+
+    def taken(level: int) -> list[str]:
+        wanted = ", ".join(literal(p) for p in scope.level_paths(level))
+        return [f"j{level} ->> [{wanted}] AS p{level}"] if wanted else []
+
+    # What is read of a document is taken out before its records are laid apart: once, not for every record.
+    for level, keys in enumerate(levels):
         where = literal("$" + "".join(f'."{k}"' for k in keys))
-        arrays = f"TRY_CAST(j{number - 1} -> {where} AS JSON[])"
-        layer = f"SELECT *, unnest({arrays}) AS j{number} FROM ({layer})"
-    paths = []
-    for level in range(len(levels) + 1):
-        wanted = scope.level_paths(level)
-        if wanted:
-            quoted = ", ".join(literal(p) for p in wanted)
-            paths.append(f"j{level} ->> [{quoted}] AS p{level}")
+        arrays = f"TRY_CAST(j{level} -> {where} AS JSON[]) AS a{level}"
+        layer = f"SELECT {', '.join([*kept, *taken(level), arrays])} FROM ({layer})"
+        kept += [f"p{level}"] if taken(level) else []
+        layer = f"SELECT {', '.join(kept)}, unnest(a{level}) AS j{level + 1} FROM ({layer})"
     record_number = "row_number() OVER () AS rn" if levels else "document AS rn"
-    return f"SELECT {', '.join(['*', *paths, record_number])} FROM ({layer})"
+    last = f"j{len(levels)}"
+    return f"SELECT {', '.join([*kept, last, *taken(len(levels)), record_number])} FROM ({layer})"
 
 
 def _gateway_cache(columns: dict[str, str]) -> dict[str, str]:

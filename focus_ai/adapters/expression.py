@@ -14,6 +14,7 @@ from typing import Any
 from focus_ai.adapters import structures
 from focus_ai.adapters.instants import OFFSET, instant
 from focus_ai.adapters.mapping import table
+from focus_ai.adapters.paths import describe
 from focus_ai.adapters.patterns import groups_of
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal, literals
@@ -24,7 +25,8 @@ from focus_ai.money import text as plain
 Expression = Any
 _LARGEST = 10**18
 _FLAT = 16
-_NESTED = {"json", "pairs", "object"}
+NESTED = {"json", "pairs", "object"}
+_COUNTED = ("s", "ms", "us")
 _UNITS = {"days", "hours", "minutes", "seconds"}
 
 
@@ -36,7 +38,8 @@ def as_text(scope: Scope, e: Expression) -> str:
         raise UsageError("not an expression of the mapping language", value=e, expected="a path or {const: ...}")
     for name, compile_form in _TEXT.items():
         if name in e:
-            return compile_form(scope, e)
+            sql = compile_form(scope, e)
+            return scope.hold(sql) if id(e) in scope.repeats else sql
     if "int" in e or "sum" in e or "sub" in e:
         return f"CAST({as_integer(scope, e)} AS VARCHAR)"
     raise UsageError("unknown form in a mapping expression", value=dict(e), expected=", ".join(_TEXT))
@@ -68,9 +71,11 @@ def as_integer(scope: Scope, e: Expression) -> str:
             return _branches(scope, e, as_integer)
         if "first" in e and not all(_plain_text(part) for part in e["first"]):
             return f"coalesce({', '.join(as_integer(scope, part) for part in e['first'])})"
+    if _computed(e):
+        return _whole(scope, e)
     raw = scope.hold(as_text(scope, e))
     # Nearly every count is written in its plain form; the rest (12.0, 1e3) takes the slower branch.
-    number = scope.hold_number(f"TRY_CAST({raw} AS BIGINT)")
+    number = scope.hold(f"TRY_CAST({raw} AS BIGINT)")
     broad = f"TRY_CAST({raw} AS DECIMAL(36, 9))"
     whole = f"regexp_full_match({raw}, '[0-9]{{1,18}}(\\.0*)?')"
     other = (
@@ -78,7 +83,7 @@ def as_integer(scope: Scope, e: Expression) -> str:
         f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < {_LARGEST} "
         f"AND regexp_full_match({raw}, '[0-9.]+([eE][+]?[0-9]+)?') THEN CAST({broad} AS BIGINT) END"
     )
-    value = scope.hold_typed(
+    value = scope.hold(
         f"(CASE WHEN {number} BETWEEN 0 AND {_LARGEST - 1} AND CAST({number} AS VARCHAR) = {raw} THEN {number} "
         f"WHEN {raw} IS NOT NULL THEN {other} END)"
     )
@@ -88,6 +93,22 @@ def as_integer(scope: Scope, e: Expression) -> str:
     scope.problem_sql(
         f"{value} IS NULL AND {raw} IS NOT NULL", f"CASE {negative} ELSE {literal(f'wrong_type:{name}')} END"
     )
+    return value
+
+
+def _computed(e: Expression) -> bool:
+    """Is this an exact number that was computed already, so that writing it as text and reading it adds nothing?"""
+    return isinstance(e, Mapping) and ("decimal" in e or "product" in e)
+
+
+def _whole(scope: Scope, e: Expression) -> str:
+    """SQL BIGINT of a computed number; the same problems as for a text."""
+    number = scope.hold(as_decimal(scope, e))
+    whole = f"{number} >= 0 AND {number} = trunc({number}) AND {number} < {_LARGEST}"
+    value = scope.hold(f"CASE WHEN {whole} THEN CAST({number} AS BIGINT) END")
+    name = describe(e)
+    reason = f"CASE WHEN {number} < 0 THEN {literal(f'negative:{name}')} ELSE {literal(f'wrong_type:{name}')} END"
+    scope.problem_sql(f"{value} IS NULL AND {number} IS NOT NULL", reason)
     return value
 
 
@@ -129,10 +150,10 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: in
     plain_part = f"rtrim(regexp_extract({raw}, '\\.([0-9]*)', 1), '0')"
     exponent = f"coalesce(TRY_CAST(regexp_extract({raw}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"
     if factor == 1:
-        value = scope.hold_typed(f"(CASE WHEN {numeric} THEN {number} END)")
+        value = scope.hold(f"(CASE WHEN {numeric} THEN {number} END)")
     else:
         amount = f"CAST({plain(factor)} AS DECIMAL({digits}, {scale}))"
-        value = scope.hold_typed(f"(CASE WHEN {numeric} THEN CAST({number} * {amount} AS DECIMAL(38, 18)) END)")
+        value = scope.hold(f"(CASE WHEN {numeric} THEN CAST({number} * {amount} AS DECIMAL(38, 18)) END)")
     scope.problem(f"{value} IS NULL AND {raw} IS NOT NULL", f"wrong_type:{name}")
     if not rounded:
         # Only a long text can hold more digits than are kept.
@@ -179,7 +200,7 @@ def _scaled(e: Expression, factor: Decimal) -> Expression:
 
 def _branches(scope: Scope, e: Mapping[str, Any], kind: Callable[[Scope, Expression], str]) -> str:
     """`if` over numbers: what is wrong in the branch that is not taken does not set the record aside."""
-    test = condition(scope, e["if"])
+    test = scope.hold(condition(scope, e["if"]))
     with scope.only_when(test):
         then = kind(scope, e["then"])
     other = "NULL"
@@ -194,19 +215,19 @@ def as_timestamp(scope: Scope, e: Expression) -> str:
     if isinstance(e, Mapping) and "if" in e and "time" not in e:
         return _branches(scope, e, as_timestamp)
     options: Mapping[str, Any] = e if isinstance(e, Mapping) and "time" in e else {"time": e}
-    inner = options["time"]
+    inner, unit = options["time"], str(options.get("unit", "iso"))
     if isinstance(inner, Mapping) and "first" in inner:
         parts = ", ".join(as_timestamp(scope, {**options, "time": part}) for part in inner["first"])
         return f"coalesce({parts})"
-    raw = scope.hold(as_text(scope, inner))
-    value = scope.hold_typed(instant(raw, str(options.get("unit", "iso")), options.get("zone"), options.get("format")))
-    for unit, amount in dict(options.get("plus", {})).items():
-        if unit not in _UNITS:
-            raise UsageError("unknown unit in a time shift", value=unit, expected=", ".join(sorted(_UNITS)))
-        shifted = f"({value} + INTERVAL {int(amount)} {unit})"
+    raw = scope.hold(as_decimal(scope, inner) if _computed(inner) and unit in _COUNTED else as_text(scope, inner))
+    value = scope.hold(instant(raw, unit, options.get("zone"), options.get("format")))
+    for step, amount in dict(options.get("plus", {})).items():
+        if step not in _UNITS:
+            raise UsageError("unknown unit in a time shift", value=step, expected=", ".join(sorted(_UNITS)))
+        shifted = f"({value} + INTERVAL {int(amount)} {step})"
         value = shifted
     name = describe(inner)
-    if "zone" not in options and options.get("unit", "iso") == "iso":
+    if "zone" not in options and unit == "iso":
         scope.problem(
             f"{value} IS NOT NULL AND NOT ends_with({raw}, 'Z') AND NOT regexp_matches({raw}, {literal(OFFSET)})",
             f"no_time_zone:{name}",
@@ -236,22 +257,9 @@ def condition(scope: Scope, c: Mapping[str, Any]) -> str:
     """SQL BOOLEAN that is never NULL."""
     for name, compile_form in _CONDITIONS.items():
         if name in c:
-            return compile_form(scope, c[name])
+            sql = compile_form(scope, c[name])
+            return scope.hold(sql) if id(c) in scope.repeats else sql
     raise UsageError("unknown condition in a mapping", value=dict(c), expected=", ".join(_CONDITIONS))
-
-
-def describe(e: Expression) -> str:
-    """The path an expression reads first, for messages."""
-    while not isinstance(e, str):
-        if isinstance(e, Mapping):
-            if "get" in e:
-                return str(e["get"][1])
-            e = next((v for k, v in e.items() if k not in ("if", "else", "times", "in", "table")), "value")
-        elif isinstance(e, (list, tuple)) and e:
-            e = e[0]
-        else:
-            return str(e)
-    return e
 
 
 def _lookup(scope: Scope, e: Mapping[str, Any]) -> str:
@@ -312,7 +320,7 @@ def _object(scope: Scope, e: Mapping[str, Any]) -> str:
     pairs = ", ".join(
         # a part that is JSON stays JSON instead of becoming a text that holds some
         f"{ident(str(k))} := "
-        + (f"TRY_CAST({sql} AS JSON)" if isinstance(part, Mapping) and _NESTED & set(part) else sql)
+        + (f"TRY_CAST({sql} AS JSON)" if isinstance(part, Mapping) and NESTED & set(part) else sql)
         for k, part in e["object"].items()
         for sql in [as_text(scope, part)]
     )
@@ -336,7 +344,7 @@ _TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
     "lower": lambda s, e: f"lower({as_text(s, e['lower'])})",
     "upper": lambda s, e: f"upper({as_text(s, e['upper'])})",
     "get": _get,
-    "header": lambda s, e: structures.header(as_text(s, e["header"]), str(e["name"])),
+    "header": lambda s, e: structures.header(s.hold, as_text(s, e["header"]), str(e["name"])),
     "tag": lambda s, e: structures.tag(s.hold(as_text(s, e["tag"])), str(e["key"])),
     "entry": lambda s, e: structures.entry(as_text(s, e["entry"]), e),
     "pick": lambda s, e: structures.pick(as_text(s, e["pick"]), e["where"], e["take"]),
@@ -344,7 +352,7 @@ _TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
     "length": lambda s, e: structures.length(as_text(s, e["length"])),
     "member": lambda s, e: structures.at(as_text(s, e["member"]), int(e.get("at", 0)), str(e.get("take", "value"))),
     "total": lambda s, e: structures.total(as_text(s, e["total"]), str(e["take"]), e.get("where", {})),
-    "pairs": lambda s, e: structures.pairs(as_text(s, e["pairs"]), e),
+    "pairs": lambda s, e: structures.pairs(s.hold, as_text(s, e["pairs"]), e),
     "json": lambda s, e: as_text(s, e["json"]),
     "object": _object,
     "split": lambda s, e: structures.split(as_text(s, e["split"]), str(e.get("sep", ",")), int(e.get("item", 0))),

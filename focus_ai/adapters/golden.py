@@ -20,8 +20,9 @@ from typing import Any
 from focus_ai.adapters import mapping as mappings
 from focus_ai.adapters.mapping import shipped
 from focus_ai.adapters.recognise import recognise
-from focus_ai.adapters.stage import Staged, stage
-from focus_ai.engine import Session, literal
+from focus_ai.adapters.stage import stage
+from focus_ai.adapters.staged import Staged, good_sql
+from focus_ai.engine import Session
 from focus_ai.money import text
 from focus_ai.sources import SourceFile, discover
 
@@ -38,9 +39,7 @@ def records(source: SourceFile, mapping: mappings.Mapping, work: Path) -> tuple[
         staged = stage(session, source, mapping, work / "staged.parquet")
         if not staged.columns:
             return staged, []
-        relation = f"read_parquet({literal(str(staged.parquet))})"
-        query = f"SELECT * FROM {relation} WHERE problem IS NULL AND ignored IS NULL"
-        table = session.arrow(query)
+        table = session.arrow(good_sql(staged))
     return staged, [_plain(row) for row in table.to_pylist()]
 
 

@@ -39,6 +39,7 @@ class Mapping:
     recognise: MappingType[str, Any]
     records: str | None
     beside: MappingType[str, Any] | None
+    calls: MappingType[str, Expression]
     let: MappingType[str, Expression]
     fields: MappingType[str, Expression]
     tokens: MappingType[str, Expression]
@@ -106,6 +107,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         recognise=raw.get("recognise", {}),
         records=raw.get("records"),
         beside=raw.get("beside"),
+        calls=raw.get("calls", {}),
         let=raw.get("let", {}),
         fields=raw.get("fields", {}),
         tokens=raw.get("tokens", {}),

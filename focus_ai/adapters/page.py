@@ -5,6 +5,7 @@ In: a mapping. Out: plain texts for `adapters show` and the documentation. Nothi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any
@@ -33,7 +34,8 @@ def maps(mapping: Mapping) -> dict[str, str]:
     long = mapping.tokens.get("long")
     counts |= {f"tokens by {_shown(long['meter'])}": _shown(long["quantity"])} if long else {}
     meters = {f"meters.{_meter(m['meter'])}": _shown(m["quantity"]) for m in mapping.meters}
-    return {**{name: _shown(e) for name, e in mapping.fields.items()}, **counts, **meters}
+    found = {**{name: _shown(e) for name, e in mapping.fields.items()}, **counts, **meters}
+    return {name: _spelled(text, mapping) for name, text in found.items()}
 
 
 def facts(mapping: Mapping) -> dict[str, str]:
@@ -45,8 +47,24 @@ def facts(mapping: Mapping) -> dict[str, str]:
         "time": _time(mapping.fields.get("event_time")),
         "same spend": _group(mapping.money_family),
         "same calls": _group(mapping.same_usage),
+        "calls": "; ".join(f"{name}: {_shown(e)}" for name, e in mapping.calls.items()),
+        "names": "; ".join(f"${n}: {_shown(e)}" for n, e in mapping.let.items() if _place(e) is None),
     }
-    return {name: text for name, text in found.items() if text}
+    return {name: _spelled(text, mapping) for name, text in found.items() if text}
+
+
+def _place(e: Expression) -> str | None:
+    """The path that a named value stands for, where it stands for one."""
+    path = e.get("parse") if isinstance(e, MappingType) else e
+    return path if isinstance(path, str) else None
+
+
+def _spelled(text: str, mapping: Mapping) -> str:
+    """The same with the paths that named values stand for, so that nobody has to look up a name."""
+    for name, e in reversed(list(mapping.let.items())):
+        if (path := _place(e)) is not None:
+            text = path.join(re.split(rf"\${name}(?![a-z0-9_])", text))
+    return text
 
 
 def _meter(name: Any) -> str:
@@ -55,13 +73,13 @@ def _meter(name: Any) -> str:
 
 def _grain(mapping: Mapping) -> str:
     e = mapping.fields.get("grain")
-    word = e.get("const") if isinstance(e, MappingType) else None
     texts = {
         "attempt": "one record is one call that was made",
         "request": "one record is one request",
         "aggregate": "one record sums the calls of a period",
     }
-    return texts.get(str(word), "" if e is None else _shown(e))
+    told = [texts[str(part["const"])] for part in _parts(e) if str(part.get("const")) in texts]
+    return " or ".join(dict.fromkeys(told)) or ("" if e is None else _shown(e))
 
 
 def _tokens(mapping: Mapping) -> str:
@@ -69,8 +87,17 @@ def _tokens(mapping: Mapping) -> str:
     for key, words in (("convention", _CONVENTIONS), ("output_convention", _OUTPUT)):
         e = mapping.tokens.get(key)
         if e is not None:
-            parts.append(words.get(e, e) if isinstance(e, str) else f"{key} by {_shown(e)}")
+            parts.append(words.get(e, e) if isinstance(e, str) else f"{key} {_decided(e, words)}")
     return "; ".join(parts)
+
+
+def _decided(e: Expression, words: MappingType[str, str]) -> str:
+    """Which words an expression gives, and by what: `exclusive or inclusive, by model`."""
+    lists = [list(part["in"].values()) for part in _parts(e) if isinstance(part.get("in"), MappingType)]
+    given = [str(part["const"]) for part in _parts(e) if "const" in part] + [str(v) for found in lists for v in found]
+    either = " or ".join(sorted({word for word in given if word in words}))
+    places = ", ".join(dict.fromkeys(_paths(e)))
+    return ", ".join(text for text in (either, f"by {places}" if places else "") if text)
 
 
 def _money(e: Expression) -> str:
@@ -105,7 +132,8 @@ def _paths(e: Any) -> Iterator[str]:
         for key, part in e.items():
             if key in _LEAVES or (key == "lower" and isinstance(part, bool)):
                 continue
-            yield from _named(key, part)
+            inside = f" {e['name']}" if key == "header" and "name" in e else ""
+            yield from (path + inside for path in _named(key, part))
     elif isinstance(e, (list, tuple)):
         for part in e:
             yield from _paths(part)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from focus_ai.errors import UsageError
 
@@ -58,6 +60,20 @@ def parse(text: str) -> Path:
     if not keys and let is None and not up:
         raise UsageError("an empty path in a mapping", value=text, expected="a key, or keys joined by dots")
     return Path(up, let, tuple(keys), text)
+
+
+def describe(e: Any) -> str:
+    """The path an expression reads first, for messages."""
+    while not isinstance(e, str):
+        if isinstance(e, Mapping):
+            if "get" in e:
+                return str(e["get"][1])
+            e = next((v for k, v in e.items() if k not in ("if", "else", "times", "in", "table")), "value")
+        elif isinstance(e, (list, tuple)) and e:
+            e = e[0]
+        else:
+            return str(e)
+    return e
 
 
 def record_levels(records: str | None) -> list[tuple[str, ...]]:

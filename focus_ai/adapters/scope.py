@@ -7,13 +7,31 @@ one text column per header name, deeper keys inside JSON text).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from focus_ai.adapters.paths import Path, parse
 from focus_ai.engine import ident, literal, literals
 from focus_ai.errors import UsageError
+
+# Names of the values that are computed once, in layers above the record.
+_NAMES = re.compile(r"__[vx]\d+")
+
+
+@dataclass(frozen=True)
+class Let:
+    """A named value of a mapping: SQL of the whole, and how a part of it is found.
+
+    `part` gives the SQL of one key; `lists` are two columns, the names and the values at the same places (`nested`:
+    the values are JSON); otherwise the whole is JSON and its used keys come out in one call.
+    """
+
+    whole: str | Callable[[], str]
+    part: Callable[[str], str] | None = None
+    lists: tuple[str, str] | None = None
+    nested: bool = False
 
 
 @dataclass
@@ -24,26 +42,32 @@ class Scope:
     depth: int = 0
     columns: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
-    lets: dict[str, str] = field(default_factory=dict)
+    absent: frozenset[tuple[str, ...]] = frozenset()
+    lets: dict[str, Let] = field(default_factory=dict)
+    repeats: frozenset[int] = frozenset()
+    calls: str | None = None
     aliases: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     guards: list[str] = field(default_factory=list)
-    held: dict[str, str] = field(default_factory=dict)
-    numbers: dict[str, str] = field(default_factory=dict)
-    typed: dict[str, str] = field(default_factory=dict)
+    _held: dict[str, str] = field(default_factory=dict)
+    _levels: dict[str, int] = field(default_factory=dict)
+    _inside: str | None = None
     _paths: list[Path] = field(default_factory=list)
-    _let_keys: dict[str, list[str]] = field(default_factory=dict)
+    _let_keys: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
     def path(self, text: str) -> str:
         """SQL of the value at a path, as text (JSON text for objects and arrays)."""
-        path = self._unalias(parse(text))
+        named = parse(text)
+        path = self._unalias(named)
         if path.let is not None:
             return self._let(path)
         if text == "." and self.depth == 0:
             raise UsageError("the whole record has a name only inside a document", value=text, expected="records: x[]")
         if path.up > self.depth:
             raise UsageError("the path climbs above the document", value=text, expected=f"at most {self.depth} ^")
-        return self._register(path)
+        value = self._register(path)
+        # The whole of a parsed text is JSON or nothing, in every reading mode.
+        return f"CASE WHEN json_valid({value}) THEN {value} END" if named.let is not None and not named.keys else value
 
     def _register(self, path: Path) -> str:
         same = [i for i, p in enumerate(self._paths) if (p.up, p.keys) == (path.up, path.keys)]
@@ -52,9 +76,7 @@ class Scope:
         return _token(same[0] if same else len(self._paths) - 1)
 
     def entry(self, name: str, key: str) -> str:
-        """SQL of one entry of a let value that is a map (attributes) or a JSON object, the key taken literally."""
-        if self.lets.get(name) == "map":
-            return f"{ident('let_' + name)}[{literal(key)}]"
+        """SQL of one entry of a let value (attributes, a JSON object), the key taken literally."""
         path = self._unalias(Path(0, name, (key,), f"${name}.{key}"))
         return self._let(path) if path.let is not None else self._register(path)
 
@@ -75,12 +97,36 @@ class Scope:
         name = path.let or ""
         if name not in self.lets:
             raise UsageError(f"no let value is called {name!r}", value=path.text, expected=", ".join(self.lets))
+        let = self.lets[name]
         if not path.keys:
-            return f"CAST({ident('let_' + name)} AS VARCHAR)"
-        keys = self._let_keys.setdefault(name, [])
+            return f"CAST({self._whole(let)} AS VARCHAR)"
+        if let.part is not None:
+            whole = let.part(str(path.keys[0]))
+            return whole if len(path.keys) == 1 else self._member(f"TRY_CAST({whole} AS JSON)", path, 1)
+        if let.lists is not None:
+            names, values = let.lists
+            found = f"{values}[list_position({names}, {literal(str(path.keys[0]))})]"
+            if let.nested:
+                return f"({found} ->> {literal(path.json_path(1))})"
+            return found if len(path.keys) == 1 else self._member(f"TRY_CAST({found} AS JSON)", path, 1)
+        alias, keys = self._let_keys.setdefault(name, (self._extraction(let), []))
         if path.json_path() not in keys:
             keys.append(path.json_path())
-        return f"{ident('lx_' + name)}[{keys.index(path.json_path()) + 1}]"
+        return f"{alias}[{keys.index(path.json_path()) + 1}]"
+
+    @staticmethod
+    def _member(document: str, path: Path, skip: int) -> str:
+        return f"json_extract_string({document}, {literal(path.json_path(skip))})"
+
+    def _whole(self, let: Let) -> str:
+        return self._named(let.whole if isinstance(let.whole, str) else let.whole())
+
+    def _extraction(self, let: Let) -> str:
+        """The name of the list of texts that are taken out of a JSON value; what it holds is known at the end."""
+        whole = self._whole(let)
+        alias = f"__x{len(self._let_keys)}"
+        self._levels[alias] = self._levels[whole] + 1
+        return alias
 
     @contextmanager
     def only_when(self, condition: str) -> Iterator[None]:
@@ -102,23 +148,36 @@ class Scope:
         if (condition, reason) not in self.problems:
             self.problems.append((condition, reason))
 
+    @contextmanager
+    def inside(self, guard: str | None) -> Iterator[None]:
+        """What is named here is computed only where the guard holds (None: everywhere)."""
+        outer, self._inside = self._inside, guard
+        try:
+            yield
+        finally:
+            self._inside = outer
+
     def hold(self, sql: str) -> str:
-        """Give a text value a name in the layer of raw values, so that it is computed and written once."""
-        if "__v" in sql or "__i" in sql:
+        """Give a value a name, so that it is computed and written once, in the layer above the values it needs."""
+        if _NAMES.fullmatch(sql):
             return sql
-        return self.held.setdefault(sql, f"__v{len(self.held)}")
+        return self._named(sql if self._inside is None else f"CASE WHEN {self._inside} THEN {sql} END")
 
-    def hold_number(self, sql: str) -> str:
-        """The same for a first reading of a raw value as a number, in the layer between raw and typed values."""
-        if "__i" in sql:
-            return sql
-        return self.numbers.setdefault(sql, f"__n{len(self.numbers)}")
+    def _named(self, sql: str) -> str:
+        if sql not in self._held:
+            name = self._held[sql] = f"__v{len(self._held)}"
+            self._levels[name] = 1 + max((self._levels.get(n, -1) for n in _NAMES.findall(sql)), default=-1)
+        return self._held[sql]
 
-    def hold_typed(self, sql: str) -> str:
-        """The same for a number or an instant, in the layer above the raw values."""
-        if "__i" in sql:
-            return sql
-        return self.typed.setdefault(sql, f"__i{len(self.typed)}")
+    def layers(self) -> list[dict[str, str]]:
+        """The named values, each layer in terms of those before it; asked for when all expressions are compiled."""
+        named = {name: sql for sql, name in self._held.items()}
+        for let, (alias, keys) in self._let_keys.items():
+            named[alias] = f"{self._whole(self.lets[let])} ->> [{literals(keys)}]"
+        found: list[dict[str, str]] = [{} for _ in range(1 + max(self._levels.values(), default=-1))]
+        for name, sql in named.items():
+            found[self._levels[name]][name] = sql
+        return found
 
     def read_paths(self) -> list[Path]:
         """The paths that expressions have named so far, let values left out."""
@@ -129,11 +188,6 @@ class Scope:
     def level_paths(self, level: int) -> list[str]:
         """JSON paths needed from the JSON value of one level (0 = document)."""
         return [p.json_path() for p in self._paths if self.depth - p.up == level]
-
-    def let_extraction(self, name: str) -> str | None:
-        """SQL that takes all used keys out of one let value in one call."""
-        keys = self._let_keys.get(name)
-        return f"{ident('let_' + name)} ->> [{literals(keys)}]" if keys else None
 
     def typed_columns(self) -> tuple[str, list[list[str]]]:
         """The `columns` argument of read_json for typed mode, and the struct nodes it expects to be objects."""
@@ -181,6 +235,16 @@ class Scope:
             keys.append(key)
         return tuple(keys)
 
+    def leaves(self) -> list[tuple[str, ...]]:
+        """Keys of every text that the typed reader takes out of a record."""
+        return _leaves(self._tree(), ())
+
+    def unlike(self) -> str:
+        """SQL of the leaves said to be absent that a record has after all (their places in order), else NULL."""
+        tests = [f"r.{'.'.join(map(ident, keys))} IS NOT NULL" for keys in sorted(self.absent)]
+        named = ", ".join(f"CASE WHEN {test} THEN '{number}' END" for number, test in enumerate(tests))
+        return f"CASE WHEN {' OR '.join(tests)} THEN concat_ws(',', {named}) END"
+
     def object_nodes(self) -> list[str]:
         """JSON paths of the objects that hold mapped keys; there a repeated key or another type is an error."""
         return [
@@ -207,6 +271,8 @@ class Scope:
             if len(path.keys) == 1:
                 return f"r.{ident(column)}"
             return f"json_extract_string(TRY_CAST(r.{ident(column)} AS JSON), {literal(path.json_path(1))})"
+        if self._object_keys(path) in self.absent:
+            return "CAST(NULL AS VARCHAR)"
         node: dict[str, object] = dict(self._tree())
         sql, used = "r", 0
         for key in self._object_keys(path):
@@ -217,6 +283,14 @@ class Scope:
         if used == len(path.keys):
             return sql
         return f"json_extract_string(TRY_CAST({sql} AS JSON), {literal(path.json_path(used))})"
+
+
+def _leaves(node: Mapping[str, object], trail: tuple[str, ...]) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for key, child in node.items():
+        inside = _leaves(child, (*trail, key)) if isinstance(child, dict) and child else [(*trail, key)]
+        found.extend(inside)
+    return found
 
 
 def _token(index: int) -> str:

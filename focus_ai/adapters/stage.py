@@ -9,13 +9,15 @@ cost beyond the fifteenth when the file writes it as a JSON number.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from focus_ai.adapters import quick
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import member, record_levels
 from focus_ai.adapters.record import needed
+from focus_ai.adapters.staged import Staged, copy_sql
 from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import spool_lines
@@ -30,27 +32,9 @@ from focus_ai.sources.relation import (
     renumbered,
     spooled_lines,
     too_long,
-    typed_lines,
     whole,
     with_raw_text,
 )
-
-# Below this size the exact way is as quick, and it numbers every record.
-SMALL = 8 << 20
-
-
-@dataclass(frozen=True)
-class Staged:
-    """What came of a file: `read` source records = good rows + ignored + rejects with a row."""
-
-    source: str
-    adapter: str
-    parquet: Path
-    columns: tuple[str, ...]
-    read: int
-    rows: int
-    ignored: int
-    rejects: tuple[Reject, ...]
 
 
 def stage(
@@ -74,10 +58,10 @@ def stage(
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     if source.format.kind == "empty":
         return Staged(source.name, mapping.id, target, (), 0, 0, 0, (Reject(source.name, None, "empty_file", None),))
-    if not exact and not numbered and direct(source, mapping):
-        quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
-        if quick is not None:
-            return quick
+    if not exact and not numbered and quick.direct(source, mapping):
+        clean = quick.stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
+        if clean is not None:
+            return quick.aside(session, source, mapping, clean, facts=facts, extra=extra)
     spool = target.with_suffix(".jsonl")
     relation, mode, columns, rejects = _relation(session, source, mapping, spool)
     if mode == "json":
@@ -103,41 +87,6 @@ def stage(
     return _result(session, source, mapping, compiled, target, rejects, counts)
 
 
-def direct(source: SourceFile, mapping: Mapping) -> bool:
-    """Can the file be tried the quick way: plain JSON Lines of flat records, large enough to be worth it?"""
-    form = source.format
-    return (
-        form.kind == "jsonl" and not form.bom and mapping.depth == 0 and mapping.kind == "usage" and not mapping.code
-        and source.size >= SMALL
-        and not any({"attributes", "carry"} & set(e) for e in mapping.let.values() if not isinstance(e, str))
-    )  # fmt: skip
-
-
-def stage_quickly(
-    session: Session,
-    source: SourceFile,
-    mapping: Mapping,
-    target: Path,
-    *,
-    facts: MappingType[str, str] | None = None,
-    extra: frozenset[str] | None = None,
-) -> Staged | None:
-    """The quick way; None when the file is not clean. The session need not keep the order of rows."""
-    import duckdb
-
-    wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
-    compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted)
-    relation = typed_lines(source.path, source.format.compression, compiled.reader_columns, numbered=False)
-    try:
-        session.sql(_copy(compiled, relation, target))
-    except duckdb.Error:
-        return None
-    rows, ignored, problems = _counts(session, target)
-    if problems or ignored:
-        return None
-    return Staged(source.name, mapping.id, target, compiled.columns, rows, rows, 0, ())
-
-
 def _relation(
     session: Session, source: SourceFile, mapping: Mapping, spool: Path
 ) -> tuple[str, str, tuple[str, ...], list[Reject]]:
@@ -157,7 +106,7 @@ def _relation(
 
         rejects, longest = spool_by_code(mapping.code, source, spool)
         return spooled_lines(spool, longest), "json", (), rejects
-    large = form.kind == "jsonl" and not form.bom and mapping.kind == "usage" and source.size >= SMALL
+    large = form.kind == "jsonl" and not form.bom and mapping.kind == "usage" and source.size >= quick.SMALL
     if large:
         path, compression, rejects = whole(source, spool.parent)
         return json_lines(path, compression), "json", (), rejects
@@ -176,13 +125,8 @@ def _spooled(source: SourceFile, spool: Path) -> tuple[str, list[Reject]]:
     return spooled_lines(spool, longest), [*rejects, *found]
 
 
-def _copy(compiled: Compiled, relation: str, target: Path) -> str:
-    query = compiled.over(relation)
-    return f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
-
-
 def _write(session: Session, compiled: Compiled, relation: str, target: Path) -> tuple[int, int, int]:
-    session.sql(_copy(compiled, relation, target))
+    session.sql(copy_sql(compiled.over(relation), compiled.columns, compiled.constants, target))
     return _counts(session, target)
 
 
@@ -214,5 +158,5 @@ def _result(
     read = rows + sum(1 for r in rejects if r.row is not None) - problems
     return Staged(
         source.name, mapping.id, target, compiled.columns, read, rows - problems - ignored, ignored,
-        tuple(sorted(rejects, key=lambda r: (r.row or 0, r.reason))),
+        tuple(sorted(rejects, key=lambda r: (r.row or 0, r.reason))), constants=compiled.constants,
     )  # fmt: skip

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from focus_ai.adapters.paths import member, parse
 from focus_ai.engine import literal
 
 
-def header(raw: str, name: str) -> str:
-    """The value of a key of an object, whatever its case; empty and `-` mean absent, as access logs write it."""
-    document = f"TRY_CAST({raw} AS JSON)"
-    key = f"list_filter(json_keys({document}), lambda k: lower(k) = {literal(name.lower())})[1]"
-    return f"NULLIF(NULLIF(trim(json_extract_string({document}, '$.\"' || {key} || '\"')), ''), '-')"
+def header(hold: Callable[[str], str], raw: str, name: str) -> str:
+    """The value of a key of an object, whatever its case; empty and `-` mean absent, as access logs write it.
+
+    All names and all values come out once (`hold` names them) for however many headers a mapping reads.
+    """
+    document = hold(f"TRY_CAST({raw} AS JSON)")
+    keys = hold(f"list_transform(json_keys({document}), lambda k: lower(k))")
+    values = hold(f"json_extract_string({document}, '$.*')")
+    return f"NULLIF(NULLIF(trim({values}[list_position({keys}, {literal(name.lower())})]), ''), '-')"
 
 
 def tag(raw: str, key: str) -> str:
@@ -23,15 +28,19 @@ def tag(raw: str, key: str) -> str:
     Searched in the JSON text itself, which is quick; only a text with escapes is decoded first.
     """
     pattern = literal('"' + re.escape(key) + ' *[:=]([^"]*)"')
-    colon, equal = literal(f'"{key}:'), literal(f'"{key}=')
-    plain_form = f"split_part(split_part({raw}, {colon}, 2), chr(34), 1)"
-    only_colon = f"contains({raw}, {colon}) AND NOT contains({raw}, {equal})"
-    quick = f"CASE WHEN {only_colon} THEN {plain_form} ELSE regexp_extract({raw}, {pattern}, 1) END"
+    colon, equal, nothing, blank = (literal(f'"{key}{end}') for end in (":", "=", ':"', ": "))
+    rest = f"substr({raw}, strpos({raw}, {colon}) + {len(key) + 2})"
+    # Without escapes and empty values there is nothing to decode and nothing to take for absent.
+    odd = " OR ".join(f"contains({raw}, {text})" for text in (equal, nothing, blank, "chr(92)"))
+    plain = f"contains({raw}, {colon}) AND NOT ({odd})"
     start = literal("^" + re.escape(key) + " *[:=]")
     items = f"TRY_CAST(TRY_CAST({raw} AS JSON) AS VARCHAR[])"
     decoded = f"regexp_replace(list_filter({items}, lambda t: regexp_matches(t, {start}))[1], {start}, '')"
-    found = f"CASE WHEN contains({raw}, chr(92)) THEN {decoded} ELSE {quick} END"
-    return f"CASE WHEN contains({raw}, {literal(key)}) THEN NULLIF(trim({found}), '') END"
+    found = f"CASE WHEN contains({raw}, chr(92)) THEN {decoded} ELSE regexp_extract({raw}, {pattern}, 1) END"
+    return (
+        f"CASE WHEN {plain} THEN trim(left({rest}, strpos({rest}, chr(34)) - 1)) "
+        f"WHEN contains({raw}, {literal(key)}) THEN NULLIF(trim({found}), '') END"
+    )
 
 
 def entry(raw: str, e: Mapping[str, Any]) -> str:
@@ -45,6 +54,37 @@ def pick(raw: str, where: Mapping[str, Any], take: str) -> str:
     """One member of the first element whose members equal the given literals; members are paths."""
     value = literal(parse(take).json_path())
     return f"NULLIF(list_filter({_items(raw)}, lambda x: {_tests(where)})[1] ->> {value}, '')"
+
+
+_ATTRIBUTE = json.dumps(
+    [{"key": "VARCHAR", "value": {**dict.fromkeys(("stringValue", "intValue", "doubleValue", "boolValue"), "VARCHAR"),
+                                  "arrayValue": "JSON", "kvlistValue": "VARCHAR", "bytesValue": "VARCHAR"}}]
+)  # fmt: skip
+
+
+def attributes(raw: str) -> str:
+    """The items of an OTLP attribute list, a list of structs; NULL where there is no list."""
+    return f"json_transform(TRY_CAST({raw} AS JSON), {literal(_ATTRIBUTE)})"
+
+
+def attribute_names(items: str) -> str:
+    """Their names."""
+    return f"list_transform({items}, lambda a: coalesce(a.key, ''))"
+
+
+def attribute_values(items: str) -> str:
+    """Their values as text; several texts become a plain JSON array of texts, as the form `tag` reads it."""
+    listed = "a.value.arrayValue"
+    texts = f"NULLIF(CAST(to_json({listed} ->> '$.values[*].stringValue') AS VARCHAR), '[]')"
+    several = f"CASE WHEN {listed} IS NOT NULL THEN coalesce({texts}, {listed} ->> '$.values') END"
+    plain = ", ".join(f"a.value.{kind}" for kind in ("stringValue", "intValue", "doubleValue", "boolValue"))
+    return f"list_transform({items}, lambda a: coalesce({plain}, {several}, a.value.kvlistValue, a.value.bytesValue))"
+
+
+def as_map(keys: str, values: str) -> str:
+    """Both as a map; the first of equal names wins, since a map refuses repeated ones."""
+    first = f"list_filter(list_zip({keys}, {values}), lambda kv, i: list_position({keys}, kv[1]) = i)"
+    return f"map_from_entries({first})"
 
 
 def zipped(names: str, values: str) -> str:
@@ -70,21 +110,29 @@ def _tests(where: Mapping[str, Any]) -> str:
     return " AND ".join(tests) or "TRUE"
 
 
-def pairs(raw: str, e: Mapping[str, Any]) -> str:
+def pairs(hold: Callable[[str], str], raw: str, e: Mapping[str, Any]) -> str:
     """A JSON object of texts from `[{key, value}, ...]` or from an object; the first of equal keys wins.
 
-    `name` and `value` rename the two members, `strip` is taken off the front of every key.
+    `name` and `value` rename the two members, `strip` is taken off the front of every key. `hold` names a value that
+    is needed more than once.
     """
+    document = hold(f"TRY_CAST({raw} AS JSON)")
     name, value = (literal("$" + member(str(e.get(k, k.replace("name", "key"))))) for k in ("name", "value"))
-    listed = f"list_transform({_items(raw)}, lambda x: {{'key': x ->> {name}, 'value': x ->> {value}}})"
-    named = f"map_entries(TRY_CAST(TRY_CAST({raw} AS JSON) AS MAP(VARCHAR, VARCHAR)))"
+    listed = (
+        f"list_transform(TRY_CAST({document} AS JSON[]), lambda x: {{'key': x ->> {name}, 'value': x ->> {value}}})"
+    )
+    named = f"map_entries(TRY_CAST({document} AS MAP(VARCHAR, VARCHAR)))"
     found = f"list_filter(coalesce({listed}, {named}), lambda x: NULLIF(x.key, '') IS NOT NULL AND x.value IS NOT NULL)"
     if "strip" in e:
-        start = literal("^" + re.escape(str(e["strip"])))
-        found = f"list_transform({found}, lambda x: {{'key': regexp_replace(x.key, {start}, ''), 'value': x.value}})"
-    keys = f"list_transform({found}, lambda x: x.key)"
+        start = str(e["strip"])
+        key = f"CASE WHEN starts_with(x.key, {literal(start)}) THEN x.key[{len(start) + 1}:] ELSE x.key END"
+        found = f"list_transform({found}, lambda x: {{'key': {key}, 'value': x.value}})"
+    found = hold(found)
+    keys = hold(f"list_transform({found}, lambda x: x.key)")
     first = f"list_filter({found}, lambda x, i: list_position({keys}, x.key) = i)"
-    return f"NULLIF(CAST(to_json(map_from_entries({first})) AS VARCHAR), '{{}}')"
+    # Nearly always no key comes twice.
+    entries = f"CASE WHEN len({keys}) = list_unique({keys}) THEN {found} ELSE {first} END"
+    return f"NULLIF(CAST(to_json(map_from_entries({entries})) AS VARCHAR), '{{}}')"
 
 
 def split(raw: str, separator: str, item: int) -> str:

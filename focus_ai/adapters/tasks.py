@@ -9,7 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from focus_ai.adapters.mapping import Mapping
-from focus_ai.adapters.stage import Staged, direct, stage, stage_quickly
+from focus_ai.adapters.quick import aside, direct, stage_quickly
+from focus_ai.adapters.stage import stage
+from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session
 from focus_ai.engine.session import default_memory_limit
 from focus_ai.sources.discover import SourceFile
@@ -69,8 +71,12 @@ def _one(
         with Session(work, memory_limit=memory_limit, threads=threads, keep_order=False) as session:
             session.seal([target.parent], [source.path])
             quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
-        if quick is not None:
+        if quick is not None and not quick.ignored:
             return quick
+        if quick is not None:
+            with Session(work, memory_limit=memory_limit, threads=threads) as session:
+                session.seal([target.parent], [source.path])
+                return aside(session, source, mapping, quick, facts=facts, extra=extra)
     with Session(work, memory_limit=memory_limit, threads=threads) as session:
         session.seal([target.parent], [source.path])
         return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra, exact=True)

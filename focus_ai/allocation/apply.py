@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from focus_ai.allocation.amounts import Shape, amounts_sql, measure, measured
+from focus_ai.allocation.kept import name_of, plan_rows
 from focus_ai.allocation.rules import Rule, Rules
-from focus_ai.allocation.shares import allocated_names, create_plans, decimal, shares_sql
+from focus_ai.allocation.shares import allocated_names, create_plans, decimal
 from focus_ai.allocation.weights import Plan, Weights
 from focus_ai.engine import Session, ident, literal
 from focus_ai.money import text
 
-#: Rows that are written from one sorted piece.
-SLICE = 60_000
+#: Narrow rows that are sorted at once.
+SLICE = 125_000
 
 
 @dataclass
@@ -32,9 +34,14 @@ class Allocation:
     plans: list[Plan] = field(default_factory=list)
     staged: dict[str, Path] = field(default_factory=dict)
     heads: list[tuple[int, str, str]] = field(default_factory=list)
+    _window: str = ""
+    shape: Shape = field(default_factory=lambda: Shape({}, 0, 1, 1, 1))
 
-    def stage(self, relations: Mapping[str, str]) -> None:
-        """Number the rows of every period (`relations`: period -> SQL of its rows) and find the rule of each."""
+    def stage(self, relations: Mapping[str, str], direct: str | None = None) -> None:
+        """Number the rows of every period (`relations`: period -> SQL of its rows) and find the rule of each.
+
+        Weights are measured on `direct`, an SQL of rows; by default the rows that no rule takes and that are no shares.
+        """
         session = self.session
         folder = self.work / "allocation"
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +56,8 @@ class Allocation:
             return
         files = ", ".join(literal(str(p)) for p in self.staged.values())
         session.sql(f"CREATE OR REPLACE VIEW rows_staged AS SELECT * FROM read_parquet([{files}])")
-        session.sql("CREATE OR REPLACE VIEW direct AS SELECT * FROM rows_staged WHERE rule_no IS NULL")
+        own = f"rows_staged WHERE rule_no IS NULL AND {ident(allocated_names(self.columns)['MethodId'])} IS NULL"
+        session.sql(f"CREATE OR REPLACE VIEW direct AS SELECT * FROM {direct or own}")
         self._plan()
 
     def _claim(self) -> str:
@@ -81,8 +89,7 @@ class Allocation:
             )
         ]
         weights = Weights(self.session, self.columns)
-        self.plans = [weights.plan(self.rules.rules[n], w, c) for n, w, c in self.heads]
-        create_plans(self.session, self.plans)
+        plans = [weights.plan(self.rules.rules[n], w, c) for n, w, c in self.heads]
         values = ", ".join(f"({i}, {n}, {literal(w)}, {literal(c)})" for i, (n, w, c) in enumerate(self.heads))
         empty = "SELECT 0 AS plan_no, 0 AS rule_no, '' AS win, '' AS cur WHERE FALSE"
         self.session.sql(
@@ -90,6 +97,14 @@ class Allocation:
             + (f"SELECT * FROM (VALUES {values}) h(plan_no, rule_no, win, cur)" if values else empty)
         )
         self._window = window
+        self.use(plans)
+
+    def use(self, plans: list[Plan]) -> None:
+        """Split by these plans, one per head, from now on."""
+        self.plans = plans
+        create_plans(self.session, plans)
+        every = " UNION ALL ".join(f"SELECT * FROM {self.origins(p)}" for p in self.staged)
+        self.shape = measure(self.session, self.columns, f"({every})")
 
     def origins(self, period: str) -> str:
         """SQL of the origin rows of a period with their plan."""
@@ -99,33 +114,43 @@ class Allocation:
             f"AND h.win = {self._window.replace('rule_no', 'r.rule_no')} AND h.cur = r.BillingCurrency)"
         )
 
+    @property
+    def amounts(self) -> list[str]:
+        """Columns that `queries` give; all others are those of the origin row or of the target."""
+        return measured(self.columns, self.shape)
+
     def queries(self, period: str) -> Iterator[str]:
-        """SQL of the rows of a period, piece by piece, in file order; each is to be ordered by seq, pos."""
+        """SQL of the narrow rows of a period (seq, target, clash, amounts), piece by piece; to be ordered by the two.
+
+        A row that no rule takes has no target.
+        """
         path = literal(str(self.staged[period]))
-        names = ", ".join(ident(n) for n in self.columns)
+        names = ", ".join(ident(n) for n in self.amounts)
         count = int(self.session.one(f"SELECT count(*) FROM read_parquet({path})")[0])
         most = max((len(p.elements) for p in self.plans), default=1)
-        step = max(2_000, SLICE // most) if self.plans else SLICE
-        shares = shares_sql(self.columns, "{source}")
+        step = max(100, SLICE // most) if self.plans else SLICE
         for start in range(0, max(count, 1), step):
             within = f"seq > {start} AND seq <= {start + step}"
-            direct = f"SELECT {names}, seq, 0 AS pos FROM read_parquet({path}) WHERE rule_no IS NULL AND {within}"
-            parts = [direct]
+            parts = [
+                f"SELECT seq, CAST(NULL AS BIGINT) AS target, FALSE AS clash, {names} FROM read_parquet({path}) "
+                f"WHERE rule_no IS NULL AND {within}"
+            ]
             if self.plans:
                 source = f"(SELECT * FROM {self.origins(period)} WHERE {within})"
-                parts.append(shares.replace("{source}", source))
-            yield f"SELECT {names} FROM ({' UNION ALL '.join(parts)})"
+                parts.append(f"SELECT seq, target, clash, {names} FROM "
+                             f"({amounts_sql(self.columns, source, self.shape)})")  # fmt: skip
+            yield " UNION ALL ".join(parts)
 
     def outcome(self) -> list[dict[str, Any]]:
         """What every rule moves: rows, amounts, targets with their ratios and amounts, why, and the rest."""
         if not self.plans:
             return [self._empty(rule) for rule in self.rules.rules]
         origins = " UNION ALL ".join(f"SELECT * FROM {self.origins(p)}" for p in self.staged)
-        shares = shares_sql({**self.columns, "plan_no": "int64"}, f"({origins})")
-        names = allocated_names(self.columns)
+        shares = amounts_sql(self.columns, f"({origins})", self.shape)
         rows = self.session.rows(
-            f"SELECT plan_no, {ident(names['ResourceId'])}, x_UnattributedReason, sum(EffectiveCost), sum(BilledCost), "
-            f"count(*) FROM ({shares}) GROUP BY ALL ORDER BY ALL"
+            "SELECT t.plan_no, t.resource_id, t.reason, s.effective, s.billed FROM (SELECT target, "
+            f"sum(EffectiveCost) AS effective, sum(BilledCost) AS billed FROM ({shares}) GROUP BY 1) s "
+            "JOIN targets t USING (target) ORDER BY ALL"
         )
         whole = {
             int(n): (int(count), effective, billed)
@@ -141,10 +166,10 @@ class Allocation:
             count, effective, billed = whole[index]
             entry = found[rule_no]
             entry["rows"] += count
-            ratios = {_name(t): r for t, r in plan.ratios().items()}
-            elements = {_name(t): e for t, e in plan.elements.items()}
+            ratios = {name_of(t): r for t, r in plan.ratios().items()}
+            elements = {name_of(t): e for t, e in plan.elements.items()}
             targets = []
-            for resource, reason, cost, paid, _ in by_plan[index]:
+            for resource, reason, cost, paid in by_plan[index]:
                 name = resource or f"({reason})"
                 targets.append({
                     "target": name, "ratio": text(decimal(ratios[name])), "effective_cost": text(cost),
@@ -168,28 +193,17 @@ class Allocation:
             "documentation": rule.documentation, "rows": 0, "windows": [],
         }  # fmt: skip
 
-    def weight_rows(self) -> list[dict[str, Any]]:
-        """The weights behind every share, one row per plan, target and element, for the file that is kept."""
-        found = []
-        for plan, (_, window, currency) in zip(self.plans, self.heads, strict=True):
-            for target, elements in sorted(plan.elements.items(), key=lambda item: item[0].key):
-                for number, e in enumerate(elements, 1):
-                    found.append({
-                        "method_id": plan.rule.method_id, "window": window, "currency": currency,
-                        "target": _name(target), "element": number,
-                        "ratio": f"{e.ratio.numerator}/{e.ratio.denominator}", "unit": e.unit,
-                        "quantity": None if e.quantity is None else f"{e.quantity.numerator}/{e.quantity.denominator}",
-                    })  # fmt: skip
-        return found
+    def weight_rows(self, period: str) -> list[dict[str, Any]]:
+        """The weights behind the shares of a period, one row per plan, target and element."""
+        used = {int(n) for (n,) in self.session.rows(f"SELECT DISTINCT plan_no FROM {self.origins(period)}")}
+        return [
+            row
+            for number, (plan, (_, window, currency)) in enumerate(zip(self.plans, self.heads, strict=True))
+            if number in used
+            for row in plan_rows(plan, window, currency)
+        ]
 
 
 def _daily(rule: Rule) -> bool:
     bases = [s.basis for s in rule.stages] + [s.then.basis for s in rule.stages if s.then]
     return any(b is not None and b.window == "day" for b in bases)
-
-
-def _name(target: Any) -> str:
-    """What a target is called in reports: its resource, or its reason in brackets."""
-    if target.reason is not None:
-        return f"({target.reason})"
-    return target.resource or "/".join([target.owner[-1][0], *(v for _, v in target.owner)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -131,6 +131,26 @@ def load(path: Path) -> Rules:
     rules = tuple(_rule(entry, path) for entry in data["allocation"])
     _check(rules, path)
     return Rules(rules, tuple(path.parent / name for name in data.get("costs", ())), path)
+
+
+def tables(rules: Rules) -> list[Path]:
+    """Files of weights that the rules name, each once, in their order."""
+    stages = [stage for rule in rules.rules for stage in rule.stages]
+    bases = [basis for s in stages for basis in (s.basis, s.then.basis if s.then else None)]
+    return list(dict.fromkeys(b.file for b in bases if b is not None and b.file is not None))
+
+
+def with_tables(rules: Rules, files: Mapping[Path, Path]) -> Rules:
+    """The same rules with their tables of weights in other places."""
+
+    def basis(held: Basis) -> Basis:
+        return held if held.file is None else replace(held, file=files[held.file])
+
+    def stage(held: Stage) -> Stage:
+        then = held.then and replace(held.then, basis=basis(held.then.basis))
+        return replace(held, basis=held.basis and basis(held.basis), then=then)
+
+    return replace(rules, rules=tuple(replace(r, stages=tuple(map(stage, r.stages))) for r in rules.rules))
 
 
 def _place(parts: Sequence[Any], data: Any) -> str:

@@ -1,7 +1,8 @@
 """Calls that were made more than once: retries, fallbacks, loops and storms of refusals, and what they cost.
 
-A logical request is served by one attempt: the last successful one. The cost of every other attempt of it is waste. A
-request with at least `audit.loop_attempts` attempts is a loop.
+Which attempt of a request answered is told by `focus_ai.usage.attempts`, as in the rows of a conversion
+(x_AttemptUse); the cost of every other attempt is waste. A request with at least `audit.loop_attempts` attempts is a
+loop.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 from focus_ai.audit.cube import Cube, events
 from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, table, total
 from focus_ai.audit.inputs import Opened
+from focus_ai.engine import literals
 from focus_ai.money import CTX
+from focus_ai.usage.attempts import FAILED, WASTE
 
-_FAILED = "('error', 'rate_limited', 'blocked', 'timeout')"
+_FAILED = f"({literals(FAILED)})"
 
 
 def find(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
@@ -37,39 +40,29 @@ def waste(found: list[Finding]) -> Decimal:
 def _create_attempts(audit: Opened, cube: Cube) -> bool:
     """Tables `attempts` (every attempt of a request with several) and `calls` (one row per such request)."""
     session = audit.session
-    session.sql("CREATE TABLE attempts (call VARCHAR, outcome VARCHAR, cost DECIMAL(38, 18))")
-    session.sql("CREATE TABLE calls (call VARCHAR)")
-    if "logical_request_id" not in audit.present:
-        return False
-    session.sql(
-        "CREATE TABLE repeated_calls AS SELECT h FROM (SELECT hash(logical_request_id) AS h, count(*) AS n FROM events "
-        "WHERE kind = 'usage' AND logical_request_id IS NOT NULL GROUP BY 1) WHERE n > 1"
-    )
-    if not session.rows("SELECT 1 FROM repeated_calls LIMIT 1"):
+    session.sql("CREATE TABLE attempts (call VARCHAR, adapter VARCHAR, outcome VARCHAR, cost DECIMAL(38, 18))")
+    session.sql("CREATE TABLE calls (call VARCHAR, adapter VARCHAR)")
+    if not session.rows("SELECT 1 FROM attempts_of_requests LIMIT 1"):
         return False
     only = (
-        "(SELECT * FROM events WHERE logical_request_id IS NOT NULL "
-        "AND hash(logical_request_id) IN (SELECT h FROM repeated_calls)) AS events"
+        "(SELECT s.*, r.attempt_use FROM events s JOIN attempts_of_requests r "
+        "ON r.file_no = s.file_no AND r.row_no = s.row_no) AS events"
     )
     tokens = " + ".join(cube.tokens.values()) or "0"
-    index = audit.column("attempt_index", "BIGINT")
+    wasted = f"attempt_use IN ({literals(WASTE)})"
     session.sql(
-        f"CREATE OR REPLACE TABLE attempts AS SELECT e.logical_request_id AS call, e.event_time, "
+        f"CREATE OR REPLACE TABLE attempts AS SELECT e.logical_request_id AS call, e.adapter, e.event_time, "
         f"coalesce({audit.column('end_time', 'TIMESTAMPTZ')}, e.event_time) AS end_at, "
-        f"{audit.column('outcome')} AS outcome, {index} AS attempt_index, e.record_id, e.source_file, o.owner_id, "
-        f"s.price_set, {tokens} AS tokens, CAST({cube.cost} AS DECIMAL(38, 18)) AS cost, "
-        f"row_number() OVER (PARTITION BY e.logical_request_id ORDER BY "
-        f"coalesce({audit.column('outcome')}, 'success') = 'success' DESC, {index} DESC NULLS LAST, e.event_time DESC, "
-        f"e.record_id DESC) = 1 AND coalesce({audit.column('outcome')}, 'success') = 'success' AS delivered "
-        f"FROM {events(audit, only)} WHERE e.served_from IS DISTINCT FROM 'gateway_cache'"
+        f"{audit.column('outcome')} AS outcome, e.attempt_use, e.record_id, o.owner_id, s.price_set, "
+        f"{tokens} AS tokens, CAST({cube.cost} AS DECIMAL(38, 18)) AS cost FROM {events(audit, only)}"
     )
     session.sql(
-        "CREATE OR REPLACE TABLE calls AS SELECT call, count(*)::BIGINT AS attempts, "
-        "count(*) FILTER (outcome = 'rate_limited')::BIGINT AS rate_limited, bool_or(delivered) AS delivered, "
-        "coalesce(sum(tokens) FILTER (NOT delivered), 0)::BIGINT AS tokens, "
-        "coalesce(sum(cost) FILTER (NOT delivered), 0) AS waste, min(event_time) AS first_at, max(end_at) AS last_at, "
-        "arg_max(owner_id, (delivered, event_time, record_id)) AS owner_id, "
-        "arg_max(price_set, (cost, event_time, record_id)) AS price_set FROM attempts GROUP BY call HAVING count(*) > 1"
+        "CREATE OR REPLACE TABLE calls AS SELECT call, adapter, count(*)::BIGINT AS attempts, "
+        "count(*) FILTER (outcome = 'rate_limited')::BIGINT AS rate_limited, "
+        f"coalesce(sum(tokens) FILTER ({wasted}), 0)::BIGINT AS tokens, "
+        f"coalesce(sum(cost) FILTER ({wasted}), 0) AS waste, min(event_time) AS first_at, max(end_at) AS last_at, "
+        f"arg_max(owner_id, (NOT coalesce({wasted}, FALSE), event_time, record_id)) AS owner_id, "
+        "arg_max(price_set, (cost, event_time, record_id)) AS price_set FROM attempts GROUP BY ALL HAVING count(*) > 1"
     )
     return True
 
@@ -116,7 +109,8 @@ def _failed(audit: Opened, top: int) -> Iterator[Finding]:
     if not rows:
         return
     counted = audit.session.one(
-        f"SELECT coalesce(sum(a.cost), 0) FROM attempts a SEMI JOIN calls k USING (call) WHERE a.outcome IN {_FAILED}"
+        "SELECT coalesce(sum(a.cost), 0) FROM attempts a SEMI JOIN calls k USING (call, adapter) "
+        f"WHERE a.outcome IN {_FAILED}"
     )[0]
     wasted = CTX.subtract(_sum(rows), counted)
     if wasted > 0:

@@ -15,7 +15,7 @@ from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session, ident
 from focus_ai.errors import UsageError
-from focus_ai.intake import choose, empty, facts, rate_card
+from focus_ai.intake import check_exports, choose, empty, facts, rate_card
 from focus_ai.ownership import OwnerBook
 from focus_ai.pricing import charges
 from focus_ai.settings import Settings
@@ -74,8 +74,9 @@ def opened(
     progress: Progress | None,
 ) -> Iterator[Opened]:
     """Open the inputs; work files are gone afterwards. Raises as a conversion does."""
-    book, card = OwnerBook.load(settings), rate_card(settings)
     own = {m.id: m for m in map(load, mapping)}
+    check_exports(settings, own)
+    book, card = OwnerBook.load(settings), rate_card(settings)
     with tempfile.TemporaryDirectory(prefix="focus-ai-", dir=settings.engine.temp) as folder:
         work = Path(folder)
         sources = discover(inputs, work / "spool")

@@ -46,6 +46,7 @@ class Close(StrEnum):
 
     by_split = "split"
     by_adjustment = "adjust"
+    by_scaling = "scale"
 
 
 class FailOn(StrEnum):
@@ -92,7 +93,10 @@ def reconcile(
     ] = None,
     close: Annotated[
         Close | None,
-        typer.Option("--close", help="Write rows that sum to the bill: split the bill, or adjust the rated rows."),
+        typer.Option(
+            "--close",
+            help="Write rows that sum to the bill: split the bill, adjust the rated rows, or scale their costs.",
+        ),
     ] = None,
     close_out: Annotated[
         Path | None, typer.Option("--close-out", metavar="DIR", help="Folder of the closed data set.")

@@ -51,6 +51,10 @@ def report(
     budgets: Annotated[
         Path | None, typer.Option("--budgets", metavar="FILE", help="CSV: team, month, budget, currency.")
     ] = None,
+    accounts: Annotated[
+        list[Path] | None,
+        typer.Option("--accounts", metavar="FILE", help="Chargeback accounts: their budgets; repeatable."),
+    ] = None,
     denominator: Annotated[
         list[Path] | None,
         typer.Option("--denominator", metavar="FILE", help="CSV: date, unit, value, team, product; repeatable."),
@@ -78,7 +82,7 @@ def report(
     from focus_ai.cli.settings import effective
     from focus_ai.cli.terminal import say, tell
 
-    settings = effective(config)
+    settings = effective(config, accounts=accounts or ())
     given = {"team": team, "product": product, "feature": feature, "environment": environment, "model": model}
     found = api.report(
         dataset,
@@ -122,10 +126,12 @@ def _render(found: Mapping[str, Any], shape: Shape, top: int, *, bold: bool, no_
         from focus_ai.reports.showback_html import showback_html
 
         return showback_html(found, top=top)
-    from focus_ai.reports.showback import showback_csv, showback_markdown, showback_text
-
     if shape is Shape.csv:
+        from focus_ai.reports.showback_csv import showback_csv
+
         return showback_csv(found)
+    from focus_ai.reports.showback import showback_markdown, showback_text
+
     if shape is Shape.markdown:
         return showback_markdown(found, top=top)
     from focus_ai.cli.terminal import bold_headings, colour

@@ -56,11 +56,11 @@ def _paths(mapping: Mapping, name: str, expression: Any) -> list[Path]:
     """The paths that an expression reads from the record; none when it also reads a let value or a fixed word."""
     from focus_ai.adapters.compiler import typed
     from focus_ai.adapters.record import fields
-    from focus_ai.adapters.scope import Scope
+    from focus_ai.adapters.scope import Let, Scope
 
     if name not in fields() or _settled(expression):
         return []
-    scope = Scope("json", depth=mapping.depth, lets=dict.fromkeys(mapping.let, "json"))
+    scope = Scope("json", depth=mapping.depth, lets=dict.fromkeys(mapping.let, Let("NULL")))
     typed(scope, fields()[name].type, expression, rounded=True)
     return scope.read_paths()
 

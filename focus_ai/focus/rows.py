@@ -99,6 +99,7 @@ def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
         "SubAccountName": "l.sub_account_name",
         "SubAccountType": "l.sub_account_type",
         "Tags": "o.tags",
+        "x_AttemptUse": "NULL" if billed else "c.attempt_use",
         "x_BusinessUnit": "o.business_unit",
         "x_CostBasis": "'billed'" if billed else "'rated'",
         "x_CostCenter": "o.cost_center",
@@ -233,7 +234,9 @@ def _charge_key(*, billed: bool, request: bool) -> str:
         parts += ["c.quantity_basis"]
     else:
         parts += ["c.price_key"] + (["c.record_key"] if request else [])
-    return ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
+    key = ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
+    # An empty part is left out, so that a log which does not link its attempts keeps its ids.
+    return key if billed or request else f"{key}, c.attempt_use"
 
 
 def columns_of(version: str) -> Sequence[str]:

@@ -50,22 +50,24 @@ def create_groups(
     owner_hash: str,
     with_other: bool,
     carried: str,
+    use: tuple[str, str],
 ) -> None:
     """Create `usage_groups` and, when there are other meters, `other_groups` (same keys, meter and quantity).
 
     `carried` is a SQL condition: events whose money another export carries are not grouped.
+    `use`: SQL of what became of the event `e` and the join that it needs; each use is a group of its own.
     """
     q = quantities(meters)
     start, end = periods(grain)
     reasoning = "coalesce(output_reasoning_tokens, 0)" if "output_reasoning_tokens" in present else "0"
     keys = {"period_start": start, "period_end": end, "price_set": "s.price_set", "owner_id": "o.owner_id",
-            "place_hash": place_hash(present)}  # fmt: skip
+            "place_hash": place_hash(present), "attempt_use": use[0]}  # fmt: skip
     request = grain == "request"
     if request:
         keys |= {c: f"e.{ident(c)}" if c in present else "CAST(NULL AS VARCHAR)" for c in REQUEST}
         if "end_user_id" in present:
             keys["end_user_id"] = "u.shown"
-    joined = priced_events(meters, owner_hash, carried)
+    joined = priced_events(meters, owner_hash, carried) + use[1]
     if request and "end_user_id" in present:
         joined += " LEFT JOIN users u ON u.original = e.end_user_id"
     key_sql = ", ".join(f"{sql} AS {n}" for n, sql in keys.items())
@@ -154,7 +156,7 @@ def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: b
     """SQL of the charges of usage: one row per group and meter with a quantity, priced or not (`reason` says why)."""
     extra = ", ".join(f"g.{c}" for c in REQUEST) if request else ""
     extra = f", {extra}" if extra else ""
-    keys = f"g.period_start, g.period_end, g.price_set, g.owner_id, g.place_hash, g.requests{extra}"
+    keys = f"g.period_start, g.period_end, g.price_set, g.owner_id, g.place_hash, g.attempt_use, g.requests{extra}"
     parts = []
     if meters:
         numbers = ", ".join(f"({m.number})" for m in meters)

@@ -12,7 +12,7 @@ from typing import Any
 from focus_ai.engine import Session
 from focus_ai.errors import InputError, nearest
 from focus_ai.money import CTX, dec, round9
-from focus_ai.reconcile.lines import Meter
+from focus_ai.reconcile.lines import Meter, add_lines
 
 COLUMNS = ("channel", "amount", "currency", "day", "month", "from", "through", "category", "account", "sub_account",
            "model", "meter", "tier", "quantity", "invoice_id")  # fmt: skip
@@ -180,8 +180,8 @@ def _focus_row(line: Mapping[str, Any], seller: Mapping[str, str], number: int) 
     return row
 
 
-def append(session: Session, table: str, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Add the lines to a table made by `create_lines`."""
+def append(session: Session, side: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Add the lines to the facts of a side."""
     import pyarrow as pa
 
     if not lines:
@@ -191,8 +191,8 @@ def append(session: Session, table: str, lines: Sequence[Mapping[str, Any]]) -> 
         "quantity": pa.decimal128(38, 9), "cost": pa.decimal128(38, 18), "unattributed": pa.decimal128(38, 18),
         "lines": pa.int64(), "places": pa.int32(), "unpriced": pa.bool_(),
     }  # fmt: skip
-    names = list(lines[0])
-    data = pa.table({n: pa.array([line[n] for line in lines], type=kinds.get(n, pa.string())) for n in names})
-    session.connection.register("incoming_bill", data)
-    session.sql(f"INSERT INTO {table} BY NAME SELECT * FROM incoming_bill")
+    data = {n: pa.array([line.get(n) for line in lines], type=kinds.get(n, pa.string())) for n in lines[0]}
+    data["unpriced"] = pa.array([bool(line.get("unpriced")) for line in lines])
+    session.connection.register("incoming_bill", pa.table(data))
+    add_lines(session, side, "incoming_bill")
     session.connection.unregister("incoming_bill")

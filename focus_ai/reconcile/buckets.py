@@ -11,109 +11,120 @@ from collections.abc import Collection
 
 from focus_ai.engine import Session
 from focus_ai.money import text
+from focus_ai.reconcile.lines import SIDES
 
 DIMENSIONS = ("period", "channel", "account", "sub_account", "model", "meter", "tier")
 #: Group of meters that cause tests look at one by one, also where the meter itself is added up.
 CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
-_KEY = "p_from, p_to, currency, channel, account, sub_account, model, meter, tier, kind"
+_JOINED = "pno, bd, u_min, u_max, cost, lines, counted"
 
 
 def create_buckets(session: Session, by: Collection[str] = DIMENSIONS, *, month: bool = False) -> list[str]:
-    """Create the table `buckets` from `rated_lines` and `billed_lines`; returns notes about what was added up."""
-    step = "month" if month else "day"
-    for side in ("rated", "billed"):
-        spans = (
-            "CAST(date_trunc('month', day_from) AS DATE) AS d_from, "
-            "CAST(date_trunc('month', day_to - 1) + INTERVAL 1 month AS DATE) AS d_to"
-            if step == "month"
-            else "day_from AS d_from, day_to AS d_to"
-        )
-        session.sql(f"CREATE OR REPLACE VIEW {side}_spans AS SELECT *, {spans} FROM {side}_lines")
+    """Create `buckets` from the facts of both sides; returns notes about what was added up.
+
+    Every bucket is two small numbers: its stretch of days (`pno`) and its texts (`bd`), both in the order of the words.
+    """
     _create_scope(session, by)
-    _create_periods(session, whole="period" not in by)
-    kinds = _create_words(session)
-    measures = " UNION ALL BY NAME ".join(
-        _side(side, mark, by, kinds) for side, mark in (("rated", "r"), ("billed", "b"))
-    )
+    _create_keys(session, by)
+    _create_periods(session, whole="period" not in by, month=month)
     # Where every bucket has its meter, the quantities by meter follow from the bucket's own.
     whole = "meter" in by and not session.rows("SELECT 1 FROM scope WHERE kind = 'usage' AND NOT keep_meter LIMIT 1")
-    sums, classes = [], []
-    for mark in "rb":
-        mine = f"FILTER (side = '{mark}')"
-        sums += [
-            f"sum(cost) {mine} AS {mark}_cost",
-            f"sum(quantity) {mine} AS {mark}_counted",
-            f"bool_and(quantity IS NOT NULL) {mine} AS {mark}_all",
-            f"CAST(coalesce(sum(lines) {mine}, 0) AS BIGINT) AS {mark}_lines",
-            f"min(price) {mine} AS {mark}_price_min",
-            f"max(price) {mine} AS {mark}_price_max",
-        ]
-        for name in CLASSES:
-            if whole:
-                held = f"CASE WHEN meter = '{name}' THEN coalesce({mark}_counted, 0) ELSE 0 END"
-            else:
-                held = f"coalesce({mark}_c_{name}, 0)"
-                sums.append(f"sum(quantity) FILTER (side = '{mark}' AND line_meter = '{name}') AS {mark}_c_{name}")
-            classes.append(f"CAST({held} AS DECIMAL(38, 9)) AS {mark}_{name}")
-    texts = ", ".join(f"CAST({n} AS VARCHAR) AS {n}" for n in kinds)
-    counted = ", ".join(
-        f"CASE WHEN {m}_all AND one_unit THEN CAST({m}_counted AS DECIMAL(38, 9)) END AS {m}_q" for m in "rb"
-    )
+    for side, mark in (("rated", "r"), ("billed", "b")):
+        session.sql(f"CREATE OR REPLACE TABLE {side}_sums AS {_side(side, mark, by_meter=not whole)}")
+    # Evidence about calls still needs the prices of the rated facts; nothing looks at single billed facts again.
+    session.sql("DROP TABLE billed_facts")
     session.sql(
-        f"CREATE TABLE grouped AS SELECT {_KEY}, max(unit) AS unit, "
-        f"min(unit) IS NOT DISTINCT FROM max(unit) AS one_unit, {', '.join(sums)}, "
-        "CAST(coalesce(sum(unattributed) FILTER (side = 'r'), 0) AS DECIMAL(38, 18)) AS unattributed, "
-        "max(places) FILTER (side = 'b') AS places, min(invoice) FILTER (side = 'b') AS invoice, "
-        "CAST(coalesce(sum(quantity) FILTER (side = 'r' AND unpriced), 0) AS DECIMAL(38, 9)) AS r_unpriced, "
-        "CAST(coalesce(sum(quantity) FILTER (side = 'b' AND above), 0) AS DECIMAL(38, 9)) AS b_above "
-        f"FROM ({measures}) GROUP BY {_KEY}"
+        "CREATE OR REPLACE TABLE bucket_facts AS SELECT row_number() OVER () AS n, * FROM ("
+        "SELECT pno, bd, greatest(r.u_max, b.u_max) AS unit_no, "
+        "least(r.u_min, b.u_min) IS NOT DISTINCT FROM greatest(r.u_max, b.u_max) AS one_unit, "
+        "coalesce(r.lines, 0) AS r_lines, coalesce(b.lines, 0) AS b_lines, "
+        "CAST(coalesce(r.cost, 0) AS DECIMAL(38, 18)) AS r_cost, "
+        "CAST(coalesce(b.cost, 0) AS DECIMAL(38, 18)) AS b_cost, r.counted AS r_all, b.counted AS b_all, "
+        f"r.* EXCLUDE ({_JOINED}), b.* EXCLUDE ({_JOINED}) "
+        "FROM rated_sums r FULL JOIN billed_sums b USING (pno, bd) ORDER BY pno, bd)"
     )
-    session.sql(
-        f"CREATE TABLE buckets AS SELECT row_number() OVER (ORDER BY {_KEY}) AS n, p_from, p_to, {texts}, "
-        f"r_lines, b_lines, r_price_min, r_price_max, b_price_min, b_price_max, unattributed, places, invoice, "
-        f"r_unpriced, b_above, {counted}, {', '.join(classes)}, "
-        "CAST(coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS r_cost, "
-        "CAST(coalesce(b_cost, 0) AS DECIMAL(38, 18)) AS b_cost, "
-        "CASE WHEN r_price_min = r_price_max THEN r_price_min END AS r_price, "
-        "CAST(coalesce(b_cost, 0) - coalesce(r_cost, 0) AS DECIMAL(38, 18)) AS delta FROM grouped"
-    )
-    session.sql("DROP TABLE grouped")
+    session.sql("DROP TABLE rated_sums")
+    session.sql("DROP TABLE billed_sums")
+    session.sql(f"CREATE OR REPLACE VIEW buckets AS {_view(whole=whole)}")
     return _notes(session, by)
 
 
-def _create_words(session: Session) -> dict[str, str]:
-    """An enumeration per text of the key, in the order of the words: grouping and sorting use small numbers."""
-    kinds = {}
-    for name in ("currency", "channel", "account", "sub_account", "model", "meter", "tier", "kind", "unit"):
-        words = " UNION ".join(
-            f"SELECT {name} AS word FROM {side}_lines WHERE {name} IS NOT NULL" for side in ("rated", "billed")
+def _side(side: str, mark: str, *, by_meter: bool) -> str:
+    """SELECT of the sums of one side by bucket."""
+    if side == "rated":
+        own = ["coalesce(sum(unattributed), 0) AS unattributed", f"{_only('unpriced')} AS r_unpriced"]
+    else:
+        own = ["max(places) AS places", "min(d.invoice_no) AS invoice_no", f"{_only('above')} AS b_above"]
+    if by_meter:
+        own += [f"sum(CASE WHEN line_meter = '{m}' THEN quantity END) AS {mark}_c_{m}" for m in CLASSES]
+    return (
+        "SELECT p.pno, d.bd, min(d.unit_no) AS u_min, max(d.unit_no) AS u_max, "
+        "CAST(sum(lines) AS BIGINT) AS lines, sum(cost) AS cost, bool_and(counted) AS counted, "
+        f"sum(quantity) AS {mark}_counted, min(price_min) AS {mark}_price_min, max(price_max) AS {mark}_price_max, "
+        f"{', '.join(own)} FROM {side}_facts f JOIN dim_keys d ON d.dim = f.dim "
+        "JOIN day_periods p ON p.gid = d.gid AND p.day_from = f.day_from AND p.day_to = f.day_to GROUP BY p.pno, d.bd"
+    )
+
+
+def _only(flag: str) -> str:
+    """SQL of the quantity of marked lines."""
+    return f"CAST(coalesce(sum(CASE WHEN {flag} THEN quantity END), 0) AS DECIMAL(38, 9))"
+
+
+def _view(*, whole: bool) -> str:
+    """SELECT of the buckets with their words; what follows from other columns is computed where it is asked for."""
+    classes = []
+    for mark in "rb":
+        for name in CLASSES:
+            held = f"CASE WHEN meter = '{name}' THEN {mark}_counted END" if whole else f"{mark}_c_{name}"
+            classes.append(f"CAST(coalesce({held}, 0) AS DECIMAL(38, 9)) AS {mark}_{name}")
+    counted = ", ".join(f"CASE WHEN {m}_all AND one_unit THEN {m}_counted END AS {m}_q" for m in "rb")
+    zero = {"unattributed": "DECIMAL(38, 18)", "r_unpriced": "DECIMAL(38, 9)", "b_above": "DECIMAL(38, 9)"}
+    return (
+        "SELECT n, p_from, p_to, currency, channel, account, sub_account, model, meter, tier, kind, u.word AS unit, "
+        "r_lines, b_lines, r_price_min, r_price_max, b_price_min, b_price_max, "
+        + ", ".join(f"CAST(coalesce({name}, 0) AS {sql}) AS {name}" for name, sql in zero.items())
+        + f", places, i.word AS invoice, {counted}, {', '.join(classes)}, r_cost, b_cost, "
+        "CASE WHEN r_price_min = r_price_max THEN r_price_min END AS r_price, "
+        "CAST(b_cost - r_cost AS DECIMAL(38, 18)) AS delta "
+        "FROM bucket_facts f JOIN stretches s ON s.pno = f.pno JOIN bucket_keys k ON k.bd = f.bd "
+        "LEFT JOIN unit_words u ON u.no = f.unit_no LEFT JOIN invoice_words i ON i.no = f.invoice_no"
+    )
+
+
+def _create_keys(session: Session, by: Collection[str]) -> None:
+    """Tables `dim_keys` (texts of a line -> texts of its bucket, by number) and `bucket_keys` (number -> texts)."""
+    for name in ("unit", "invoice"):
+        session.sql(
+            f"CREATE OR REPLACE TABLE {name}_words AS SELECT CAST(row_number() OVER (ORDER BY word) AS INTEGER) AS no, "
+            f"word FROM (SELECT DISTINCT {name} AS word FROM dims WHERE {name} IS NOT NULL)"
         )
-        kinds[name] = "VARCHAR"
-        if session.rows(f"SELECT 1 FROM ({words}) LIMIT 1"):
-            session.sql(f"CREATE TYPE word_{name} AS ENUM (SELECT word FROM ({words}) ORDER BY word)")
-            kinds[name] = f"word_{name}"
-    return kinds
+    keys = {"currency": "l.currency", **_kept_keys(by), "kind": "l.kind"}
+    session.sql(
+        "CREATE OR REPLACE TABLE dim_keys AS SELECT CAST(dense_rank() OVER (ORDER BY "
+        f"{', '.join(f'key_{n}' for n in keys)}) AS INTEGER) AS bd, * FROM (SELECT l.id AS dim, s.gid, "
+        f"u.no AS unit_no, i.no AS invoice_no, coalesce(l.marks LIKE '%gt%', FALSE) AS above, l.meter AS line_meter, "
+        f"{', '.join(f'{sql} AS key_{n}' for n, sql in keys.items())} FROM dims l JOIN scope s ON {_IN_SCOPE} "
+        "LEFT JOIN unit_words u ON u.word = l.unit LEFT JOIN invoice_words i ON i.word = l.invoice)"
+    )
+    session.sql(
+        f"CREATE OR REPLACE TABLE bucket_keys AS SELECT bd, {', '.join(f'any_value(key_{n}) AS {n}' for n in keys)} "
+        "FROM dim_keys GROUP BY bd ORDER BY bd"
+    )
 
 
 def bucket_of(lines: str, by: Collection[str], carry: str, *, month: bool) -> str:
     """SELECT of `carry` and the number of the bucket `n` for single lines (as `row_lines` gives them)."""
-    spans = (
-        "CAST(date_trunc('month', day_from) AS DATE) AS d_from, "
-        "CAST(date_trunc('month', day_to - 1) + INTERVAL 1 month AS DATE) AS d_to"
-        if month
-        else "day_from AS d_from, day_to AS d_to"
-    )
-    keys = _kept_keys(by)
-    same = " AND ".join(f"b.{name} IS NOT DISTINCT FROM {sql}" for name, sql in keys.items())
+    keys = {"currency": "l.currency", "kind": "l.kind", **_kept_keys(by)}
+    same = " AND ".join(f"k.{name} IS NOT DISTINCT FROM {sql}" for name, sql in keys.items())
     return (
-        f"SELECT {carry}, b.n, l.quantity, l.cost FROM (SELECT *, {spans} FROM ({lines})) l "
-        "JOIN scope s ON s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind "
-        "AND s.meter IS NOT DISTINCT FROM l.meter "
-        "JOIN periods p ON p.channel IS NOT DISTINCT FROM l.channel AND p.kind = l.kind "
-        "AND p.meter_key = s.meter_key AND p.d_from = l.d_from AND p.d_to = l.d_to "
-        f"JOIN buckets b ON b.p_from = p.p_from AND b.p_to = p.p_to AND b.currency = l.currency "
-        f"AND b.kind = l.kind AND {same}"
+        f"SELECT {carry}, f.n, l.quantity, l.cost FROM ({lines}) l JOIN scope s ON {_IN_SCOPE} "
+        "JOIN day_periods p ON p.gid = s.gid AND p.day_from = l.day_from AND p.day_to = l.day_to "
+        f"JOIN bucket_keys k ON {same} JOIN bucket_facts f ON f.pno = p.pno AND f.bd = k.bd"
     )
+
+
+_IN_SCOPE = "s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind AND s.meter IS NOT DISTINCT FROM l.meter"
 
 
 def _kept_keys(by: Collection[str]) -> dict[str, str]:
@@ -127,30 +138,24 @@ def _kept_keys(by: Collection[str]) -> dict[str, str]:
     }
 
 
-def _side(side: str, mark: str, by: Collection[str], kinds: dict[str, str]) -> str:
-    keys = {"currency": "l.currency", "kind": "l.kind", "unit": "l.unit", **_kept_keys(by)}
-    unpriced = "l.unpriced" if side == "rated" else "FALSE"
-    return (
-        f"SELECT '{mark}' AS side, p.p_from, p.p_to, "
-        + ", ".join(f"CAST({sql} AS {kinds[name]}) AS {name}" for name, sql in keys.items())
-        + ", l.price, l.quantity, l.cost, l.lines, l.unattributed, l.places, l.invoice, l.marks LIKE '%gt%' AS above, "
-        f"l.meter AS line_meter, {unpriced} AS unpriced FROM {side}_spans l "
-        "JOIN scope s ON s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind "
-        "AND s.meter IS NOT DISTINCT FROM l.meter "
-        "JOIN periods p ON p.channel IS NOT DISTINCT FROM l.channel AND p.kind = l.kind "
-        "AND p.meter_key = s.meter_key AND p.d_from = l.d_from AND p.d_to = l.d_to"
-    )
-
-
 def coverage(session: Session) -> list[str]:
-    """Days and channels that only one side has, in words."""
+    """Rows without a day, and days and channels that only one side has, in words."""
     notes = []
+    for side in SIDES:
+        held = f"FROM {side}_facts JOIN dims ON id = dim WHERE day_from IS NULL OR day_to IS NULL"
+        for currency, lines, cost in session.rows(
+            f"SELECT currency, sum(lines), sum(cost) {held} GROUP BY 1 ORDER BY 1"
+        ):
+            notes.append(
+                f"{lines} {side} rows with {text(cost)} {currency or '(no currency)'} have no ChargePeriodStart "
+                "and are compared with nothing; `focus-ai validate` names them"
+            )
     for channel, first, last, days, cost in session.rows(
         "WITH b AS (SELECT channel, min(day_from) AS first, max(day_to) AS after "
-        "FROM billed_lines WHERE kind = 'usage' GROUP BY channel) "
-        "SELECT r.channel, b.first::VARCHAR, (b.after - 1)::VARCHAR, count(DISTINCT r.day_from), "
-        "sum(r.cost) FROM rated_lines r LEFT JOIN b ON b.channel = r.channel "
-        "WHERE b.channel IS NULL OR r.day_to <= b.first OR r.day_from >= b.after GROUP BY ALL ORDER BY ALL"
+        "FROM billed_facts JOIN dims ON id = dim WHERE kind = 'usage' GROUP BY channel) "
+        "SELECT r.channel, b.first::VARCHAR, (b.after - 1)::VARCHAR, count(DISTINCT f.day_from), "
+        "sum(f.cost) FROM rated_facts f JOIN dims r ON r.id = f.dim LEFT JOIN b ON b.channel = r.channel "
+        "WHERE b.channel IS NULL OR f.day_to <= b.first OR f.day_from >= b.after GROUP BY ALL ORDER BY ALL"
     ):
         if first is None:
             notes.append(f"{channel}: no bill was given; {days} rated days with {text(cost)} stand alone")
@@ -160,13 +165,13 @@ def coverage(session: Session) -> list[str]:
                 "stand alone (--period leaves them out)"
             )
     for channel, cost in session.rows(
-        "SELECT channel, sum(cost) FROM billed_lines WHERE kind = 'usage' AND channel NOT IN "
-        "(SELECT channel FROM rated_lines WHERE channel IS NOT NULL) GROUP BY 1 ORDER BY 1"
+        "SELECT channel, sum(cost) FROM billed_facts JOIN dims ON id = dim WHERE kind = 'usage' AND channel NOT IN "
+        f"(SELECT channel FROM dims WHERE channel IS NOT NULL AND {_seen('rated')}) GROUP BY 1 ORDER BY 1"
     ):
         notes.append(f"{channel}: no usage was given; {text(cost)} of the bill stands alone")
     currencies = [
-        {str(c) for (c,) in session.rows(f"SELECT DISTINCT currency FROM {side}_lines WHERE currency IS NOT NULL")}
-        for side in ("rated", "billed")
+        {str(c) for (c,) in session.rows(f"SELECT DISTINCT currency FROM dims WHERE {_seen(side)}") if c is not None}
+        for side in SIDES
     ]
     if currencies[0].isdisjoint(currencies[1]):
         rated, billed = (", ".join(sorted(c)) for c in currencies)
@@ -174,11 +179,20 @@ def coverage(session: Session) -> list[str]:
     return notes
 
 
+def _seen(side: str) -> str:
+    """SQL: a row of `dims` has lines on this side."""
+    return f"id IN (SELECT dim FROM {side}_facts)"
+
+
 def _create_scope(session: Session, by: Collection[str]) -> None:
-    """Table `scope`: per channel, kind and meter which dimensions are compared (`meter_key` '': not meters)."""
+    """Table `scope`: per channel, kind and meter which dimensions are compared (`meter_key` '': not meters).
+
+    `gid` numbers channel, kind and `meter_key`: lines of one number share their stretches of days.
+    """
     both = " UNION ALL ".join(
-        f"SELECT '{mark}' AS side, channel, kind, account, sub_account, model, meter, tier FROM {side}_spans"
-        for side, mark in (("rated", "r"), ("billed", "b"))
+        f"SELECT '{side[0]}' AS side, channel, kind, account, sub_account, model, meter, tier FROM dims "
+        f"WHERE {_seen(side)}"
+        for side in SIDES
     )
     session.sql(f"CREATE OR REPLACE TABLE known AS SELECT DISTINCT * FROM ({both})")
     ids = []
@@ -215,7 +229,8 @@ def _create_scope(session: Session, by: Collection[str]) -> None:
         )
 
     session.sql(
-        f"""CREATE OR REPLACE TABLE scope AS SELECT DISTINCT channel, kind, meter, meter_key, keep_meter,
+        f"""CREATE OR REPLACE TABLE scope AS SELECT *, CAST(dense_rank() OVER (ORDER BY channel, kind, meter_key)
+          AS INTEGER) AS gid FROM (SELECT DISTINCT channel, kind, meter, meter_key, keep_meter,
           ({_kept("account")}) AND (sides = 1 OR {shared("account")}) AS keep_account,
           ({_kept("sub_account")}) AND (sides = 1 OR {shared("sub_account")}) AS keep_sub_account,
           ({_kept("model", "m_")}) AS keep_model, ({_kept("tier", "m_")}) AS keep_tier
@@ -223,7 +238,7 @@ def _create_scope(session: Session, by: Collection[str]) -> None:
           SELECT k.side, k.channel, k.kind, k.meter, k.model, k.tier, c.* EXCLUDE (channel, is_usage),
                  {meter_key} AS meter_key
           FROM known k JOIN channel_scope c
-            ON c.channel IS NOT DISTINCT FROM k.channel AND c.is_usage = (k.kind = 'usage'))) x"""
+            ON c.channel IS NOT DISTINCT FROM k.channel AND c.is_usage = (k.kind = 'usage'))) x)"""
     )
 
 
@@ -232,27 +247,44 @@ def _kept(name: str, prefix: str = "") -> str:
     return f"coalesce({prefix}{name}_r, TRUE) AND coalesce({prefix}{name}_b, TRUE)"
 
 
-def _create_periods(session: Session, *, whole: bool) -> None:
-    """Table `periods`: the stretch of days in which a line is compared. Overlapping spans become one stretch."""
-    spans = " UNION ".join(
-        f"SELECT l.channel, l.kind, s.meter_key, l.d_from, l.d_to FROM {side}_spans l JOIN scope s "
-        "ON s.channel IS NOT DISTINCT FROM l.channel AND s.kind = l.kind AND s.meter IS NOT DISTINCT FROM l.meter"
-        for side in ("rated", "billed")
+def _create_periods(session: Session, *, whole: bool, month: bool) -> None:
+    """Table `periods`: the stretch of days in which a line is compared. Overlapping spans become one stretch.
+
+    `stretches` numbers them in their order; `day_periods` finds the number by the days of a line.
+    """
+    days = " UNION ".join(
+        f"SELECT d.gid, f.day_from, f.day_to FROM {side}_facts f JOIN dim_keys d ON d.dim = f.dim" for side in SIDES
     )
+    spans = (
+        "CAST(date_trunc('month', day_from) AS DATE) AS d_from, "
+        "CAST(date_trunc('month', day_to - 1) + INTERVAL 1 month AS DATE) AS d_to"
+        if month
+        else "day_from AS d_from, day_to AS d_to"
+    )
+    session.sql(f"CREATE OR REPLACE TABLE days AS SELECT *, {spans} FROM ({days})")
+    found = "SELECT DISTINCT gid, d_from, d_to FROM days"
     if whole:
-        bounds = "min(d_from) OVER () AS p_from, max(d_to) OVER () AS p_to"
-        session.sql(f"CREATE OR REPLACE TABLE periods AS SELECT *, {bounds} FROM ({spans})")
-        return
-    group = "PARTITION BY channel, kind, meter_key"
-    session.sql(
-        f"""CREATE OR REPLACE TABLE periods AS
-        SELECT channel, kind, meter_key, d_from, d_to,
+        bounds = f"SELECT *, min(d_from) OVER () AS p_from, max(d_to) OVER () AS p_to FROM ({found})"
+    else:
+        group = "PARTITION BY gid"
+        bounds = f"""
+        SELECT gid, d_from, d_to,
                min(d_from) OVER ({group}, island) AS p_from, max(d_to) OVER ({group}, island) AS p_to
         FROM (SELECT *, sum(opens) OVER ({group} ORDER BY d_from, d_to ROWS UNBOUNDED PRECEDING) AS island FROM (
           SELECT *, CASE WHEN d_from < max(d_to) OVER ({group} ORDER BY d_from, d_to
                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS opens
-          FROM ({spans})))"""
+          FROM ({found})))"""
+    session.sql(
+        "CREATE OR REPLACE TABLE periods AS SELECT b.*, s.channel, s.kind, "
+        "CAST(dense_rank() OVER (ORDER BY p_from, p_to) AS INTEGER) AS pno "
+        f"FROM ({bounds}) b JOIN (SELECT DISTINCT gid, channel, kind FROM scope) s ON s.gid = b.gid"
     )
+    session.sql("CREATE OR REPLACE TABLE stretches AS SELECT DISTINCT pno, p_from, p_to FROM periods ORDER BY pno")
+    session.sql(
+        "CREATE OR REPLACE TABLE day_periods AS SELECT d.gid, d.day_from, d.day_to, p.pno FROM days d "
+        "JOIN periods p ON p.gid = d.gid AND p.d_from = d.d_from AND p.d_to = d.d_to"
+    )
+    session.sql("DROP TABLE days")
 
 
 def _notes(session: Session, by: Collection[str]) -> list[str]:

@@ -27,18 +27,10 @@ _EMPTY = (
     "PricingUnit", "PricingCurrencyContractedUnitPrice", "PricingCurrencyListUnitPrice", "SkuId", "SkuMeter",
     "SkuPriceDetails", "SkuPriceId", "x_InputTokens", "x_CacheReadTokens", "x_CacheWriteTokens", "x_OutputTokens",
     "x_ReasoningTokens", "x_RequestCount", "x_RateId", "x_PriceAssumptions", "x_QuantityBasis", "x_TokenDirection",
-    "x_TokenCacheAction", "x_LineItem", "x_Owner", "x_OwnerEvidence", "ResourceId", "ResourceName", "ResourceType",
+    "x_TokenCacheAction", "x_LineItem", "x_Owner", "x_OwnerEvidence", "x_AttemptUse", "ResourceId", "ResourceName",
+    "ResourceType",
     *OWNER,
 )  # fmt: skip
-
-
-def weights_sql() -> str:
-    """SELECT n, owner columns, rated quantity and cost: who used how much of every bucket."""
-    owner = ", ".join(OWNER)
-    return (
-        f"SELECT n, {owner}, bool_and(quantity IS NOT NULL) AS counted, sum(quantity) AS quantity, "
-        f"sum(EffectiveCost) AS cost FROM rated_rows GROUP BY n, {owner} ORDER BY ALL"
-    )
 
 
 def adjustments_sql(columns: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def compare(
     session: Session, card: RateCard, limits: Limits, as_of: datetime, by: Collection[str], *, month: bool
 ) -> Hunt:
-    """From `buckets` and `evidence` to the tables `causes` and `result`."""
+    """From `buckets` and `evidence` to the table `causes` and the view `result`."""
     hunt = Hunt(session, limits, as_of)
     create_prices(session, card)
     hunt.test("late_data", causes.late_data(hunt))

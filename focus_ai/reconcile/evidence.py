@@ -86,8 +86,9 @@ def create_evidence(
           SELECT cause, day, channel, sub_account, model, meter, tier, {blocks} AS quantity, count(*) AS events
           FROM ({parts}) f JOIN event_models m ON m.key = f.names
           GROUP BY cause, day, channel, sub_account, model, meter, tier, size) e
-        JOIN (SELECT day_from, channel, sub_account, model, meter, tier, min(price) AS price, min(currency) AS currency,
-                     min(account) AS account FROM rated_lines WHERE kind = 'usage' GROUP BY ALL) l
+        JOIN (SELECT day_from, channel, sub_account, model, meter, tier, min(price_min) AS price,
+                     min(currency) AS currency, min(account) AS account
+              FROM rated_facts JOIN dims ON id = dim WHERE kind = 'usage' GROUP BY ALL) l
           ON l.day_from = e.day AND l.channel = e.channel AND l.sub_account IS NOT DISTINCT FROM e.sub_account
          AND l.model = e.model AND l.meter = e.meter AND l.tier IS NOT DISTINCT FROM e.tier"""
     )

@@ -21,27 +21,31 @@ STATUSES = ("ok", "warn", "breach", "missing_in_billed", "missing_in_rated", "pr
 
 
 def create_result(session: Session, limits: Limits, as_of: datetime) -> None:
-    """Create the table `result`: buckets with status, variances, what was explained and what is left."""
-    tol = f"CAST({text(limits.absolute)} AS DECIMAL(38, 18))"
+    """Create the view `result`: buckets with status, variances, what was explained and what is left.
+
+    Most buckets do not differ: products are only computed where something is left to compare.
+    """
 
     def within(limit: Decimal) -> str:
-        share = f"CAST(abs(b_cost) AS DECIMAL(27, 9)) * CAST({text(limit)} AS DECIMAL(9, 6))"
-        return f"abs(delta) <= greatest({tol}, {share})"
+        return f"abs(delta) <= CAST(abs(b_cost) AS DECIMAL(27, 9)) * CAST({text(limit)} AS DECIMAL(9, 6))"
 
     # Tax, credits and purchases have no usage against them: they stand as the bill says and are no breach.
     status = (
-        f"CASE WHEN {within(limits.warn)} OR (kind IN ('tax', 'credit', 'purchase') AND r_lines = 0) THEN 'ok' "
+        f"CASE WHEN abs(delta) <= CAST({text(limits.absolute)} AS DECIMAL(38, 18)) THEN 'ok' "
+        f"WHEN {within(limits.warn)} OR (kind IN ('tax', 'credit', 'purchase') AND r_lines = 0) THEN 'ok' "
         f"WHEN {young(limits, as_of)} AND kind = 'usage' THEN 'provisional' "
         "WHEN r_unpriced > 0 THEN 'unpriced' WHEN b_lines = 0 THEN 'missing_in_billed' "
         f"WHEN r_lines = 0 THEN 'missing_in_rated' WHEN {within(limits.breach)} THEN 'warn' ELSE 'breach' END"
     )
     price = "coalesce(r_price, r_mean)"
     volume = (
-        f"CASE WHEN q_r IS NOT NULL AND q_b IS NOT NULL AND {price} IS NOT NULL THEN "
+        f"CASE WHEN q_r = q_b AND {price} IS NOT NULL THEN 0 "
+        f"WHEN q_r IS NOT NULL AND q_b IS NOT NULL AND {price} IS NOT NULL THEN "
         f"CAST(q_b - q_r AS DECIMAL(19, 9)) * {price} END"
     )
+    session.sql("CREATE OR REPLACE TABLE rests AS SELECT n, rest, r_mean FROM open")
     session.sql(
-        f"""CREATE OR REPLACE TABLE result AS
+        f"""CREATE OR REPLACE VIEW result AS
         SELECT * EXCLUDE (q_r, q_b), CAST(delta - volume_variance AS DECIMAL(38, 18)) AS price_variance FROM (
           SELECT b.*, {status} AS status,
                  CAST({volume} AS DECIMAL(38, 18)) AS volume_variance,
@@ -49,7 +53,7 @@ def create_result(session: Session, limits: Limits, as_of: datetime) -> None:
                  CAST(delta - coalesce(o.rest, 0) AS DECIMAL(38, 18)) AS explained, q_r, q_b
           FROM (SELECT *, CASE WHEN r_lines = 0 AND kind = 'usage' THEN 0 ELSE r_q END AS q_r,
                        CASE WHEN b_lines = 0 AND kind = 'usage' THEN 0 ELSE b_q END AS q_b FROM buckets) b
-          LEFT JOIN (SELECT n, rest, r_mean FROM open) o USING (n))"""
+          LEFT JOIN rests o USING (n))"""
     )
     session.sql(
         "CREATE OR REPLACE TABLE found_causes AS SELECT n, step, cause, "
@@ -200,13 +204,20 @@ def _maybe(value: Decimal | None) -> str | None:
     return None if value is None else text(value)
 
 
+def create_cause_lists(session: Session) -> None:
+    """Create the table `cause_lists`: the causes of a bucket as one JSON text, as `PARQUET` reads them."""
+    session.sql(
+        "CREATE OR REPLACE TABLE cause_lists AS SELECT n, to_json(list({'cause': cause, 'amount': "
+        "CAST(amount AS VARCHAR), 'events': events, 'note': note} ORDER BY step, cause)) AS causes FROM found_causes "
+        "GROUP BY n"
+    )
+
+
 #: Columns of the Parquet file of buckets.
 PARQUET = (
     "SELECT n, p_from AS period_from, p_to AS period_to, currency, channel, account, sub_account, model, meter, tier, "
     "kind AS category, unit, r_q AS rated_quantity, r_price AS rated_price, r_cost AS rated_cost, "
     "r_lines AS rated_lines, "
     "b_q AS billed_quantity, b_cost AS billed_cost, b_lines AS billed_lines, delta, volume_variance, price_variance, "
-    "status, explained, unexplained, c.causes FROM result LEFT JOIN (SELECT n, to_json(list({'cause': cause, 'amount': "
-    "CAST(amount AS VARCHAR), 'events': events, 'note': note} ORDER BY step, cause)) AS causes FROM found_causes "
-    "GROUP BY n) c USING (n)"
+    "status, explained, unexplained, c.causes FROM result LEFT JOIN cause_lists c USING (n)"
 )

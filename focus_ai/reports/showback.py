@@ -1,15 +1,14 @@
-"""The showback report as text, Markdown and CSV. Input is the dictionary of schema `focus-ai/showback@1`.
+"""The showback report as text and Markdown. Input is the dictionary of schema `focus-ai/showback@1`.
 
-All forms are made from the same blocks: a heading, a table and remarks. Amounts in tables of text and Markdown are
-rounded to cents (or to two digits that count, when smaller) for reading; CSV and JSON hold every digit.
+All forms are made from the same blocks: a heading, a table and remarks. Amounts are rounded to cents (or to
+two digits that count, when smaller) for reading; CSV and JSON hold every digit.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +16,7 @@ from focus_ai import money
 
 Report = Mapping[str, Any]
 TOP = 10
+_WEEKS = 6
 _CENT = Decimal("0.01")
 
 
@@ -62,8 +62,9 @@ def blocks(report: Report, top: int = TOP) -> Iterator[Block]:
     """Every section that has something to say, in the order of reading."""
     yield _summary(report)
     yield from _alerts(report, top)
+    yield from _last_day(report, top)
     yield from _daily(report, top)
-    yield from _budgets(report)
+    yield from _budgets(report, top)
     yield from _shared(report, top)
     yield from _nobody(report)
     yield from _retries(report, top)
@@ -82,10 +83,19 @@ def _summary(report: Report) -> Block:
         f"{number(totals['tokens'])} tokens, {period['from']} to {period['to']} ({period['days']} days), "
         f"{number(report['rows'])} rows" + (f"; only {filters}" if filters else "")
     ]
+    remarks += longer(report)
     for other in totals["currencies"]:
         if other["currency"] != report["currency"]:
             remarks.append(f"and {cost(other['cost'])} {other['currency']}, not in the tables below")
     return Block("Showback", remarks=remarks)
+
+
+def longer(report: Report) -> list[str]:
+    """A remark on charges for more than a day, where there are any: they make their first day look dear."""
+    amount = report["totals"]["longer"]
+    return [f"{cost(amount)} of it is charges for more than a day, which stand on their first day"] if (
+        money.dec(amount)
+    ) else []  # fmt: skip
 
 
 def _alerts(report: Report, top: int) -> Iterator[Block]:
@@ -128,15 +138,49 @@ def _daily(report: Report, top: int) -> Iterator[Block]:
     yield Block("Last days", ("day", "cost", "7-day average"), days, (), (1, 2))
 
 
-def _budgets(report: Report) -> Iterator[Block]:
-    if report["budgets"]["given"]:
-        rows = [
-            (b["team"], b["month"], cost(b["budget"]), cost(b["spent"]), percent(b["share"]), cost(b["forecast"]),
-             b["status"]) for b in report["budgets"]["teams"]
-        ]  # fmt: skip
-        rest = [f"no budget: {b['team']} with {cost(b['cost'])}" for b in report["budgets"]["without"]]
-        header = ("team", "month", "budget", "spent", "used", "forecast", "status")
-        yield Block("Budgets", header, rows, rest, (2, 3, 4, 5))
+def _last_day(report: Report, top: int) -> Iterator[Block]:
+    """Who made the spend of the newest day, and what is unusual about it."""
+    said = report["last_day"]
+    groups = said["groups"]
+    rows = [
+        (g["team"], g["product"], g["model"], cost(g["cost"]), percent(g["share"]), cost(g["usual"]),
+         _signed(g["delta"])) for g in groups[:top]
+    ]  # fmt: skip
+    remark = f"{cost(said['cost'])} in all"
+    if said["usual"] is not None:
+        many = said["days_before"]
+        before = f"the {many} days before" if many > 1 else "the day before"
+        remark += f", {_signed(said['delta'])} against the average of {before} ({cost(said['usual'])})"
+    more = [f"and {len(groups) - top} more"] if len(groups) > top else []
+    if money.dec(said["longer"]):
+        remark += f"; besides, {cost(said['longer'])} of charges for longer than a day"
+    header = ("team", "product", "model", "cost", "share", "usual", "change")
+    yield Block(f"The last day, {said['day']}", header, rows, [*more, remark], (3, 4, 5, 6))
+
+
+def _budgets(report: Report, top: int) -> Iterator[Block]:
+    said = report["budgets"]
+    if said["why_not"]:
+        yield Block("Budgets", remarks=["not compared: " + said["why_not"]])
+    if not said["given"]:
+        return
+    # What holds now comes first; days and weeks that are over follow, the newest first.
+    teams = sorted(said["teams"], key=lambda b: b["period"], reverse=True)
+    teams = sorted(teams, key=lambda b: (not b["current"], b["status"] == "ok" and b["every"] in ("day", "week")))
+    rows = [
+        (b["team"], b["period"], cost(b["budget"]), cost(b["spent"]), percent(b["share"]), cost(b["forecast"]),
+         b["status"]) for b in teams[: 2 * top]
+    ]  # fmt: skip
+    rest = [f"and {len(teams) - 2 * top} more"] if len(teams) > 2 * top else []
+    starts = sorted({(b["data_from"], b["period"]) for b in teams if b["data_from"]})
+    rest += [f"{p}: the data begins on {day}; what was spent before is not in it" for day, p in starts]
+    rest += [f"no budget: {b['team']} with {cost(b['cost'])}" for b in said["without"]]
+    rest += [
+        f"not compared: {b['team']} has a budget of {cost(b['budget'])} {b['currency']}"
+        for b in said["in_other_currencies"]
+    ]
+    header = ("team", "period", "budget", "spent", "used", "forecast", "status")
+    yield Block("Budgets", header, rows, rest, (2, 3, 4, 5))
 
 
 def _shared(report: Report, top: int) -> Iterator[Block]:
@@ -144,13 +188,29 @@ def _shared(report: Report, top: int) -> Iterator[Block]:
     if not shared["methods"]:
         yield Block("Shared cost", remarks=["no row is a share of shared cost"])
         return
-    rows = [(m["method"], m["team"], cost(m["cost"]), percent(m["share"])) for m in shared["methods"][: 2 * top]]
+    rows = [
+        (m["method"], m["team"], cost(m["cost"]), percent(m["share"]), _because(m["weights"]))
+        for m in shared["methods"][: 2 * top]
+    ]
     yield Block(
-        "Shared cost", ("rule", "team", "cost", "of shared"), rows,
+        "Shared cost", ("rule", "team", "cost", "of shared", "because"), rows,
         [f"{cost(shared['cost'])} was split, {percent(shared['share'])} of all"], (2, 3),
     )  # fmt: skip
     teams = [(t["team"], cost(t["direct"]), cost(t["shared"]), cost(t["cost"])) for t in shared["teams"][:top]]
     yield Block("Direct and shared", ("team", "direct", "shared", "cost"), teams, (), (1, 2, 3))
+
+
+def _because(weights: Sequence[Mapping[str, Any]]) -> str:
+    """The parts of a share in words: `37.5 % (3,000 Tokens)`."""
+    parts = []
+    for element in weights:
+        measured = f" ({_plain(element['quantity'])} {element['unit']})" if element["quantity"] is not None else ""
+        parts.append(f"{percent(element['ratio'])}{measured}")
+    return " + ".join(parts) or "differs by month"
+
+
+def _plain(value: str) -> str:
+    return f"{money.dec(value):,f}"
 
 
 def _nobody(report: Report) -> Iterator[Block]:
@@ -159,11 +219,25 @@ def _nobody(report: Report) -> Iterator[Block]:
         yield Block("Unattributed", remarks=["every row has a team"])
         return
     rows = [(r["reason"], cost(r["cost"])) for r in said["reasons"]]
+    weeks = ", ".join(f"{week} {percent(share)}" for week, share in _by_week(report))
     yield Block(
         "Unattributed", ("reason", "cost"), rows,
         [f"{cost(said['cost'])}, {percent(said['share'])} of all; the oldest is of {said['oldest_day']} "
-         f"({said['age_days']} days), {cost(said['older_than_limit'])} is {said['limit_days']} days or older"], (1,),
+         f"({said['age_days']} days), {cost(said['older_than_limit'])} is {said['limit_days']} days or older",
+         f"share by week: {weeks}"], (1,),
     )  # fmt: skip
+
+
+def _by_week(report: Report) -> list[tuple[str, Decimal]]:
+    """ISO week -> share of its spend that has no owner, the last six weeks."""
+    sums: dict[str, list[Decimal]] = {}
+    for nobody, every in zip(report["unattributed"]["days"], report["daily"]["total"], strict=True):
+        year, week, _ = date.fromisoformat(every["day"]).isocalendar()
+        held = sums.setdefault(f"{year:04d}-W{week:02d}", [Decimal(0), Decimal(0)])
+        held[0] = money.CTX.add(held[0], money.dec(nobody["cost"]))
+        held[1] = money.CTX.add(held[1], money.dec(every["cost"]))
+    weeks = sorted(sums.items())[-_WEEKS:]
+    return [(week, money.CTX.divide(part, whole) if whole else Decimal(0)) for week, (part, whole) in weeks]
 
 
 def _retries(report: Report, top: int) -> Iterator[Block]:
@@ -171,11 +245,15 @@ def _retries(report: Report, top: int) -> Iterator[Block]:
     if not said["known"]:
         yield Block("Retry waste", remarks=["not known: " + said["why"]])
         return
-    rows = [(str(g["team"]), str(g["model"]), number(g["attempts"]), cost(g["waste"])) for g in said["groups"][:top]]
-    yield Block(
-        "Retry waste", ("team", "model", "attempts", "waste"), rows,
-        [f"{cost(said['waste'])}, {percent(said['share'])} of all ({said['source']})"], (2, 3),
-    )  # fmt: skip
+    rows = [
+        (str(g["team"]), str(g["model"]), g["what"], number(g["attempts"]), cost(g["waste"]))
+        for g in said["groups"][:top]
+    ]
+    remarks = [f"and {len(said['groups']) - top} more"] if len(said["groups"]) > top else []
+    remarks.append(f"{cost(said['waste'])}, {percent(said['share'])} of all ({said['source']})")
+    if said["not_told"] is not None and money.dec(said["not_told"]):
+        remarks.append(f"rows with {cost(said['not_told'])} do not say whether their calls answered")
+    yield Block("Retry waste", ("team", "model", "what", "calls", "waste"), rows, remarks, (3, 4))
 
 
 def _shares(report: Report, top: int) -> Iterator[Block]:
@@ -244,7 +322,9 @@ def _movers(report: Report, top: int) -> Iterator[Block]:
     yield Block("What moved", ("team", "model", "before", "after", "change", "why"), rows, [remark], (2, 3, 4))
 
 
-def _signed(value: str) -> str:
+def _signed(value: str | None) -> str:
+    if value is None:
+        return "-"
     shown = cost(value)
     return shown if shown.startswith("-") else f"+{shown}"
 
@@ -285,48 +365,3 @@ def showback_markdown(report: Report, *, top: int = TOP) -> str:
             lines += ["", remark]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
-
-
-def showback_csv(report: Report) -> str:
-    """One line per number: section, name, day, measure, value; every digit kept."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["section", "dimension", "name", "day", "measure", "value", "currency"])
-    writer.writerows(_flat(report))
-    return out.getvalue()
-
-
-def _flat(report: Report) -> Iterator[Sequence[Any]]:
-    currency = report["currency"]
-    for point in report["daily"]["total"]:
-        yield "daily", "total", "", point["day"], "cost", point["cost"], currency
-        yield "daily", "total", "", point["day"], "average7", point["average"], currency
-    for dimension in ("team", "product", "model"):
-        for group in report["daily"][dimension]:
-            for point in group["days"]:
-                yield "daily", dimension, group["name"], point["day"], "cost", point["cost"], currency
-                yield "daily", dimension, group["name"], point["day"], "average7", point["average"], currency
-    for row in report["budgets"]["teams"]:
-        for measure in ("budget", "spent", "share", "forecast", "status"):
-            yield "budget", "team", row["team"], row["month"], measure, row[measure], currency
-    for row in report["shared"]["methods"]:
-        yield "shared", row["method"], row["team"], "", "cost", row["cost"], currency
-    for point in report["unattributed"]["days"]:
-        yield "unattributed", "total", "", point["day"], "share", point["share"], currency
-    for row in report["models"]:
-        for measure in ("cost", "tokens", "requests", "cost_per_million_tokens", "cost_per_thousand_requests"):
-            yield "model", "model", row["name"], "", measure, row[measure], currency
-    for row in report["business_units"]:
-        yield (
-            "unit",
-            row["unit"],
-            row["product"] or row["team"] or "",
-            "",
-            "cost_per_unit",
-            row["cost_per_unit"],
-            currency,
-        )
-    for row in (report["movers"] or {}).get("by_team_and_model", ()):
-        yield "movers", row["model"], row["team"], "", "delta", row["delta"], currency
-    for alert in report["alerts"]:
-        yield "alert", alert["id"], alert["name"] or "", alert["day"] or "", "value", alert["value"], currency

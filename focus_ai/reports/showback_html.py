@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from focus_ai import money
-from focus_ai.reports.showback import Block, blocks, cost, number, percent
+from focus_ai.reports.showback import Block, blocks, cost, longer, number, percent
 from focus_ai.reports.svg import COLOURS, Series, bars, colour, stacked
 
 Report = Mapping[str, Any]
@@ -73,6 +73,7 @@ def showback_html(report: Report, *, top: int = 12) -> str:
 def _lead(report: Report) -> str:
     filters = ", ".join(f"{name} {value}" for name, value in report["filters"].items())
     lines = [f"{report['period']['days']} days in {report['currency']}" + (f", only {filters}" if filters else "")]
+    lines += longer(report)
     lines += [
         f"and {cost(o['cost'])} {o['currency']}, which is not shown below" for o in report["totals"]["currencies"]
         if o["currency"] != report["currency"]
@@ -149,14 +150,13 @@ def _stack(report: Report, dimension: str) -> str:
 
 def _budget_bars(report: Report) -> str:
     rows = report["budgets"]["teams"]
-    if not rows:
+    if not any(row["current"] for row in rows):
         return ""
-    months = sorted({row["month"] for row in rows})
-    last = [row for row in rows if row["month"] == months[-1]]
+    last = [row for row in rows if row["current"]]
     shown = {r["team"]: f"{cost(r['spent'])} of {cost(r['budget'])} ({percent(r['share'])})" for r in last}
     return bars(
         [(r["team"], money.dec(r["spent"]), shown[r["team"]]) for r in last],
-        f"Spend against budget in {months[-1]}; the line is the budget",
+        "Spend against budget in " + ", ".join(sorted({r["period"] for r in last})) + "; the line is the budget",
         {r["team"]: money.dec(r["budget"]) for r in last},
     )  # fmt: skip
 
@@ -174,4 +174,10 @@ def _nobody(report: Report) -> str:
     if len(days) < 2 or report["unattributed"]["oldest_day"] is None:
         return ""
     series = [Series("share without an owner", [money.dec(d["share"]) for d in days], "var(--c5)")]
-    return stacked([d["day"] for d in days], series, None, "Share of spend without an owner by day", percent)
+    return stacked([d["day"] for d in days], series, None, "Share of spend without an owner by day", _fine_percent)
+
+
+def _fine_percent(share: Decimal) -> str:
+    """A share for an axis: as many places as it needs, two at most."""
+    shown = (share * 100).quantize(Decimal("0.01"))
+    return f"{shown.normalize():f} %"

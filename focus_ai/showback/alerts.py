@@ -32,12 +32,14 @@ def find(
             found.append({
                 "id": f"budget.{row['status']}", "name": row["team"], "day": None, "value": row["forecast"]
                 if row["status"] == "forecast" else row["spent"], "limit": row["budget"],
-                "what": f"{row['team']} {_WORDS[row['status']]} ({row['month']})",
+                "what": f"{row['team']} {_WORDS[row['status']]} ({row['period']})",
             })  # fmt: skip
-    every = costs(session, currency).get("", {})
+    every = costs(session, currency, long=False).get("", {})
     floor = CTX.multiply(ratio(total(every.values()), max(len(days), 1)) or Decimal(0), NOISE)
     groups: list[tuple[str, str, Mapping[date, Decimal]]] = [("total", "", every)]
-    groups += [(d, name, by_day) for d in DIMENSIONS for name, by_day in costs(session, currency, d).items()]
+    groups += [
+        (d, name, by_day) for d in DIMENSIONS for name, by_day in costs(session, currency, d, long=False).items()
+    ]
     for dimension, name, by_day in groups:
         for spike in spikes(by_day, days, factor, floor):
             subject = "everything together" if dimension == "total" else f"{dimension} {name}"

@@ -17,12 +17,12 @@ from focus_ai.errors import InputError
 NEEDED = ("ChargePeriodStart", "EffectiveCost", "BillingCurrency")
 # Ours where another file has nothing; the report says what it cannot tell without them.
 WANTED = (
-    "BilledCost", "ListCost", "Tags", "ServiceName", "ServiceProviderName", "ProviderName", "SkuPriceId",
-    "SkuPriceDetails", "ConsumedQuantity", "ConsumedUnit", "ContractedUnitPrice", "PricingUnit", "ChargeCategory",
-    "AllocatedMethodId", "AllocatedResourceId", "AllocatedTags", "x_AllocatedMethodId", "x_AllocatedResourceId",
-    "x_AllocatedTags", "x_Team", "x_Product", "x_Feature", "x_Environment", "x_ModelId", "x_TokenType",
-    "x_ProcessingTier", "x_RequestCount", "x_RequestId", "x_LogicalRequestId", "x_AttemptKind", "x_CostBasis",
-    "x_UnattributedReason",
+    "BilledCost", "ChargePeriodEnd", "ListCost", "Tags", "ServiceName", "ServiceProviderName", "ProviderName",
+    "SkuPriceId", "SkuPriceDetails", "ConsumedQuantity", "ConsumedUnit", "ContractedUnitPrice", "PricingUnit",
+    "ChargeCategory", "AllocatedMethodId", "AllocatedMethodDetails", "AllocatedResourceId", "AllocatedTags",
+    "x_AllocatedMethodId", "x_AllocatedMethodDetails", "x_AllocatedResourceId", "x_AllocatedTags", "x_Team",
+    "x_Product", "x_Feature", "x_Environment", "x_ModelId", "x_TokenType", "x_ProcessingTier", "x_RequestCount",
+    "x_RequestId", "x_AttemptUse", "x_CostBasis", "x_UnattributedReason",
 )  # fmt: skip
 MODEL_TAGS = ("x_ModelId", "ModelId", "ModelName")
 _OWNER_TAGS = {
@@ -54,7 +54,7 @@ class Dataset:
         return [
             n for n in gone
             if not (n in either and either & set(self.columns)) and "Allocated" not in n
-            and n not in ("x_RequestId", "x_LogicalRequestId", "x_AttemptKind")
+            and n not in ("x_RequestId", "x_AttemptUse")
         ]  # fmt: skip
 
 
@@ -135,19 +135,19 @@ def create_tables(data: Dataset, filters: Mapping[str, str], first: str | None, 
         )  # fmt: skip
     keys = ", ".join(KEYS)
     session.sql(
-        f"CREATE TABLE spend AS SELECT day, {keys}, currency, token_type, tier, category, basis, reason, method, "
-        "sum(cost) AS cost, sum(coalesce(billed, 0)) AS billed, sum(tokens) AS tokens, count(*)::BIGINT AS rows "
+        f"CREATE TABLE spend AS SELECT day, {keys}, currency, token_type, tier, category, basis, reason, method, use, "
+        "long, sum(cost) AS cost, sum(coalesce(billed, 0)) AS billed, sum(tokens) AS tokens, count(*)::BIGINT AS rows "
         "FROM chosen GROUP BY ALL"
     )
     # A call with several meters counts on each of their rows: the meter with the most calls tells how many there were.
+    alike = f"day, {keys}, currency, use, tier, account"
     session.sql(
-        f"CREATE TABLE calls AS SELECT day, {keys}, currency, CAST(greatest(max(n), max(named)) AS BIGINT) AS requests "
-        f"FROM (SELECT day, {keys}, currency, tier, account, token_type, "
-        "sum(requests) FILTER (request_id IS NULL) AS n, "
+        f"CREATE TABLE calls AS SELECT day, {keys}, currency, use, "
+        "CAST(greatest(max(n), max(named)) AS BIGINT) AS requests "
+        f"FROM (SELECT {alike}, token_type, sum(requests) FILTER (request_id IS NULL) AS n, "
         "NULL AS named FROM chosen WHERE category = 'Usage' GROUP BY ALL UNION ALL "
-        f"SELECT day, {keys}, currency, tier, account, NULL, NULL, count(DISTINCT request_id) FROM chosen "
-        "WHERE request_id IS NOT NULL GROUP BY ALL) "
-        f"GROUP BY day, {keys}, currency, tier, account HAVING coalesce(max(n), max(named)) > 0"
+        f"SELECT {alike}, NULL, NULL, count(DISTINCT request_id) FROM chosen "
+        f"WHERE request_id IS NOT NULL GROUP BY ALL) GROUP BY {alike} HAVING coalesce(max(n), max(named)) > 0"
     )
     session.sql(
         "CREATE TABLE unit_prices AS SELECT sku_price AS sku, day, currency, max(price) AS price, "
@@ -212,14 +212,17 @@ def _selected(data: Dataset) -> str:
         "basis": word("x_CostBasis"),
         "reason": word("x_UnattributedReason"),
         "method": method,
+        "details": first(*(word(c) for c in ("AllocatedMethodDetails", "x_AllocatedMethodDetails") if c in has)),
         "sku_price": word("SkuPriceId"),
         # The price of a million tokens; blocks of another size are brought to it where that is exact.
         "price": f"CASE WHEN {size} = 1000000 THEN {price} WHEN {size} = 1000 THEN {price} * 1000 END",
         "requests": number("x_RequestCount", "BIGINT"),
         # Shares of one call are no calls of their own: they bring their part of the count.
         "request_id": f"CASE WHEN {method} IS NULL THEN {word('x_RequestId')} END",
-        "logical_id": word("x_LogicalRequestId"),
-        "started": f"TRY_CAST({moment} AS TIMESTAMPTZ)",
+        "use": word("x_AttemptUse"),
+        # A charge for more than a day (a licence of a month) stands on its first day and says nothing of a pace.
+        "long": f"coalesce(TRY_CAST({word('ChargePeriodEnd')} AS TIMESTAMPTZ) > "
+        f"TRY_CAST({moment} AS TIMESTAMPTZ) + INTERVAL 1 day, FALSE)",
         "account": f"concat_ws('/', {word('x_Source')}, {word('BillingAccountId')}, {word('SubAccountId')}, "
         f"{word('ResourceId')}, {word('Tags')})",
     }

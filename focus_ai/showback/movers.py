@@ -12,7 +12,8 @@ from focus_ai.engine import Session, literal
 from focus_ai.errors import UsageError
 from focus_ai.money import CTX
 from focus_ai.showback.dataset import rows
-from focus_ai.showback.exact import ZERO, less, ratio, total
+from focus_ai.showback.exact import ZERO, less, ratio, share, total
+from focus_ai.showback.series import WINDOW
 from focus_ai.showback.spending import name_of
 
 Span = tuple[date, date]
@@ -50,6 +51,40 @@ def usual_spans(days: Sequence[date]) -> tuple[Span, Span] | None:
     if len(days) < 14:
         return None
     return (days[-14], days[-8]), (days[-7], days[-1])
+
+
+def last_day(session: Session, currency: str, days: Sequence[date]) -> dict[str, Any]:
+    """The last day with data by team, product and model, each beside the average of the (up to seven) days before.
+
+    Charges for more than a day are in neither; `longer` is what they cost that begin on the last day.
+    """
+    before = list(days[:-1])[-WINDOW:]
+    last = f"day = DATE {literal(days[-1].isoformat())}"
+    first = literal((before or days)[0].isoformat())
+    names = ", ".join(f"{name_of(d)} AS {d}" for d in ("team", "product", "model"))
+    where = f"currency = {literal(currency)} AND day >= DATE {first}"
+    found = rows(
+        session, f"SELECT {names}, coalesce(sum(cost) FILTER ({last}), 0) AS cost, "
+        f"coalesce(sum(cost) FILTER (NOT ({last})), 0) AS past FROM spend WHERE {where} AND NOT long GROUP BY ALL",
+    )  # fmt: skip
+    longer = session.one(f"SELECT coalesce(sum(cost), 0) FROM spend WHERE {where} AND {last} AND long")[0]
+    whole = total(row["cost"] for row in found)
+    groups = [
+        {**{k: row[k] for k in ("team", "product", "model", "cost")}, "share": share(row["cost"], whole),
+         **_beside(row["cost"], row["past"], len(before))} for row in found
+    ]  # fmt: skip
+    groups.sort(key=lambda r: (-r["cost"], -abs(r["delta"] or ZERO), r["team"], r["product"], r["model"]))
+    past = total(row["past"] for row in found)
+    return {
+        "day": days[-1].isoformat(), "days_before": len(before), "cost": whole, **_beside(whole, past, len(before)),
+        "longer": longer, "groups": groups,
+    }  # fmt: skip
+
+
+def _beside(cost: Decimal, past: Decimal, days: int) -> dict[str, Any]:
+    """The average of the days before, and the difference to it; both None when there are none."""
+    usual = ratio(past, days)
+    return {"usual": usual, "delta": less(cost, usual) if usual is not None else None}
 
 
 def compare(session: Session, currency: str, before: Span, after: Span) -> dict[str, Any]:

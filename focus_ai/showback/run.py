@@ -49,7 +49,10 @@ def run(
             movers.read_span(text)
     start = movers.read_span(first)[0].isoformat() if first else None
     end = movers.read_span(last)[1].isoformat() if last else None
-    wanted = tables.read_budgets(budget_file) if budget_file else []
+    wanted = tables.with_accounts(
+        tables.read_budgets(budget_file) if budget_file else [],
+        tables.account_budgets(accounts) if (accounts := settings.owners.accounts) else [],
+    )
     units = [unit for path in unit_files for unit in tables.read_units(path)]
     audit = waste.read_audit(audit_file) if audit_file else None
     files = find_files(dataset)
@@ -92,9 +95,13 @@ def _report(
     bounds = session.one(f"SELECT min(day), max(day) FROM spend WHERE currency = {literal(chosen)}")
     days = calendar(*bounds)
     whole = next(row["cost"] for row in money if row["currency"] == chosen)
-    tokens = session.one(f"SELECT coalesce(sum(tokens), 0) FROM spend WHERE currency = {literal(chosen)}")[0]
+    tokens, longer = session.one(
+        "SELECT coalesce(sum(tokens), 0), coalesce(sum(cost) FILTER (long), 0) FROM spend "
+        f"WHERE currency = {literal(chosen)}"
+    )
     requests = session.one(f"SELECT coalesce(sum(requests), 0) FROM calls WHERE currency = {literal(chosen)}")[0]
-    burnt = budgets.burn(session, wanted, chosen, days[-1], Decimal(limits.budget_alert))
+    wanted, why_not = budgets.of_filters(wanted, filters)
+    burnt = budgets.burn(session, wanted, chosen, days, Decimal(limits.budget_alert))
     nobody = spending.unattributed(session, chosen, days, limits.unattributed_days, whole)
     pair = (spans[0], spans[1]) if spans else movers.usual_spans(days)
     found = {
@@ -106,11 +113,14 @@ def _report(
         "filters": dict(filters),
         "period": {"from": days[0].isoformat(), "to": days[-1].isoformat(), "days": len(days)},
         "currency": chosen,
-        "totals": {"cost": whole, "tokens": int(tokens), "requests": int(requests), "currencies": money},
+        "totals": {"cost": whole, "tokens": int(tokens), "requests": int(requests), "longer": longer,
+                   "currencies": money},
         "alerts": alerts.find(session, chosen, days, burnt, nobody, Decimal(limits.spike_factor)),
+        "last_day": movers.last_day(session, chosen, days),
         "daily": spending.daily(session, chosen, days),
-        "budgets": {"given": bool(wanted), "teams": burnt,
-                    "without": budgets.without_budget(session, wanted, chosen) if wanted else []},
+        "budgets": {"given": bool(wanted), "why_not": why_not, "teams": burnt,
+                    "without": budgets.without_budget(session, wanted, chosen) if wanted else [],
+                    "in_other_currencies": budgets.in_other_currencies(wanted, chosen)},
         "shared": spending.shared(session, chosen, whole),
         "unattributed": nobody,
         "retries": waste.retries(data, chosen, whole, audit),

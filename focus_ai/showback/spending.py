@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -23,12 +24,15 @@ def name_of(dimension: str) -> str:
     return f"coalesce({ident(dimension)}, {literal(empty)})"
 
 
-def costs(session: Session, currency: str, dimension: str | None = None) -> dict[str, dict[date, Decimal]]:
-    """Name -> day -> cost; the name is empty for the total."""
+def costs(
+    session: Session, currency: str, dimension: str | None = None, *, long: bool | None = None
+) -> dict[str, dict[date, Decimal]]:
+    """Name -> day -> cost; the name is empty for the total. `long`: only (or no) charges for more than a day."""
+    only = "" if long is None else f"AND long = {long}"
     name = name_of(dimension) if dimension else "''"
     found: dict[str, dict[date, Decimal]] = {}
     for key, day, cost in session.rows(
-        f"SELECT {name} AS name, day, sum(cost) FROM spend WHERE currency = {literal(currency)} GROUP BY ALL "
+        f"SELECT {name} AS name, day, sum(cost) FROM spend WHERE currency = {literal(currency)} {only} GROUP BY ALL "
         "ORDER BY name, day"
     ):
         found.setdefault(str(key), {})[day] = cost
@@ -56,9 +60,11 @@ def _points(found: Sequence[Point]) -> list[dict[str, Any]]:
 def shared(session: Session, currency: str, whole: Decimal) -> dict[str, Any]:
     """Shared cost: which rule split how much to whom, and what each team pays directly and as its share."""
     where = f"currency = {literal(currency)}"
+    # All shares of one rule and team have equal weights within a month, mostly in the whole data set.
     methods = rows(
-        session, f"SELECT method, {name_of('team')} AS team, sum(cost) AS cost FROM spend WHERE {where} "
-        "AND method IS NOT NULL GROUP BY ALL ORDER BY method, cost DESC, team",
+        session, f"SELECT method, {name_of('team')} AS team, sum(cost) AS cost, "
+        "CASE WHEN count(DISTINCT details) = 1 THEN max(details) END AS details FROM chosen "
+        f"WHERE {where} AND method IS NOT NULL GROUP BY ALL ORDER BY method, cost DESC, team",
     )  # fmt: skip
     allocated = total(row["cost"] for row in methods)
     teams = rows(
@@ -68,8 +74,23 @@ def shared(session: Session, currency: str, whole: Decimal) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "cost": allocated, "share": share(allocated, whole),
-        "methods": [{**row, "share": share(row["cost"], allocated)} for row in methods], "teams": teams,
+        "methods": [
+            {**{k: row[k] for k in ("method", "team", "cost")}, "share": share(row["cost"], allocated),
+             "weights": _weights(row["details"])} for row in methods
+        ], "teams": teams,
     }  # fmt: skip
+
+
+def _weights(details: str | None) -> list[dict[str, Any]]:
+    """The elements of AllocatedMethodDetails as ratio, unit and quantity (of text); none when rows differ."""
+    try:
+        elements = json.loads(details, parse_float=str, parse_int=str)["Elements"] if details else []
+        return [
+            {"ratio": e["AllocatedRatio"], "unit": e.get("UsageUnit"), "quantity": e.get("UsageQuantity")}
+            for e in elements
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []  # written by others, and not in the shape that FOCUS asks for
 
 
 def unattributed(session: Session, currency: str, days: Sequence[date], limit: int, whole: Decimal) -> dict[str, Any]:

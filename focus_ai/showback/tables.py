@@ -18,12 +18,24 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True)
 class Budget:
-    """What a team may spend in a month (`YYYY-MM`; None: in every month)."""
+    """What a team may spend in a period: `every` is day, week, month, quarter or year.
+
+    `month` (YYYY-MM) is the only month it holds for, None for all. It holds for periods whose last day lies between
+    `start` and `end` (exclusive). `names`: the other names of the team in rows.
+    """
 
     team: str
     month: str | None
     amount: Decimal
     currency: str | None
+    every: str = "month"
+    start: date = date.min
+    end: date = date.max
+    names: tuple[str, ...] = ()
+
+    def called(self) -> set[str]:
+        """Every name of the team, without regard to case."""
+        return {name.casefold() for name in (self.team, *self.names)}
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,24 @@ def read_budgets(path: Path) -> list[Budget]:
             raise InputError("a month is not readable", where=where, value=month, expected="YYYY-MM")
         found.append(Budget(row["team"], month or None, _amount(row["budget"], where), row["currency"].upper() or None))
     return found
+
+
+def account_budgets(paths: Sequence[Path]) -> list[Budget]:
+    """The budgets of chargeback accounts, of those that have one. Raises `UsageError` as a conversion does."""
+    from focus_ai.ownership.accounts import load_accounts
+
+    return [
+        Budget(
+            row.team_id, None, row.budget_amount, row.budget_currency, row.budget_period or "month", row.period.start,
+            row.period.end, (row.team_name,) if row.team_name else (),
+        ) for row in load_accounts(paths)[0].rows if row.budget_amount is not None
+    ]  # fmt: skip
+
+
+def with_accounts(budgets: Sequence[Budget], accounts: Sequence[Budget]) -> list[Budget]:
+    """The budgets of the budgets file, and those of the accounts for every team that is not in it."""
+    named = {name for budget in budgets for name in budget.called()}
+    return [*budgets, *(budget for budget in accounts if not budget.called() & named)]
 
 
 def read_units(path: Path) -> list[Unit]:

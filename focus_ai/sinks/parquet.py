@@ -43,23 +43,34 @@ def write_parquet(
     """Write the rows of the queries, one after another and each in `order`, as one file.
 
     The columns of a query are those of the schema, by position. How rows are spread over queries does not show in the
-    bytes as long as their order is the same.
+    rows; in the bytes it shows at most where a column of many values leaves its dictionary.
     Text of few values arrives as dictionaries and is written as such. None, and no file, when there are no rows.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     readers = (session.connection.cursor().sql(f"{query} ORDER BY {order}").to_arrow_reader(BATCH) for query in queries)
     reader = next(readers)
     physical = pa.schema([_physical(want, have) for want, have in zip(schema, reader.schema, strict=True)])
-    groups = _groups(itertools.chain(reader, itertools.chain.from_iterable(readers)), physical)
+    groups = row_groups(itertools.chain(reader, itertools.chain.from_iterable(readers)), physical)
+    return write_groups(groups, path, footer, compression=compression)
+
+
+def write_groups(
+    groups: Iterator[pa.Table], path: Path, footer: Mapping[str, str], *, compression: str = "zstd"
+) -> Written | None:
+    """Write tables of at most `ROW_GROUP` rows as one file, each as one row group.
+
+    None, and no file, when there are no tables.
+    """
+    import pyarrow.parquet as pq
+
     first = next(groups, None)
     if first is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = pq.ParquetWriter(
         path,
-        physical,
+        first.schema,
         compression=compression,
         compression_level=1 if compression == "zstd" else None,
         version="2.6",
@@ -91,8 +102,8 @@ def _physical(want: pa.Field, have: pa.Field) -> pa.Field:
     return pa.field(want.name, want.type)
 
 
-def _groups(reader: Iterable[Any], physical: pa.Schema) -> Iterator[pa.Table]:
-    """Batches re-cut to whole row groups, in the types of the file."""
+def row_groups(reader: Iterable[Any], physical: pa.Schema, size: int = ROW_GROUP) -> Iterator[pa.Table]:
+    """Batches re-cut to tables of `size` rows, one row group each, in the types of the file."""
     import pyarrow as pa
 
     held: list[Any] = []
@@ -102,11 +113,11 @@ def _groups(reader: Iterable[Any], physical: pa.Schema) -> Iterator[pa.Table]:
             continue
         held.append(_cast(batch, physical))
         count += batch.num_rows
-        while count >= ROW_GROUP:
+        while count >= size:
             table = pa.Table.from_batches(held)
-            yield table.slice(0, ROW_GROUP)
-            held = table.slice(ROW_GROUP).to_batches()
-            count -= ROW_GROUP
+            yield table.slice(0, size)
+            held = table.slice(size).to_batches()
+            count -= size
     if count:
         yield pa.Table.from_batches(held)
 

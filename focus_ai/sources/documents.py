@@ -6,10 +6,11 @@ A repeated key, NaN or Infinity, broken JSON and bytes that are not UTF-8 are re
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from focus_ai.sources.reject import Reject
 from focus_ai.sources.sniff import BOM, Format, opened, partial
 
 LARGEST = 1 << 30
+LARGE_TEXT = 1 << 20
 # The engine holds two buffers of the longest record per thread, so these bound the memory of a run.
 LONGEST_LINE = 16 << 20
 LONGEST_DOCUMENT = 64 << 20
@@ -28,11 +30,13 @@ class _Refused(ValueError):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _Refused(f"duplicate_key:{key}")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Refused(f"duplicate_key:{key}")
+            seen.add(key)
     return found
 
 
@@ -47,6 +51,8 @@ def _integer(digits: str) -> Any:
 def _fraction(digits: str) -> Any:
     """A number where a binary float holds exactly these digits when written back, else the text itself."""
     value = float(digits)
+    if len(digits) < 16 and "e" not in digits and "E" not in digits:
+        return value  # a float holds every number of fifteen digits
     if not math.isfinite(value) or len(digits) > 40:
         return digits
     try:
@@ -58,6 +64,8 @@ def _fraction(digits: str) -> Any:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_fraction, parse_int=_integer, strict=True
 )
+_LENIENT = json.JSONDecoder()
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 def spool_lines(name: str, path: Path, form: Format, target: Path) -> tuple[list[Reject], int]:
@@ -111,7 +119,7 @@ def spool_values(name: str, values: Iterator[dict[str, Any]], target: Path) -> t
 def _written(value: Any) -> tuple[bytes, str | None]:
     """One record as a line of UTF-8, or why it cannot be one (a lone surrogate, a document beyond the limit)."""
     try:
-        line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        line = _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:
         return b"", "broken_json"
     return (line, None) if len(line) <= LONGEST_DOCUMENT else (b"", "document_too_large")
@@ -144,7 +152,7 @@ def _one(line: bytes) -> _Item:
 
 def _parse(text: str) -> tuple[Any, str | None]:
     try:
-        value, end = _DECODER.raw_decode(text)
+        value, end = _decoded(text, 0)
     except _Refused as error:
         return None, str(error)
     except (ValueError, RecursionError):
@@ -154,6 +162,19 @@ def _parse(text: str) -> tuple[Any, str | None]:
     if not isinstance(value, dict):
         return None, "not_an_object"
     return value, None
+
+
+def _decoded(text: str, position: int) -> tuple[Any, int]:
+    """One document and where it ends. A large one is many objects without a cycle: looking for cycles among them would
+    take longer than reading them, so nobody looks meanwhile."""
+    pause = gc.isenabled() and len(text) > LARGE_TEXT
+    if pause:
+        gc.disable()
+    try:
+        return _DECODER.raw_decode(text, position)
+    finally:
+        if pause:
+            gc.enable()
 
 
 def _documents(path: Path, form: Format) -> Iterator[_Item]:
@@ -179,15 +200,40 @@ def _documents(path: Path, form: Format) -> Iterator[_Item]:
         if position >= len(text):
             break
         try:
-            value, position = _DECODER.raw_decode(text, position)
-        except _Refused as error:
-            yield None, text[position : position + 2000], str(error)
-            break
-        except (ValueError, RecursionError):
-            yield None, text[position : position + 2000], truncated or "broken_json"
-            break
+            value, position = _decoded(text, position)
+        except (ValueError, RecursionError) as error:
+            if text[position] != "[":
+                yield None, text[position : position + 2000], _reason(error, truncated)
+                break
+            position = yield from _elements(text, position + 1, truncated)
+            continue
         for element in value if isinstance(value, list) else [value]:
-            if isinstance(element, dict):
-                yield element, None, None
-            else:
-                yield None, json.dumps(element)[:2000], "not_an_object"
+            yield _item(element)
+
+
+def _elements(text: str, position: int, truncated: str | None) -> Generator[_Item, None, int]:
+    """The elements of an array that cannot be read as one, as far as each can; returns where the text goes on."""
+    while True:
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        if text[position : position + 1] == "]":
+            return position + 1
+        try:
+            try:
+                value, position = _DECODER.raw_decode(text, position)
+                yield _item(value)
+            except _Refused as error:
+                # It is JSON all the same, so the next element can be found.
+                start, position = position, _LENIENT.raw_decode(text, position)[1]
+                yield None, text[start:position][:2000], str(error)
+        except (ValueError, RecursionError) as error:
+            yield None, text[position : position + 2000], _reason(error, truncated)
+            return len(text)
+
+
+def _item(value: Any) -> _Item:
+    return (value, None, None) if isinstance(value, dict) else (None, json.dumps(value)[:2000], "not_an_object")
+
+
+def _reason(error: Exception, truncated: str | None) -> str:
+    return str(error) if isinstance(error, _Refused) else truncated or "broken_json"

@@ -48,10 +48,14 @@ def too_long(error: Exception) -> bool:
     return "maximum_object_size" in str(error)
 
 
+class Strict(str):
+    """A relation of documents that the strict reader let pass: objects in which no key comes twice."""
+
+
 def spooled_lines(path: Path, longest: int) -> str:
     """Documents of a file that `spool_lines` wrote; its `null` lines stand for records that were refused already."""
     documents = json_lines(path, longest=max(longest, 1 << 20))
-    return f"(SELECT rn, j0 FROM {documents} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')"
+    return Strict(f"(SELECT rn, j0 FROM {documents} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')")
 
 
 def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -> str:
@@ -72,10 +76,13 @@ def bad_documents(
     Checked: broken JSON, not an object, a repeated key or another type where the mapping expects an object, and a
     document without the array that holds the records (`array` is its JSON path).
     """
-    plain, nodes = relation, list(object_nodes)
+    plain, nodes, strict = relation, list(object_nodes), isinstance(relation, Strict)
     tests = [("j0 IS NULL", "broken_json"), ("json_type(j0) <> 'OBJECT'", "not_an_object")]
+    if strict:
+        tests, nodes = tests[:1], [node for node in nodes if node != "$"]
     for place, node in enumerate(nodes, start=1):
-        tests.append((f"len(keys[{place}]) <> list_unique(keys[{place}])", f"duplicate_key:{node}"))
+        if not strict:
+            tests.append((f"len(keys[{place}]) <> list_unique(keys[{place}])", f"duplicate_key:{node}"))
         if node != "$":
             kind, text = f"kinds[{place}]", f"texts[{place}]"
             tests.append(
@@ -90,7 +97,8 @@ def bad_documents(
         listed = f"[{', '.join(map(literal, nodes))}]"
         relation = (
             f"(SELECT *, CASE WHEN list_contains(kinds, 'VARCHAR') THEN json_extract_string(j0, {listed}) END AS texts "
-            f"FROM (SELECT rn, j0, json_keys(j0, {listed}) AS keys, json_type(j0, {listed}) AS kinds FROM {relation}))"
+            f"FROM (SELECT rn, j0, {'[]' if strict else f'json_keys(j0, {listed})'} AS keys, "
+            f"json_type(j0, {listed}) AS kinds FROM {relation}))"
         )
     checked = f"(SELECT rn, j0, {reason} AS reason FROM {relation})"
     found = session.rows(f"SELECT rn, reason, CAST(j0 AS VARCHAR) FROM {checked} WHERE reason IS NOT NULL ORDER BY rn")

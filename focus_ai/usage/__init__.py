@@ -5,7 +5,8 @@ duplicates with the key that proved them, conflicting versions, spans that repea
 that must see the whole data set. Must not know: prices, owners, FOCUS columns.
 """
 
+from focus_ai.usage import attempts
 from focus_ai.usage.identity import Duplicates, deduplicate
 from focus_ai.usage.relation import create_view
 
-__all__ = ["Duplicates", "create_view", "deduplicate"]
+__all__ = ["Duplicates", "attempts", "create_view", "deduplicate"]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_ai.engine import Session, ident, literals
+from focus_ai.usage.focus_exports import choose_exports
 
 # A line of several days (a report over a week or a month) speaks for every one of them.
 _DAYS = (
@@ -62,6 +63,7 @@ def choose(session: Session, present: frozenset[str], source: str, estimates: fr
         decisions += _one_per_day(session, "money_family", account, "cost exports", billed)
         decisions += _usage_or_bill(session, account, source, usage, billed)
         decisions += _usage_or_estimate(session, account, estimates, billed)
+    decisions += choose_exports(session, present, billed)
     return Carriers(" OR ".join(usage) or "FALSE", " OR ".join(billed) or "FALSE", tuple(decisions))
 
 

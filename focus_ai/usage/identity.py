@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.record import fields
 from focus_ai.engine import Session, ident
+from focus_ai.usage import attempts
 from focus_ai.usage.lent_owners import lend_owners
 from focus_ai.usage.overlap import leave_out_same_calls
 
 # Records per pass when looking for repeated keys; bounds the memory of the search.
 PER_PASS = 2_000_000
 _LINEAGE = ("source_file", "source_row", "adapter", "record_version", "flags", "raw_usage", "duration_ms")
+# What a log says about the attempts of a request is no consumption either.
+_NOT_COMPARED = (*_LINEAGE, *attempts.FIELDS)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def deduplicate(
         )
     # Two exports may print the same binary amount with other last digits.
     shown = {"reported_cost": "round(s.reported_cost, 9)"}
-    content = ", ".join(shown.get(n, f"s.{ident(n)}") for n in fields() if n in present and n not in _LINEAGE)
+    content = ", ".join(shown.get(n, f"s.{ident(n)}") for n in fields() if n in present and n not in _NOT_COMPARED)
     session.sql(
         f"""CREATE TABLE compared AS
         SELECT s.file_no, s.row_no, s.record_key, s.source_file, s.source_row, s.record_id, s.record_version,

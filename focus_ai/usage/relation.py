@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from focus_ai.adapters.record import all_columns
-from focus_ai.adapters.stage import Staged
+from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, ident, literal, literals
 
 
@@ -15,23 +15,42 @@ def create_view(session: Session, staged: Sequence[Staged]) -> frozenset[str]:
     Returns the columns that at least one file has; the others are NULL of their type.
     """
     files = [s for s in staged if s.columns]
-    present = frozenset(c for s in files for c in s.columns)
+    parts = [*files, *(s.aside for s in files if s.aside is not None)]
+    odd = any(s.rejects or s.ignored for s in files)
+    clean = "problem IS NULL AND ignored IS NULL" if odd else "TRUE"
+    session.sql(f"CREATE VIEW staged AS SELECT * FROM ({_rows(files, parts)}) WHERE {clean}")
+    ignored = [s for s in parts if s.ignored and s.aside is None]
+    session.sql(f"CREATE VIEW set_aside AS SELECT * FROM ({_rows(ignored, parts)}) WHERE ignored IS NOT NULL")
+    return frozenset(c for s in files for c in s.columns)
+
+
+def _rows(files: Sequence[Staged], parts: Sequence[Staged]) -> str:
+    """A query over some of the files; `file_no` is their place in `parts`."""
+    columns = all_columns() | {"raw": "VARCHAR"}
     if not files:
-        columns = ", ".join(f"CAST(NULL AS {kind}) AS {ident(name)}" for name, kind in all_columns().items())
-        empty = f"SELECT {columns}, CAST(NULL AS VARCHAR) AS raw, 0 AS file_no, 0 AS row_no WHERE FALSE"
-        session.sql(f"CREATE VIEW staged AS {empty}")
-        session.sql(f"CREATE VIEW set_aside AS {empty}")
-        return frozenset()
-    names = [str(s.parquet) for s in files]
-    source = f"read_parquet([{literals(names)}], union_by_name=true, filename=true, file_row_number=true)"
-    numbers = "MAP {" + ", ".join(f"{literal(n)}: {i}" for i, n in enumerate(names)) + "}"
-    columns = ", ".join(
-        ident(name) if name in present else f"CAST(NULL AS {kind}) AS {ident(name)}"
-        for name, kind in all_columns().items()
+        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {ident(name)}" for name, kind in columns.items())
+        return f"SELECT {nothing}, 0 AS file_no, 0 AS row_no WHERE FALSE"
+    numbers = {str(s.parquet): parts.index(s) for s in files}
+    place = "MAP {" + ", ".join(f"{literal(n)}: {i}" for n, i in numbers.items()) + "}[filename]"
+    place = place if len(parts) > 1 else "0"
+    stored = frozenset(c for s in files for c in s.stored)
+    values = ", ".join(
+        f"{_value(name, kind, files, parts, name in stored)} AS {ident(name)}" for name, kind in columns.items()
     )
-    number = f"{numbers}[filename]" if len(names) > 1 else "0"
-    rows = f"{columns}, raw, CAST({number} AS INTEGER) AS file_no, file_row_number AS row_no"
-    clean = "problem IS NULL AND ignored IS NULL" if any(s.rejects or s.ignored for s in files) else "TRUE"
-    session.sql(f"CREATE VIEW staged AS SELECT {rows} FROM {source} WHERE {clean}")
-    session.sql(f"CREATE VIEW set_aside AS SELECT {rows} FROM {source} WHERE ignored IS NOT NULL")
-    return present
+    source = f"read_parquet([{literals(numbers)}], union_by_name=true, filename=true, file_row_number=true)"
+    return (
+        f"SELECT {values}, file_no, row_no FROM "
+        f"(SELECT *, CAST({place} AS INTEGER) AS file_no, file_row_number AS row_no FROM {source})"
+    )
+
+
+def _value(name: str, kind: str, files: Sequence[Staged], parts: Sequence[Staged], stored: bool) -> str:
+    """SQL of one column: what the files hold, or the value that is the same in every record of a file."""
+    given = {s.constants.get(name) for s in files}
+    if given == {None}:
+        return ident(name) if stored else f"CAST(NULL AS {kind})"
+    if len(given) == 1 and not stored:
+        return f"CAST({given.pop()} AS {kind})"
+    listed = ", ".join(s.constants.get(name, "NULL") for s in parts)
+    held = f", {ident(name)}" if stored else ""
+    return f"coalesce(CAST([{listed}][file_no + 1] AS {kind}){held})"

@@ -74,9 +74,9 @@ def test_gemini_tokens(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("google/generate_content_response_minimal.json", "missing:event_time"),
-        ("aws-bedrock/converse_response.json", "missing:event_time"),
-        ("aws-bedrock/invoke_model_stream_last_chunk.json", "missing:event_time"),
+        ("google/generate_content_response_minimal.json", "missing:received_at"),
+        ("aws-bedrock/converse_response.json", "missing:received_at"),
+        ("aws-bedrock/invoke_model_stream_last_chunk.json", "missing:received_at"),
     ],
 )
 def test_a_body_without_a_time_is_set_aside_and_not_guessed(name: str, reason: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import stage_module, staged
+from data_builders import staged
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -143,14 +143,13 @@ def read(path: Path, work: Path, mapping: Mapping) -> tuple[list[dict[str, Any]]
 @given(rows=st.lists(records_, min_size=1, max_size=8))
 def test_three_ways_to_read_give_the_same_records(rows: list[dict[str, Any]], everything: Mapping) -> None:
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    stage = stage_module()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         work = Path(folder)
         (work / "x.jsonl").write_text(lines)
         (work / "x.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
         exact = read(work / "x.jsonl", work / "1", everything)
         columns = read(work / "x.csv", work / "2", everything)
-        patch.setattr(stage, "SMALL", 0)
+        patch.setattr("focus_ai.adapters.quick.SMALL", 0)
         quick = read(work / "x.jsonl", work / "3", everything)
     assert quick == exact
     assert columns == exact

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import jsonl, stage_module, staged
+from data_builders import jsonl, staged
 
+from focus_ai.adapters import quick
 from focus_ai.adapters.mapping import load
 from focus_ai.errors import UsageError
 
@@ -187,7 +188,7 @@ def metered(folder: Path, kind: str, row: dict[str, Any]) -> tuple[Any, list[str
 @pytest.fixture(params=["json", "typed", "csv"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "typed":
-        monkeypatch.setattr(stage_module(), "SMALL", 0)
+        monkeypatch.setattr(quick, "SMALL", 0)
     return str(request.param)
 
 

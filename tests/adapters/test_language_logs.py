@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from data_builders import jsonl, stage_module, staged
 
+from focus_ai.adapters import quick
 from focus_ai.adapters.golden import records
 from focus_ai.adapters.mapping import Mapping, load
 from focus_ai.adapters.recognise import claims, sample
@@ -173,7 +174,7 @@ def test_what_an_earlier_line_said_holds_for_the_next_ones(
     small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not small:
-        monkeypatch.setattr(stage_module(), "SMALL", 0)
+        monkeypatch.setattr(quick, "SMALL", 0)
     made_up = mapping(tmp_path, CARRIED)
     _, found = staged(jsonl(tmp_path / "log.jsonl", told()), tmp_path / "w", made_up)
     seen = [(r["input_uncached_tokens"], r.get("owner_team"), r.get("model_requested")) for r in found]

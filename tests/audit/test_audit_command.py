@@ -85,3 +85,14 @@ def test_records_that_cannot_be_read_are_an_error(tmp_path: Path, capsys: pytest
     found = json.loads(capsys.readouterr().out)
     assert found["findings"][0]["id"] == "records.rejected"
     assert found["records"]["rejected"] == 1
+
+
+def test_settings_for_an_unknown_export_are_refused(
+    log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `convert` does: such a table would be without effect."""
+    settings = tmp_path / "focus-ai.toml"
+    settings.write_text('[exports.generic-evnt]\naccount_id = "a"\n', encoding="utf-8")
+    assert main(["audit", log, "--config", str(settings)]) == 2
+    said = capsys.readouterr().err
+    assert "no adapter is called 'generic-evnt'" in said and "generic-event" in said

@@ -13,6 +13,7 @@ import pytest
 from data_builders import convert
 
 from focus_ai import api
+from focus_ai.reports.showback import showback_text
 from focus_ai.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "company"
@@ -121,6 +122,31 @@ def test_the_report_shows_the_shares(tmp_path: Path, planted: dict[str, Any]) ->
     assert {b["team"]: b["status"] for b in report["budgets"]["teams"]} == {
         "documents": "over", "support": "alert", "engineering": "alert", "research": "ok",
     }  # fmt: skip
+
+
+def test_the_report_shows_the_waste_of_the_loop(tmp_path: Path, planted: dict[str, Any]) -> None:
+    """Rows of days name the money of the audit, without its report. No other log line holds an unused answer."""
+    convert(tmp_path / "out", SAMPLE / "gateway.jsonl")
+    said, loop = api.report(tmp_path / "out")["retries"], planted["log"]["loop"]
+    assert (said["waste"], said["not_told"]) == (loop["waste"], "0")
+    assert [(g["team"], g["model"], g["what"]) for g in said["groups"]] == [("documents", "gpt-5.4", "superseded")]
+
+
+def test_the_report_shows_what_was_shared_and_how(tmp_path: Path, planted: dict[str, Any]) -> None:
+    """0.60 by the seats 50, 25, 15 and 10; 0.40 by tokens: support has 20,598,302 of 29,130,915."""
+    convert(tmp_path / "out", SAMPLE / "gateway.jsonl", allocation=SAMPLE / "allocation.yaml")
+    report = api.report(tmp_path / "out")
+    assert report["shared"]["cost"] == "1" and planted["shared"] == {"licences": "0.6", "vector-store": "0.4"}
+    assert report["totals"]["cost"] == "19.2"
+    methods = {(m["method"], m["team"]): m for m in report["shared"]["methods"]}
+    assert [(t, methods["licences@1", t]["cost"]) for t in ("support", "documents", "engineering", "research")] == [
+        ("support", "0.3"), ("documents", "0.15"), ("engineering", "0.09"), ("research", "0.06"),
+    ]  # fmt: skip
+    support = methods["vector-store@1", "support"]
+    assert [(w["unit"], w["quantity"]) for w in support["weights"]] == [("Tokens", "20598302")]
+    assert Decimal(support["weights"][0]["ratio"]) == (Decimal(20598302) / 29130915).quantize(Decimal("1e-12"))
+    shown = showback_text(report)
+    assert "70.7 % (20,598,302 Tokens)" in shown and "1.00 was split, 5.2 % of all" in shown
 
 
 def test_the_bills_follow_from_the_log(tmp_path: Path, planted: dict[str, Any]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import EXPORTS, event, jsonl, stage_module, staged
+from data_builders import EXPORTS, event, jsonl, staged
+
+from focus_ai.adapters import quick
 
 # An estimate written as a JSON number is a binary float in a large file: equal to 15 digits, and never money.
 FLOAT = Context(prec=15)
@@ -18,9 +20,8 @@ CASES = sorted(p for p in EXPORTS.rglob("input.jsonl*") if p.parts[-4] in ("lite
 
 def read(path: Path, work: Path) -> tuple[Any, ...]:
     result, found = staged(path, work)
-    clean = not result.rejects and not result.ignored
     for record in found:
-        if clean:  # the quick way does not number records
+        if not result.rejects:  # the quick way does not number records
             record.pop("source_row", None)
         if "reported_cost" in record:
             record["reported_cost"] = FLOAT.plus(Decimal(record["reported_cost"])).normalize()
@@ -30,8 +31,11 @@ def read(path: Path, work: Path) -> tuple[Any, ...]:
 
 def both(path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     small = read(path, work / "small")
-    monkeypatch.setattr(stage_module(), "SMALL", 0)
-    return small, read(path, work / "large")
+    monkeypatch.setattr(quick, "SMALL", 0)
+    large = read(path, work / "large")
+    monkeypatch.setattr(quick, "LARGE", 0)
+    assert read(path, work / "sampled") == large
+    return small, large
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: "/".join(p.parts[-4:-1]))
@@ -46,7 +50,7 @@ def test_fixtures(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_quick_way_is_really_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_module(), "SMALL", 0)
+    monkeypatch.setattr(quick, "SMALL", 0)
     path = jsonl(tmp_path / "x.jsonl", [event(1), event(2)])
     assert all("source_row" not in r for r in staged(path, tmp_path / "w")[1])
     jsonl(path, [event(1), event(2), "broken"])
@@ -73,9 +77,9 @@ def test_twelve_megabytes(packed: bool, tmp_path: Path, monkeypatch: pytest.Monk
     if packed:
         path.write_bytes(gzip.compress(path.read_bytes(), 1))
     assert path.stat().st_size > 4_300_000
-    monkeypatch.setattr(stage_module(), "SMALL", 4 << 20)
+    monkeypatch.setattr(quick, "SMALL", 4 << 20)
     large = read(path, tmp_path / "large")
-    monkeypatch.setattr(stage_module(), "SMALL", 1 << 40)
+    monkeypatch.setattr(quick, "SMALL", 1 << 40)
     small = read(path, tmp_path / "small")
     assert [r[:2] for r in large[3]] == [
         (10_001, "not_an_object"), (15_001, "wrong_type:input_tokens"), (20_001, "broken_json"),

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import convert, data_bytes, event, jsonl, rows, snapshot, stage_module
+from data_builders import convert, data_bytes, event, jsonl, rows, snapshot
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+
+from focus_ai.adapters import quick
 
 TEAMS = ["orbit", "lyra", None]
 
@@ -72,7 +74,7 @@ def test_the_quick_reader_makes_no_difference(
     reference: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may stage records in any order; repeats among them, two threads."""
-    monkeypatch.setattr(stage_module(), "SMALL", 0)
+    monkeypatch.setattr(quick, "SMALL", 0)
     source = jsonl(tmp_path / "x.jsonl", [*reversed(EVENTS), *EVENTS[:50]])
     for grain in ("day", "request"):
         convert(tmp_path / grain, source, grain=grain, threads=2)

@@ -198,3 +198,14 @@ def test_the_closed_data_set_of_the_command(tmp_path: Path, capsys: pytest.Captu
     assert text == 0
     assert "Closed by adjust" in capsys.readouterr().out
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_rows_without_a_day_are_named_with_their_money(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody can say which bucket such a row belongs to; it is compared with nothing, and said."""
+    lost = {**billed("2026-10-07", "input", None, "1.25"), "ChargePeriodStart": None, "ChargePeriodEnd": None}
+    bill = write(tmp_path / "b.parquet", [billed("2026-10-07", "input", 1_000_000, price="2.50"), lost])
+    rated = write(tmp_path / "r.parquet", [row("2026-10-07", "input", 1_000_000, price="2.50")])
+    code, report = run(capsys, "--rated", rated, "--billed", bill)
+    assert code == 0
+    told = "1 billed rows with 1.25 USD have no ChargePeriodStart"
+    assert any(note.startswith(told) for note in report["notes"])

@@ -41,7 +41,8 @@ def with_examples(page: str, data: Path) -> str:
 def convert_sample(out: Path) -> Path:
     from focus_ai import api
 
-    api.convert([str(ROOT / "fixtures" / "company" / "sample" / "gateway.jsonl")], out)
+    sample = ROOT / "fixtures" / "company" / "sample"
+    api.convert([str(sample / "gateway.jsonl")], out, allocation=sample / "allocation.yaml")
     return out
 
 

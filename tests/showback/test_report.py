@@ -17,9 +17,11 @@ from data_builders import convert, event, jsonl
 from focus_ai import api
 from focus_ai.cli import main
 from focus_ai.errors import InputError, UsageError
-from focus_ai.reports.showback import cost, percent, showback_csv, showback_markdown, showback_text
+from focus_ai.reports.showback import cost, percent, showback_markdown, showback_text
+from focus_ai.reports.showback_csv import showback_csv
 from focus_ai.reports.showback_html import showback_html
 from focus_ai.reports.svg import ceiling
+from focus_ai.settings import Settings
 
 SEARCH = {"team": "search", "product": "shop", "feature": "rank", "environment": "production"}
 CARE = {"team": "care", "product": "desk", "feature": "answer", "environment": "evaluation"}
@@ -146,21 +148,111 @@ def test_who_and_which_model_moved_the_spend(dataset: Path) -> None:
     )
 
 
-def test_retry_waste_needs_rows_of_requests(tmp_path: Path, dataset: Path) -> None:
-    assert api.report(dataset)["retries"]["known"] is False
+def test_retry_waste_of_days_and_of_requests(tmp_path: Path, dataset: Path) -> None:
+    """Three answers to one request: two of 0.00135 were not used. Rows of days and of requests say the same."""
+    unknown = api.report(dataset)["retries"]
+    assert unknown["known"] is False and "no id that the attempts of a request share" in unknown["why"]
     events = [event(n, **SEARCH, logical_request_id="r", timestamp=f"2026-10-01T10:0{n}:00Z") for n in range(3)]
     log = jsonl(tmp_path / "loop.jsonl", events)
-    convert(tmp_path / "fine", log, grain="request")
-    said = api.report(tmp_path / "fine")["retries"]
-    assert (said["known"], said["waste"]) == (True, "0.0027")
-    assert api.report(tmp_path / "fine")["totals"]["requests"] == 3
+    for grain in ("day", "request"):
+        convert(tmp_path / grain, log, grain=grain)
+        report = api.report(tmp_path / grain)
+        said = report["retries"]
+        assert (said["known"], said["waste"], said["share"], said["not_told"]) == (True, "0.0027", "0.666667", "0")
+        assert said["groups"] == [
+            {"team": "search", "model": "gpt-5", "what": "superseded", "attempts": 2, "waste": "0.0027"}
+        ]
+        assert report["totals"]["requests"] == 3
+
+
+def test_retry_waste_says_what_it_cannot_know(tmp_path: Path) -> None:
+    """One of three calls has an id: the other two may have been retried, and 0.0027 is said not to tell."""
+    events = [event(1, **SEARCH, logical_request_id="r"), event(2, **SEARCH), event(3, **CARE)]
+    convert(tmp_path / "out", jsonl(tmp_path / "log.jsonl", events))
+    report = api.report(tmp_path / "out")
+    assert (report["retries"]["waste"], report["retries"]["not_told"]) == ("0", "0.0027")
+    assert "rows with 0.0027 do not say whether their calls answered" in showback_text(report)
+
+
+def test_retry_waste_of_an_audit(tmp_path: Path, dataset: Path) -> None:
+    events = [event(n, **SEARCH, logical_request_id="r", timestamp=f"2026-10-01T10:0{n}:00Z") for n in range(3)]
     audit = tmp_path / "audit.json"
-    audit.write_text(json.dumps(api.audit([str(log)])), encoding="utf-8")
-    convert(tmp_path / "days", log)
-    assert api.report(tmp_path / "days", audit=audit)["retries"]["waste"] == "0.0027"
+    audit.write_text(json.dumps(api.audit([str(jsonl(tmp_path / "loop.jsonl", events))])), encoding="utf-8")
+    assert api.report(dataset, audit=audit)["retries"]["waste"] == "0.0027"
     with pytest.raises(InputError, match="no report of an audit"):
         audit.write_text("{}", encoding="utf-8")
-        api.report(tmp_path / "days", audit=audit)
+        api.report(dataset, audit=audit)
+
+
+def test_the_last_day_by_team_product_and_model(dataset: Path) -> None:
+    """On the 4th care spent 0.000135. In the three days before: search 0.00405, care and nobody 0.00027 each, so
+    0.00135, 0.00009 and 0.00009 a day."""
+    said = api.report(dataset)["last_day"]
+    assert (said["day"], said["days_before"], said["cost"], said["usual"], said["delta"]) == (
+        "2026-10-04", 3, "0.000135", "0.00153", "-0.001395",
+    )  # fmt: skip
+    assert [(g["team"], g["product"], g["model"], g["cost"], g["usual"], g["delta"]) for g in said["groups"]] == [
+        ("care", "desk", "gpt-5-mini", "0.000135", "0.00009", "0.000045"),
+        ("search", "shop", "gpt-5", "0", "0.00135", "-0.00135"),
+        ("Unattributed", "Unattributed", "gpt-5-mini", "0", "0.00009", "-0.00009"),
+    ]  # fmt: skip
+
+
+ACCOUNTS = """team_id,team_name,budget_amount,budget_currency,budget_period,effective_from,effective_to
+srch,search,0.005,USD,month,,2026-10-15
+srch,search,0.03,USD,month,2026-10-15,
+care,,0.0004,USD,quarter,,
+lab,,9,EUR,month,,
+unattributed,,1,USD,year,,
+"""
+
+
+def test_budgets_of_the_chargeback_accounts(tmp_path: Path, dataset: Path) -> None:
+    """The row that holds on the last day of October counts: 0.03 for search, whose rows carry the team's name.
+    Care: 0.000405 of 0.0004 in the quarter, 4 of 92 days passed: 0.000405 * 23 = 0.009315."""
+    accounts = tmp_path / "accounts.csv"
+    accounts.write_text(ACCOUNTS, encoding="utf-8")
+    settings = Settings.from_dict({"owners": {"accounts": [str(accounts)]}})
+    said = api.report(dataset, settings=settings)["budgets"]
+    shown = ("team", "period", "budget", "spent", "forecast", "status", "days_of_period", "data_from")
+    assert [tuple(row[name] for name in shown) for row in said["teams"]] == [
+        ("unattributed", "2026", "1", "0.00027", "0.000355776", "ok", 365, "2026-10-01"),
+        ("srch", "2026-10", "0.03", "0.00405", "0.0313875", "forecast", 31, None),
+        ("care", "2026-Q4", "0.0004", "0.000405", "0.009315", "over", 92, None),
+    ]  # fmt: skip
+    assert (said["without"], said["in_other_currencies"]) == (
+        [], [{"team": "lab", "budget": "9", "currency": "EUR"}],
+    )  # fmt: skip
+    budgets = tmp_path / "budgets.csv"
+    budgets.write_text("team,budget\nsearch,0.004\n", encoding="utf-8")
+    both = api.report(dataset, settings=settings, budgets=budgets)["budgets"]["teams"]
+    assert [(b["team"], b["budget"]) for b in both if b["period"] == "2026-10"] == [("search", "0.004")]
+    arguments = ["report", str(dataset), "--accounts", str(accounts), "--fail-on", "alert", "-q"]
+    assert main(arguments) == 1
+
+
+def test_budgets_of_days_and_weeks(tmp_path: Path, dataset: Path) -> None:
+    """2026-10-01 is a Thursday of week 40: Thursday to Sunday cost 0.00405 for search; its dearest day 0.00135."""
+    accounts = tmp_path / "accounts.csv"
+    accounts.write_text(
+        "team_id,budget_amount,budget_currency,budget_period\nsearch,0.005,USD,week\ncare,0.0002,USD,day\n"
+        "unattributed,,,\n", encoding="utf-8",
+    )  # fmt: skip
+    report = api.report(dataset, settings=Settings.from_dict({"owners": {"accounts": [str(accounts)]}}))
+    assert [(b["team"], b["period"], b["spent"], b["status"]) for b in report["budgets"]["teams"]] == [
+        ("care", "2026-10-01", "0", "ok"), ("care", "2026-10-02", "0", "ok"), ("care", "2026-10-03", "0.00027", "over"),
+        ("care", "2026-10-04", "0.000135", "ok"), ("search", "2026-W40", "0.00405", "alert"),
+    ]  # fmt: skip
+
+
+def test_a_filtered_report_compares_only_budgets_of_whole_teams(dataset: Path, tmp_path: Path) -> None:
+    budgets = tmp_path / "budgets.csv"
+    budgets.write_text("team,budget\nsearch,0.005\ncare,1\n", encoding="utf-8")
+    mine = api.report(dataset, budgets=budgets, filters={"team": "search"})["budgets"]
+    assert [b["team"] for b in mine["teams"]] == ["search"]
+    part = api.report(dataset, budgets=budgets, filters={"team": "search", "model": "gpt-5"})["budgets"]
+    assert (part["given"], part["teams"]) == (False, [])
+    assert part["why_not"] == "budgets are of whole teams, and this report is only of one model"
 
 
 HEADER = "ChargePeriodStart,EffectiveCost,BillingCurrency,Tags,ServiceName,AllocatedMethodId,AllocatedTags"
@@ -298,3 +390,25 @@ def test_the_command(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert loaded["schema"] == "focus-ai/showback@1"
     assert main(["report", str(dataset), "--fail-on", "rain"]) == 2
     assert main(["report", str(tmp_path / "nothing")]) == 3
+
+
+FEES = """ChargePeriodStart,ChargePeriodEnd,EffectiveCost,BillingCurrency,Tags,ServiceName
+2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,31.00,USD,"{""team"":""search""}",Licence
+2026-10-06T00:00:00Z,2026-11-01T00:00:00Z,9.00,USD,"{""team"":""search""}",Seats
+"""
+DAY = '2026-10-0{0}T00:00:00Z,2026-10-0{1}T00:00:00Z,1.00,USD,"{{""team"":""search""}}",OpenAI'
+
+
+def test_a_licence_of_a_month_is_no_pace(tmp_path: Path) -> None:
+    """6.00 in 6 of 31 days become 31.00; the licences of 31.00 and 9.00 stay 40.00. Neither is a spike, nor part of
+    the last day (1.00, as on the five days before)."""
+    path, budgets = tmp_path / "focus.csv", tmp_path / "budgets.csv"
+    path.write_text(FEES + "\n".join(DAY.format(n, n + 1) for n in range(1, 7)) + "\n", encoding="utf-8")
+    budgets.write_text("team,budget\nsearch,70\n", encoding="utf-8")
+    report = api.report(path, budgets=budgets)
+    row = report["budgets"]["teams"][0]
+    assert (row["spent"], row["forecast"], row["status"]) == ("46", "71", "forecast")
+    assert [a["id"] for a in report["alerts"]] == ["budget.forecast"]
+    last = report["last_day"]
+    assert (last["cost"], last["usual"], last["delta"], last["longer"]) == ("1", "1", "0", "9")
+    assert (report["totals"]["cost"], report["totals"]["longer"]) == ("46", "40")

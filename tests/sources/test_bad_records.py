@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import convert, event, exceptions, jsonl, rows, stage_module, staged
+from data_builders import convert, event, exceptions, jsonl, rows, staged
 
+from focus_ai.adapters import quick
 from focus_ai.errors import InputError
 
 
@@ -75,7 +76,7 @@ CASES: dict[str, tuple[bytes, str | None, str | None]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_bad_line_in_a_large_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One at a time: the quick reader must notice each of them by itself."""
-    monkeypatch.setattr(stage_module(), "SMALL", 0)
+    monkeypatch.setattr(quick, "SMALL", 0)
     text, _, reason = CASES[name]
     path = jsonl(tmp_path / "x.jsonl", [event(1), text, event(3)])
     result, found = staged(path, tmp_path / "w")
@@ -127,7 +128,7 @@ def test_one_file_with_everything(tmp_path: Path, out: Path) -> None:
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_a_line_of_ten_megabytes(size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if size == "large":
-        monkeypatch.setattr(stage_module(), "SMALL", 0)
+        monkeypatch.setattr(quick, "SMALL", 0)
     big = event(2, note="y" * 10_000_000)
     path = jsonl(tmp_path / "x.jsonl", [event(1), big, {**big, "event_id": "e4", "input_tokens": -1}, event(3)])
     result, found = staged(path, tmp_path / "w")
@@ -141,7 +142,7 @@ def test_a_line_of_ten_megabytes(size: str, tmp_path: Path, monkeypatch: pytest.
 def test_a_line_beyond_the_limit_is_set_aside(size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """40 MB in one line: one reject, cut short; the lines around it are converted, whatever the memory."""
     if size == "large":
-        monkeypatch.setattr(stage_module(), "SMALL", 0)
+        monkeypatch.setattr(quick, "SMALL", 0)
     path = jsonl(tmp_path / "x.jsonl", [event(1), event(2, note="y" * 40_000_000), event(3)])
     result, found = staged(path, tmp_path / "w")
     assert [r["record_id"] for r in found] == ["e1", "e3"]
@@ -170,6 +171,39 @@ def test_elements_of_an_array_that_are_no_objects(tmp_path: Path) -> None:
     assert [(r.row, r.reason) for r in result.rejects] == [(n, "not_an_object") for n in (2, 3, 4, 5)]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_cut_array_keeps_the_elements_before_the_cut(packed: bool, tmp_path: Path) -> None:
+    whole = json.dumps([event(n) for n in range(1, 400)]).encode()
+    path = tmp_path / ("x.json.gz" if packed else "x.json")
+    data = gzip.compress(whole, mtime=0) if packed else whole
+    path.write_bytes(data[: len(data) * 2 // 3])
+    result, found = staged(path, tmp_path / "w")
+    assert 100 < len(found) < 399
+    assert [r["record_id"] for r in found] == [f"e{n}" for n in range(1, len(found) + 1)]
+    (cut,) = result.rejects
+    assert (cut.row, cut.reason.split(":")[0]) == (len(found) + 1, "truncated_compression" if packed else "broken_json")
+    assert result.read == len(found) + 1
+
+
+def test_one_bad_element_of_an_array_costs_no_other(tmp_path: Path) -> None:
+    """A repeated key and a NaN are refused; what stands before and behind them is read, the next document too."""
+    texts = [json.dumps(event(1)), '{"event_id": "e2", "event_id": "e2"}', json.dumps(event(3)).replace("1000", "NaN")]
+    path = tmp_path / "x.json"
+    path.write_text(f"[{', '.join([*texts, json.dumps(event(4))])}]\n[{json.dumps(event(5))}]")
+    result, found = staged(path, tmp_path / "w")
+    assert [r["record_id"] for r in found] == ["e1", "e4", "e5"]
+    assert [(r.row, r.reason) for r in result.rejects] == [(2, "duplicate_key:event_id"), (3, "not_a_number:NaN")]
+    assert result.rejects[0].raw == texts[1]
+
+
+def test_a_refused_element_that_is_broken_too(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(f'[{json.dumps(event(1))}, {{"a": {{"b": 1, "b": 2}}, "c": ')
+    result, found = staged(path, tmp_path / "w")
+    assert [r["record_id"] for r in found] == ["e1"]
+    assert [(r.row, r.reason) for r in result.rejects] == [(2, "broken_json")]
+
+
 def _zstd(data: bytes) -> bytes:
     import pyarrow as pa
 
@@ -185,7 +219,7 @@ def test_a_truncated_file_gives_what_is_whole(
 ) -> None:
     """The bad line in it, the cut tail and the good lines are all told."""
     if size == "large":
-        monkeypatch.setattr(stage_module(), "SMALL", 0)
+        monkeypatch.setattr(quick, "SMALL", 0)
     noise = random.Random(7)
     events = [event(n, note=noise.randbytes(60).hex()) for n in range(6000)]
     if kind == "jsonl":
@@ -236,7 +270,7 @@ def test_an_open_quote_loses_no_row_silently(tmp_path: Path) -> None:
     assert result.read == len(found) + len([r for r in result.rejects if r.row is not None])
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"", mtime=0)])
 def test_an_empty_file_beside_a_good_one(content: bytes, tmp_path: Path, out: Path) -> None:
     (tmp_path / "empty.jsonl").write_bytes(content)
     report = convert(out, tmp_path / "empty.jsonl", jsonl(tmp_path / "good.jsonl", [event(1)]))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from data_builders import convert, event, jsonl, rows, snapshot
 
+from focus_ai.adapters import quick
 from focus_ai.errors import InputError
 from focus_ai.sources import discover
 
@@ -66,9 +67,8 @@ def test_standard_input(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPat
 
 def test_odd_names_are_names_and_nothing_else(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names with quotes, patterns, dots and newlines: each file is read itself, and nothing is written beside them."""
-    from data_builders import stage_module
 
-    monkeypatch.setattr(stage_module(), "SMALL", 0)  # the engine opens the files by their own names
+    monkeypatch.setattr(quick, "SMALL", 0)  # the engine opens the files by their own names
     work = tmp_path / "w"
     for number, name in enumerate([*ODD, "a1.jsonl", "ab.jsonl"]):
         jsonl(work / name, [event(number)])

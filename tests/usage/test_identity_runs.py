@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import convert, event, exceptions, jsonl, rows, stage_module, staged, total
+from data_builders import convert, event, exceptions, jsonl, rows, staged, total
+
+from focus_ai.adapters import quick
 
 LITELLM = {
     "request_id": "r1", "call_type": "acompletion", "startTime": "2026-10-07T09:00:00Z", "endTime": "2026-10-07T09:00:02Z",
@@ -51,7 +53,7 @@ def test_duplicates_across_the_quick_and_the_exact_way(
     events = [event(n, cost=0.1 * n / 7, currency="USD", tags={"share": 0.5}) for n in range(30)]
     large = jsonl(tmp_path / "large.jsonl", [*events, event("x", note="n" * 2000)])
     small = jsonl(tmp_path / "small.jsonl", events[:10])
-    monkeypatch.setattr(stage_module(), "SMALL", small.stat().st_size + 1)
+    monkeypatch.setattr(quick, "SMALL", small.stat().st_size + 1)
     report = convert(out, large, small)
     assert (report["records"]["events"], report["records"]["duplicates"], report["records"]["rejected"]) == (31, 10, 0)
 
