@@ -53,7 +53,11 @@ def choose(session: Session, present: frozenset[str], source: str, estimates: fr
     usage: list[str] = []
     billed: list[str] = []
     decisions: list[dict[str, Any]] = []
-    if session.rows("SELECT 1 FROM events WHERE same_usage IS NOT NULL LIMIT 1"):
+    several = (
+        f"SELECT 1 FROM events WHERE kind = 'usage' AND same_usage IS NOT NULL GROUP BY {group_word('same_usage')} "
+        f"HAVING count(DISTINCT {export_name('same_usage')}) > 1 LIMIT 1"
+    )
+    if session.rows(several):  # looking at the days costs more than this
         _create_spend(session, "same_usage", account, "usage", _tokens(present))
         decisions += _one_per_day(session, "same_usage", account, "usage exports", usage)
     if session.rows("SELECT 1 FROM events WHERE kind = 'billed' AND money_family IS NOT NULL LIMIT 1"):
