@@ -42,8 +42,6 @@ class Compiled:
     object_nodes: tuple[str, ...]
     # Columns that hold the same value in every record, and that value as SQL.
     constants: MappingType[str, str]
-    # The texts that the typed reader takes out of a record, as the keys that lead to them.
-    leaves: tuple[tuple[str, ...], ...]
 
     def over(self, relation: str) -> str:
         """The query that reads this relation."""
@@ -59,16 +57,14 @@ def compile_mapping(
     source_file: str = "",
     numbered: bool = True,
     wanted: frozenset[str] | None = None,
-    absent: frozenset[tuple[str, ...]] = frozenset(),
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names).
 
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
-    number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `absent`: leaves that no
-    record is said to have; where one has it, the column `unlike` holds its place among them in order.
+    number, which needs one ordered pass. `wanted`: only these columns come out (None: all).
     Raises `UsageError` when the mapping names something that does not exist.
     """
-    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {}, absent=absent)
+    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {})
     lets.declare(scope, mapping)
     out: dict[str, str] = {}
     known = fields()
@@ -224,13 +220,10 @@ def _assemble(
         select = {name: sql for name, sql in select.items() if name in wanted or name == "raw"}
     words = {**out, **{n: s for n, s in select.items() if n not in out}}
     constants = {name: words[name] for name in select if _LITERAL.fullmatch(words[name])}
-    columns = tuple(select)
-    if scope.absent:
-        select["unlike"] = "unlike"
     sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
     sql += " ORDER BY rn" if mapping.focus_rows else ""  # counting equal rows lost their order
-    reader, texts = (scope.typed_columns()[0], scope.leaves()) if scope.mode == "typed" else ("", [])
-    return Compiled(sql, columns, reader, tuple(scope.object_nodes()), constants, tuple(texts))
+    reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
+    return Compiled(sql, tuple(select), reader, tuple(scope.object_nodes()), constants)
 
 
 def _base(mapping: Mapping, scope: Scope) -> str:
@@ -245,8 +238,7 @@ def _base(mapping: Mapping, scope: Scope) -> str:
 
 def _records(mapping: Mapping, scope: Scope) -> str:
     if scope.mode != "json":
-        unlike = f", {scope.unlike()} AS unlike" if scope.absent else ""
-        return f"SELECT r, rn{unlike} FROM {HOLE}"
+        return f"SELECT r, rn FROM {HOLE}"
     levels = record_levels(mapping.records)
     layer, kept = f"SELECT rn AS document, j0 FROM {HOLE}", ["document"]
 

@@ -1,8 +1,8 @@
 """The quick way through clean JSON Lines: DuckDB reads them straight into typed leaves, by all threads, in any order.
 
-Of a large file a sample tells first which leaves and columns it will hardly hold; these are left out of the query, and
-every record is checked against that. A record that is unlike the sample stops the pass, which starts again with what
-that record has, so the outcome never depends on the sample. A record that must be set aside stops it for good: then
+Of a large file a sample tells first which columns its records will hardly fill; these are not written, and every record
+is checked against that. A record that is unlike the sample stops the pass, which starts again with the columns that the
+record fills, so the outcome never depends on the sample. A record that must be set aside stops it for good: then
 the exact way (`stage`) reads the file. Records that are no consumption are few; only they are read a second time, for
 their place in the file and their text.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from focus_ai.adapters.compiler import Compiled, compile_mapping
@@ -29,31 +29,12 @@ SMALL = 8 << 20
 # From this size on a sample costs less than it saves.
 LARGE = 64 << 20
 PIECES, PIECE = 8, 128 << 10
-# How often a surprising record may correct the outlook before the pass does without one.
+# How often a surprising record may correct what the sample told before the pass does without a sample.
 TRIES = 4
 # The exact way keeps the text of bad records and numbers them all; here there are no bad ones, and no numbers.
 _NOT_HERE = ("problem", "raw")
 _NO_NUMBER = {"source_row": "NULL"}
-_SURPRISE = re.compile(r"focus-ai: unlike the sample: leaves ([\d,]*); columns ([\d,]*)")
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What the records of a file are expected to lack: leaves of the reader, and columns of the staged record."""
-
-    absent: frozenset[tuple[str, ...]] = frozenset()
-    empty: frozenset[str] = frozenset()
-
-    def corrected(self, error: str) -> Outlook | None:
-        """Without what a surprising record has after all; None when the error is another one."""
-        found = _SURPRISE.search(error)
-        if found is None:
-            return None
-        leaves, columns = ([int(n) for n in part.split(",") if n] for part in found.groups())
-        parents = {sorted(self.absent)[n][:-1] for n in leaves}
-        names = {sorted(self.empty)[n] for n in columns}
-        # What stands beside a surprising leaf is likely to come with it.
-        return Outlook(frozenset(k for k in self.absent if k[:-1] not in parents), self.empty - names)
+_SURPRISE = re.compile(r"focus-ai: unlike the sample: ([\d,]+)")
 
 
 def direct(source: SourceFile, mapping: Mapping) -> bool:
@@ -82,32 +63,29 @@ def stage_quickly(
     import duckdb
 
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
-
-    def compiled(absent: frozenset[tuple[str, ...]]) -> Compiled:
-        return compile_mapping(
-            mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted, absent=absent
-        )
-
-    outlook = Outlook()
+    compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted)
+    query = compiled.over(_lines(source.path, source.format.compression, compiled))
+    constants = {**compiled.constants, **_NO_NUMBER}
+    empty: frozenset[str] = frozenset()
     if source.size >= LARGE:
-        outlook = _outlook(session, source, compiled(frozenset()), target.with_suffix(".sample.jsonl"))
-    for attempt in range(TRIES + 1):
-        outlook = outlook if attempt < TRIES else Outlook()
-        query = compiled(outlook.absent)
-        columns = tuple(n for n in query.columns if n not in outlook.empty and n not in _NOT_HERE)
-        constants = {**query.constants, **_NO_NUMBER}
-        relation = typed_lines(source.path, source.format.compression, query.reader_columns, numbered=False)
+        empty = _unfilled(session, source, compiled, target.with_suffix(".sample.jsonl"))
+    for left in range(TRIES, -1, -1):
+        columns = tuple(n for n in compiled.columns if n not in empty and n not in _NOT_HERE)
         try:
-            session.sql(copy_sql(query.over(relation), columns, constants, target, where=_like(outlook)))
+            session.sql(copy_sql(query, columns, constants, target, where=_like(empty)))
         except duckdb.Error as error:
-            corrected = outlook.corrected(str(error))
-            if corrected is None:
+            found = _SURPRISE.search(str(error))
+            if found is None:
                 return None
-            outlook = corrected
+            empty -= {sorted(empty)[int(n)] for n in found[1].split(",")} if left > 1 else empty
             continue
         rows, ignored = _counts(session, target, "ignored" in columns)
         return Staged(source.name, mapping.id, target, columns, rows, rows - ignored, ignored, (), constants)
-    raise InternalError("a file was read without an outlook and still surprised", where=source.name)
+    raise InternalError("a file surprised without any expectation", where=source.name)
+
+
+def _lines(path: Path, compression: str, compiled: Compiled, *, numbered: bool = False) -> str:
+    return typed_lines(path, compression, compiled.reader_columns, numbered=numbered)
 
 
 def aside(
@@ -125,10 +103,9 @@ def aside(
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     found = compile_mapping(mapping, "typed", facts=facts, wanted=frozenset(("ignored", "source_row")))
     compression = source.format.compression
-    relation = typed_lines(source.path, compression, found.reader_columns, numbered=True)
+    numbered = found.over(_lines(source.path, compression, found, numbered=True))
     session.sql(
-        f"CREATE TEMP TABLE ignored_rows AS SELECT source_row AS rn FROM ({found.over(relation)}) "
-        "WHERE ignored IS NOT NULL"
+        f"CREATE TEMP TABLE ignored_rows AS SELECT source_row AS rn FROM ({numbered}) WHERE ignored IS NOT NULL"
     )
     exact = compile_mapping(mapping, "json", facts=facts, source_file=source.name, wanted=wanted)
     lines = f"(SELECT rn, j0 FROM {json_lines(source.path, compression)} SEMI JOIN ignored_rows USING (rn))"
@@ -151,42 +128,33 @@ def _counts(session: Session, target: Path, with_ignored: bool) -> tuple[int, in
     return int(rows), int(number)
 
 
-def _like(outlook: Outlook) -> str:
-    """A condition that every record meets, or the query fails with what the record has (or without a word on it)."""
-    empty = sorted(outlook.empty)
-    tests = ["problem IS NOT NULL", *(["unlike IS NOT NULL"] if outlook.absent else [])]
-    tests += [f"{ident(name)} IS NOT NULL" for name in empty]
-    columns = ", ".join(f"CASE WHEN {ident(name)} IS NOT NULL THEN '{number}' END" for number, name in enumerate(empty))
-    leaves = "coalesce(unlike, '')" if outlook.absent else "''"
-    surprising = f"concat_ws(',', {columns})" if empty else "''"
-    told = f"'focus-ai: unlike the sample: leaves ' || {leaves} || '; columns ' || {surprising}"
+def _like(empty: frozenset[str]) -> str:
+    """A condition that every good record meets that fills none of these columns; any other one fails the query."""
+    names = [f"{ident(name)} IS NOT NULL" for name in sorted(empty)]
+    filled = ", ".join(f"CASE WHEN {test} THEN '{number}' END" for number, test in enumerate(names))
+    told = f"'focus-ai: unlike the sample: ' || concat_ws(',', {filled})" if names else "''"
     return (
-        f"CASE WHEN {' OR '.join(tests)} THEN error(CASE WHEN problem IS NOT NULL THEN 'a record to set aside' "
-        f"ELSE {told} END) END IS NULL"
+        f"CASE WHEN {' OR '.join(['problem IS NOT NULL', *names])} THEN "
+        f"error(CASE WHEN problem IS NOT NULL THEN 'a record to set aside' ELSE {told} END) END IS NULL"
     )
 
 
-def _outlook(session: Session, source: SourceFile, query: Compiled, sample: Path) -> Outlook:
-    """What no record of a sample has. An unreadable sample expects everything."""
+def _unfilled(session: Session, source: SourceFile, compiled: Compiled, sample: Path) -> frozenset[str]:
+    """The columns that no record of a sample fills; none when the sample cannot be read."""
     import duckdb
 
     sample.write_bytes(_sampled(source))
-    relation = typed_lines(sample, "none", query.reader_columns, numbered=False)
-    leaves = [f"count(r.{'.'.join(map(ident, keys))})" for keys in query.leaves]
-    names = [n for n in query.columns if n not in {*query.constants, *_NOT_HERE, *_NO_NUMBER}]
+    names = [n for n in compiled.columns if n not in {*compiled.constants, *_NOT_HERE, *_NO_NUMBER}]
+    counts = ", ".join(f"count({ident(n)})" for n in names)
     try:
-        filled = session.one(f"SELECT count(*), {', '.join(leaves)} FROM {relation}")
-        held = session.one(f"SELECT {', '.join(f'count({ident(n)})' for n in names)} FROM ({query.over(relation)})")
+        total, *held = session.one(
+            f"SELECT count(*), {counts} FROM ({compiled.over(_lines(sample, 'none', compiled))})"
+        )
     except duckdb.Error:
-        return Outlook()
+        return frozenset()
     finally:
         sample.unlink()
-    if not filled[0]:
-        return Outlook()
-    return Outlook(
-        frozenset(keys for keys, number in zip(query.leaves, filled[1:], strict=True) if not number),
-        frozenset(name for name, number in zip(names, held, strict=True) if not number),
-    )
+    return frozenset(name for name, number in zip(names, held, strict=True) if total and not number)
 
 
 def _sampled(source: SourceFile) -> bytes:

@@ -42,7 +42,6 @@ class Scope:
     depth: int = 0
     columns: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
-    absent: frozenset[tuple[str, ...]] = frozenset()
     lets: dict[str, Let] = field(default_factory=dict)
     repeats: frozenset[int] = frozenset()
     calls: str | None = None
@@ -235,16 +234,6 @@ class Scope:
             keys.append(key)
         return tuple(keys)
 
-    def leaves(self) -> list[tuple[str, ...]]:
-        """Keys of every text that the typed reader takes out of a record."""
-        return _leaves(self._tree(), ())
-
-    def unlike(self) -> str:
-        """SQL of the leaves said to be absent that a record has after all (their places in order), else NULL."""
-        tests = [f"r.{'.'.join(map(ident, keys))} IS NOT NULL" for keys in sorted(self.absent)]
-        named = ", ".join(f"CASE WHEN {test} THEN '{number}' END" for number, test in enumerate(tests))
-        return f"CASE WHEN {' OR '.join(tests)} THEN concat_ws(',', {named}) END"
-
     def object_nodes(self) -> list[str]:
         """JSON paths of the objects that hold mapped keys; there a repeated key or another type is an error."""
         return [
@@ -271,8 +260,6 @@ class Scope:
             if len(path.keys) == 1:
                 return f"r.{ident(column)}"
             return f"json_extract_string(TRY_CAST(r.{ident(column)} AS JSON), {literal(path.json_path(1))})"
-        if self._object_keys(path) in self.absent:
-            return "CAST(NULL AS VARCHAR)"
         node: dict[str, object] = dict(self._tree())
         sql, used = "r", 0
         for key in self._object_keys(path):
@@ -283,14 +270,6 @@ class Scope:
         if used == len(path.keys):
             return sql
         return f"json_extract_string(TRY_CAST({sql} AS JSON), {literal(path.json_path(used))})"
-
-
-def _leaves(node: Mapping[str, object], trail: tuple[str, ...]) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
-    for key, child in node.items():
-        inside = _leaves(child, (*trail, key)) if isinstance(child, dict) and child else [(*trail, key)]
-        found.extend(inside)
-    return found
 
 
 def _token(index: int) -> str:
