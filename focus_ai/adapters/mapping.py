@@ -87,7 +87,11 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         raw = resources.load_yaml(path)
     except (OSError, yaml.YAMLError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError("the mapping file cannot be read", where=str(path), value=why) from error
+        raise UsageError(
+            "the mapping file cannot be read", where=str(path), value=why, expected="a YAML file",
+            next_step=None if isinstance(error, OSError) else
+            "put quotes around a text that holds `: ` or begins with a sign of YAML such as { [ * & ! | > % @",
+        ) from error  # fmt: skip
     if isinstance(raw, dict) and "extends" in raw:
         raw = _extended(raw, path)
     if not checked:
@@ -167,7 +171,7 @@ def _check(raw: Any, path: Path) -> None:
             (jsonschema.exceptions.best_match([p]) or p for p in problems), key=lambda e: len(e.absolute_path)
         )
         place, value, expected = deepest, str(deepest.instance)[:200], deepest.message[:300]
-        plain = [(problem, told) for problem in problems if (told := _told(problem)) is not None]
+        plain = [(problem, told) for problem in (*problems, deepest) if (told := _told(problem)) is not None]
         if plain:
             place, (value, expected) = max(plain, key=lambda entry: len(entry[0].absolute_path))
         raise UsageError(
@@ -190,7 +194,12 @@ def _told(problem: Any) -> tuple[str, str] | None:
         if "const" not in words:
             return str(found)[:200], f"one of the conditions {', '.join(words)}"
         forms = sorted(set(words) - set(_TESTS))
+        meant = nearest(next((key for key in found if key not in words), ""), forms)
+        if meant.startswith("did you mean"):
+            return str(found)[:200], meant
         return str(found)[:200], f"a path, or one of the forms {', '.join(forms)}"
+    if problem.validator == "enum" and isinstance(found, str):
+        return found, nearest(found, map(str, rule))
     if problem.validator == "additionalProperties" and rule is False and isinstance(found, dict):
         known = problem.schema.get("properties", {})
         unknown = next((key for key in found if key not in known), None)

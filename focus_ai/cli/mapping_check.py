@@ -100,7 +100,9 @@ def _case(folder: Path, mapping: Mapping, known: MappingType[str, Mapping], *, r
         problems.append("no expected.jsonl yet: write it by hand, or with --regenerate and check every value")
     if expected.exists():
         problems += differences(folder, staged, found)
-    return _result(folder.name, problems, staged, found)
+    # One case need not fill every field, but each record needs its provider.
+    wrong, notes = _unfilled(inputs[0], mapping, found) if found else ([], [])
+    return _result(folder.name, problems + wrong, staged, found, notes if regenerate else ())
 
 
 def _restate(folder: Path, about: dict[str, Any], staged: Staged) -> None:
@@ -116,15 +118,19 @@ def _restate(folder: Path, about: dict[str, Any], staged: Staged) -> None:
 
 def _sample(file: Path, mapping: Mapping, known: MappingType[str, Mapping]) -> dict[str, Any]:
     """A file without expected records: it must be claimed, some record must count, and paths must exist."""
-    from focus_ai.cli.unfilled import unfilled
-
     staged, found, problems = _run(file, mapping, known)
     if not found:
         what = f"{len(staged.rejects)} set aside, {staged.ignored} ignored" if staged.read else "none was read"
         problems.append(f"no record counts: {what}")
-    with tempfile.TemporaryDirectory() as work:
-        wrong, notes = unfilled(_source(file, Path(work)), mapping, found)
+    wrong, notes = _unfilled(file, mapping, found)
     return _result(file.name, problems + wrong, staged, found, notes)
+
+
+def _unfilled(file: Path, mapping: Mapping, found: Sequence[MappingType[str, Any]]) -> tuple[list[str], list[str]]:
+    from focus_ai.cli.unfilled import unfilled
+
+    with tempfile.TemporaryDirectory() as work:
+        return unfilled(_source(file, Path(work)), mapping, found)
 
 
 def _source(file: Path, work: Path) -> SourceFile:

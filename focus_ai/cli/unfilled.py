@@ -49,19 +49,38 @@ def unfilled(
         if word is not None and "." not in word and not word.startswith(("^", "$")):
             line += f"; a fixed word is {{const: {word}}}"
         (wrong if name == "provider" or word in words else notes).append(line)
-    return wrong, notes
+    return wrong, [*notes, *_uncounted(mapping, levels)]
+
+
+def _uncounted(mapping: Mapping, levels: list[list[Any]]) -> list[str]:
+    """Counts of tokens and quantities of meters none of whose paths stands in the sample."""
+    words = {"convention", "output_convention", "default", "long"}
+    counts = {f"tokens.{name}": (e, "integer") for name, e in mapping.tokens.items() if name not in words}
+    counts |= {f"meters.{entry['meter']}": (entry["quantity"], "decimal") for entry in mapping.meters}
+    found = []
+    for name, (expression, kind) in counts.items():
+        paths = _read(mapping, expression, kind)
+        if paths and not any(_stands(path, levels, mapping) for path in paths):
+            found.append(f"`{name}` counts nothing: the sample lacks {', '.join(f'`{path.text}`' for path in paths)}")
+    return found
 
 
 def _paths(mapping: Mapping, name: str, expression: Any) -> list[Path]:
+    """The paths that the expression of a field reads from the record."""
+    from focus_ai.adapters.record import fields
+
+    return _read(mapping, expression, fields()[name].type) if name in fields() else []
+
+
+def _read(mapping: Mapping, expression: Any, kind: str) -> list[Path]:
     """The paths that an expression reads from the record; none when it also reads a let value or a fixed word."""
     from focus_ai.adapters.compiler import typed
-    from focus_ai.adapters.record import fields
     from focus_ai.adapters.scope import Let, Scope
 
-    if name not in fields() or _settled(expression):
+    if _settled(expression):
         return []
     scope = Scope("json", depth=mapping.depth, lets=dict.fromkeys(mapping.let, Let("NULL")))
-    typed(scope, fields()[name].type, expression, rounded=True)
+    typed(scope, kind, expression, rounded=True)
     return scope.read_paths()
 
 

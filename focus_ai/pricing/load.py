@@ -196,7 +196,9 @@ def _unpivot(row: dict[str, str], where: str) -> Iterator[dict[str, str]]:
             flat["unit_size"] = str(_SIZES[size])
         yield flat
     if not found:
+        missing = sorted(_LONG - row.keys())
         raise InputError(
+            "a price column is missing: " + ", ".join(missing) if len(missing) < len(_LONG) else
             "no price column was recognised", where=where, value=", ".join(row),
             expected="columns provider, model, meter, price, or price columns such as input_price_per_1m",
         )  # fmt: skip
@@ -226,6 +228,8 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True)
         header = [cell.strip() for cell in next(reader, [])]
+        if "provider" not in header:  # YAML rate files call it by its other name
+            header = ["provider" if name == "channel" else name for name in header]
         if not header:
             raise InputError("the file is empty", where=path.name, expected="a header row")
         for cells in reader:

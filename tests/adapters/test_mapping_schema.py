@@ -200,11 +200,14 @@ def test_the_message_names_file_place_and_expectation(tmp_path: Path) -> None:
             "found: model_servd\n  expected: did you mean model_served",
         ),
         ({"titel": "x"}, "did you mean title?"),
-        ({"fields": {**GOOD["fields"], "provider": {"len": "x"}}}, "one of the forms concat, const, count, decimal"),
+        ({"fields": {**GOOD["fields"], "provider": {"zzz": "x"}}}, "one of the forms concat, const, count, decimal"),
+        ({"fields": {**GOOD["fields"], "provider": {"len": "x"}}}, "did you mean length?"),
         (
             {"fields": {**GOOD["fields"], "region": {"if": {"equal": ["a", 1]}, "then": "b"}}},
             "one of the conditions eq, in",
         ),
+        ({"fields": {**GOOD["fields"], "region": {"constant": "x"}}}, "expected: did you mean const"),
+        ({"meters": [{"meter": "accelerator_second", "quantity": "s"}]}, "did you mean accelerator_seconds"),
     ],
 )
 def test_frequent_mistakes_are_told_in_words(change: dict[str, Any], told: str, tmp_path: Path) -> None:

@@ -242,3 +242,14 @@ def test_what_expected_json_states_is_compared(
 @pytest.mark.parametrize("name", ["kong/kong-log", "openai/usage-vector-stores", "access-log/nginx-json-access-log"])
 def test_the_cases_of_this_repository_are_found_and_compared_as_the_golden_tests_do(name: str) -> None:
     assert main(["adapters", "test", str(Path(__file__).parents[2] / "mappings" / f"{name}.yaml")]) == 0
+
+
+def test_counts_whose_paths_are_nowhere_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {"tokens": {"input": "usage.inptu", "output": "n"}, "meters": [{"meter": "pages", "quantity": "pgs"}]}
+    (tmp_path / "sure.yaml").write_text(json.dumps({**SURE, "fields": {"event_time": {"time": "n"}}, **counts}))
+    (tmp_path / "s.json").write_text(json.dumps(DOCUMENT))
+    main(["adapters", "test", str(tmp_path / "sure.yaml"), "--sample", str(tmp_path / "s.json")])
+    printed = capsys.readouterr().out
+    assert "note: `tokens.input` counts nothing: the sample lacks `usage.inptu`" in printed
+    assert "note: `meters.pages` counts nothing: the sample lacks `pgs`" in printed
+    assert "`tokens.output`" not in printed

@@ -183,6 +183,18 @@ def test_complaints_say_where_and_what(tmp_path: Path, line: str, words: list[st
     assert "cost_rates.csv" in str(caught.value)
 
 
+def test_a_rate_csv_may_say_channel_as_yaml_does(tmp_path: Path) -> None:
+    body = "channel,model,meter,price,unit_size\nopenai,house-model,input,0.40,1000000\n"
+    card = RateCard.load(files(tmp_path, rates__csv=body))
+    assert price(card, "openai", "house-model", "input") == D("0.40")
+
+
+def test_a_missing_column_of_a_rate_csv_is_named(tmp_path: Path) -> None:
+    body = "provider,model,meter,unit_size\nopenai,house-model,input,1000000\n"
+    with pytest.raises(InputError, match="a price column is missing: price"):
+        RateCard.load(files(tmp_path, rates__csv=body))
+
+
 def test_overlapping_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="same time"):
         own_card(
