@@ -12,13 +12,14 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any
 
-from focus_ai.adapters import checks, expression, lets, tokens
+from focus_ai.adapters import checks, expression, lets, series, tokens
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import describe, record_levels
 from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
+from focus_ai.sources.relation import twice
 
 # The NUL character is refused in every literal and name, so no text of a mapping or a file name can be the hole.
 HOLE = "\x00relation\x00"
@@ -57,14 +58,16 @@ def compile_mapping(
     source_file: str = "",
     numbered: bool = True,
     wanted: frozenset[str] | None = None,
+    strict: bool = True,
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names).
 
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
-    number, which needs one ordered pass. `wanted`: only these columns come out (None: all).
+    number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `strict`: a strict reader
+    let the documents pass; else a key that comes twice, in an object on the way to the record, is looked for here.
     Raises `UsageError` when the mapping names something that does not exist.
     """
-    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {})
+    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {}, series=mapping.series is not None)
     lets.declare(scope, mapping)
     out: dict[str, str] = {}
     known = fields()
@@ -92,13 +95,11 @@ def compile_mapping(
     identity = [expression.as_text(scope, e) for e in mapping.identity]
     if mapping.focus_rows and not identity:
         identity = [scope.hold("md5(focus_row)")]
-    if "record_id" not in out:
+    own_id = "record_id" in out
+    if not own_id:
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
-    # Several parts carry their lengths, so that no text in one of them can imitate another division.
-    key_parts = [f"coalesce(length({sql}) || ':' || {sql}, '-')" for sql in identity] if identity[1:] else (
-        [f"coalesce({sql}, chr(0))" for sql in identity] or ["record_id"]
-    )  # fmt: skip
+    key_text = _key_text(mapping.id, identity, own_id)
     if mapping.version is not None and "record_version" not in out:
         out["record_version"] = expression.as_text(scope, mapping.version)
     ignored = "".join(
@@ -108,7 +109,24 @@ def compile_mapping(
     for name in REQUIRED[mapping.kind]:
         if name not in out:
             raise UsageError("a required field is not mapped", where=str(mapping.path), expected=name)
-    return _assemble(mapping, scope, out, counts, others, key_parts, ignored, wanted)
+    if not strict and scope.mode == "json":
+        scope.twice = [f"twice{level}" for level in range(1, scope.depth + 1) if not mapping.series]
+    return _assemble(mapping, scope, out, counts, others, key_text, ignored, wanted)
+
+
+def _key_text(adapter: str, identity: list[str], own_id: bool) -> str:
+    """SQL of the text that says which record this is, the same for two records only when all parts are."""
+    if not identity[1:]:
+        only = f"coalesce({identity[0]}, chr(0))" if identity else "record_id"
+        return f"concat_ws(chr(31), {literal(adapter)}, {only})"
+    # With their lengths, no text in one of several parts can imitate another division. Without a separator in a part
+    # none can do so either, and then the id, which joins the same parts, serves as well.
+    lengths = ", ".join(f"coalesce(length({sql}) || ':' || {sql}, '-')" for sql in identity)
+    whole = f"concat_ws(chr(31), {literal(adapter + '|')}, {lengths})"
+    if own_id:
+        return whole
+    mixed = " OR ".join(f"contains({sql}, '|')" for sql in identity)
+    return f"CASE WHEN {mixed} THEN {whole} ELSE concat_ws(chr(31), {literal(adapter)}, record_id) END"
 
 
 def typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
@@ -139,7 +157,7 @@ def _assemble(
     out: dict[str, str],
     counts: dict[str, str],
     others: list[str],
-    key_parts: list[str],
+    key_text: str,
     ignored: str,
     wanted: frozenset[str] | None,
 ) -> Compiled:
@@ -147,7 +165,12 @@ def _assemble(
     meter_columns, meter_problems, flags = dict(meters.columns), meters.problems, meters.flags
     flags = [*flags, *_field_flags(out)]
     flags += [(expression.condition(scope, rule["when"]), rule["flag"]) for rule in mapping.flags]
-    checks = [*scope.problems, *((f"{ident(n)} IS NULL", literal(f"missing:{n}")) for n in REQUIRED[mapping.kind])]
+    repeated = [(name, "'duplicate_key:$'") for name in scope.twice]
+    checks = [
+        *repeated,
+        *scope.problems,
+        *((f"{ident(n)} IS NULL", literal(f"missing:{n}")) for n in REQUIRED[mapping.kind]),
+    ]
     if mapping.kind == "usage" and not mapping.identity:
         checks.append(("record_id IS NULL", "'missing:record_id'"))
 
@@ -160,7 +183,7 @@ def _assemble(
         meter_columns["other_meters"] = f"CASE WHEN len(all_meters) > 0 AND NOT ({hit}) THEN all_meters END"
     fields_layer.update(counts)
     keys = {
-        "key_text": f"concat_ws(chr(31), {literal(mapping.id)}, {', '.join(key_parts)})",
+        "key_text": key_text,
         "field_problem": _first_reason(checks),
         "ignored": f"CASE{ignored} END" if ignored else "CAST(NULL AS VARCHAR)",
     }
@@ -199,6 +222,7 @@ def _assemble(
     select["problem"] = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {too_many}) END"
     select["ignored"] = "ignored"
     whole = "focus_row" if mapping.focus_rows else f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
+    whole = series.whole() if mapping.series else whole
     select["raw"] = "CAST(NULL AS VARCHAR)"
     if scope.mode != "typed" and not mapping.private:
         select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
@@ -244,14 +268,24 @@ def _records(mapping: Mapping, scope: Scope) -> str:
 
     def taken(level: int) -> list[str]:
         wanted = ", ".join(literal(p) for p in scope.level_paths(level))
-        return [f"j{level} ->> [{wanted}] AS p{level}"] if wanted else []
+        found = [f"j{level} ->> [{wanted}] AS p{level}"] if wanted else []
+        if f"twice{level}" in scope.twice:
+            keys = f"json_keys(j{level})"
+            found.append(f"coalesce({twice(keys)}, FALSE) AS twice{level}")
+        return found
 
+    def names(level: int) -> list[str]:
+        return [part.rpartition(" AS ")[2] for part in taken(level)]
+
+    if mapping.series:
+        layer = series.laid_apart(mapping.series, layer, kept, taken(0))
+        return f"SELECT *, row_number() OVER () AS rn FROM ({layer})"
     # What is read of a document is taken out before its records are laid apart: once, not for every record.
     for level, keys in enumerate(levels):
         where = literal("$" + "".join(f'."{k}"' for k in keys))
         arrays = f"TRY_CAST(j{level} -> {where} AS JSON[]) AS a{level}"
         layer = f"SELECT {', '.join([*kept, *taken(level), arrays])} FROM ({layer})"
-        kept += [f"p{level}"] if taken(level) else []
+        kept += names(level)
         layer = f"SELECT {', '.join(kept)}, unnest(a{level}) AS j{level + 1} FROM ({layer})"
     record_number = "row_number() OVER () AS rn" if levels else "document AS rn"
     last = f"j{len(levels)}"

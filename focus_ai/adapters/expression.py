@@ -120,7 +120,7 @@ def _plain_text(e: Expression) -> bool:
 def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: int = 18) -> str:
     """SQL DECIMAL(38,18), exact: digits that do not fit are a problem, never rounded away unless `rounded` says so.
 
-    `places`: how many decimals the field keeps that the value goes to.
+    `places`: how many decimals the field keeps that the value goes to; a plain number is read with as many.
     """
     factor = Decimal(1)
     if isinstance(e, Mapping) and "product" in e:
@@ -143,7 +143,7 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: in
     name = describe(e)
     scale = max(0, -int(factor.as_tuple().exponent))
     digits = max(len(factor.as_tuple().digits), scale + 1)
-    kept = 18 - scale
+    kept = places if factor == 1 else 18 - scale
     number = f"TRY_CAST({raw} AS DECIMAL({38 - digits - 1 if factor != 1 else 38}, {kept}))"
     numeric = f"regexp_full_match({raw}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{{1,3}})?')"
     # More digits than are kept would be rounded by the cast; trailing zeros are harmless.
@@ -156,16 +156,11 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: in
         value = scope.hold(f"(CASE WHEN {numeric} THEN CAST({number} * {amount} AS DECIMAL(38, 18)) END)")
     scope.problem(f"{value} IS NULL AND {raw} IS NOT NULL", f"wrong_type:{name}")
     if not rounded:
-        # Only a long text can hold more digits than are kept.
-        many = (
-            f"CASE WHEN length({raw}) > {kept // 2} THEN {numeric} AND length({plain_part}) - {exponent} > {kept} END"
-        )
-        if places < 18:
-            cut = f"{value} <> CAST({value} AS DECIMAL(38, {places}))"
-            # A text of four characters such as 12.5 has few decimals, unless a factor adds some.
-            many = f"coalesce({many}, FALSE) OR " + (
-                f"CASE WHEN length({raw}) > 4 THEN {cut} END" if factor == 1 else cut
-            )
+        # Only a long text can hold more digits than are kept, or one with an exponent.
+        long = f"strlen({raw}) > {kept + 1} OR contains({raw}, 'e') OR contains({raw}, 'E')"
+        many = f"CASE WHEN {long} THEN {numeric} AND length({plain_part}) - {exponent} > {kept} END"
+        if places < 18 and factor != 1:
+            many = f"coalesce({many}, FALSE) OR {value} <> CAST({value} AS DECIMAL(38, {places}))"
         scope.problem(f"coalesce({many}, FALSE)", f"too_many_decimals:{name}")
     return value
 
@@ -219,8 +214,10 @@ def as_timestamp(scope: Scope, e: Expression) -> str:
     if isinstance(inner, Mapping) and "first" in inner:
         parts = ", ".join(as_timestamp(scope, {**options, "time": part}) for part in inner["first"])
         return f"coalesce({parts})"
-    raw = scope.hold(as_decimal(scope, inner) if _computed(inner) and unit in _COUNTED else as_text(scope, inner))
-    value = scope.hold(instant(raw, unit, options.get("zone"), options.get("format")))
+    number = _computed(inner) and unit in _COUNTED
+    raw = scope.hold(as_decimal(scope, inner) if number else as_text(scope, inner))
+    whole = None if number or unit not in _COUNTED else scope.hold(f"TRY_CAST({raw} AS BIGINT)")
+    value = scope.hold(instant(raw, unit, options.get("zone"), options.get("format"), whole))
     for step, amount in dict(options.get("plus", {})).items():
         if step not in _UNITS:
             raise UsageError("unknown unit in a time shift", value=step, expected=", ".join(sorted(_UNITS)))
@@ -317,12 +314,13 @@ def _matches(scope: Scope, pair: list[Any]) -> str:
 
 
 def _object(scope: Scope, e: Mapping[str, Any]) -> str:
+    parts = [(str(k), part, as_text(scope, part)) for k, part in e["object"].items()]
+    if not any(isinstance(part, Mapping) and NESTED & set(part) for _, part, _ in parts):
+        return structures.texts({k: sql for k, _, sql in parts})
+    # a part that is JSON stays JSON instead of becoming a text that holds some
     pairs = ", ".join(
-        # a part that is JSON stays JSON instead of becoming a text that holds some
-        f"{ident(str(k))} := "
-        + (f"TRY_CAST({sql} AS JSON)" if isinstance(part, Mapping) and NESTED & set(part) else sql)
-        for k, part in e["object"].items()
-        for sql in [as_text(scope, part)]
+        f"{ident(k)} := " + (f"TRY_CAST({sql} AS JSON)" if isinstance(part, Mapping) and NESTED & set(part) else sql)
+        for k, part, sql in parts
     )
     merged = f"json_merge_patch('{{}}', CAST(to_json(struct_pack({pairs})) AS JSON))"
     return f"NULLIF(CAST({merged} AS VARCHAR), '{{}}')"

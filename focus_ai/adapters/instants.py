@@ -10,10 +10,15 @@ from focus_ai.errors import UsageError
 OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
 
 
-def instant(raw: str, unit: str, zone: str | None, pattern: str | None = None) -> str:
+LATEST = 4102444800000000  # microseconds, the end of 2099
+_PER_UNIT = {"s": 1_000_000, "ms": 1000, "us": 1}
+
+
+def instant(raw: str, unit: str, zone: str | None, pattern: str | None = None, whole: str | None = None) -> str:
     """SQL TIMESTAMPTZ of the text `raw`; NULL where it is no instant. Raises `UsageError` for unit and zone.
 
-    `pattern` (strptime) reads what is not written the ISO way; such a stamp is in `zone`.
+    `pattern` (strptime) reads what is not written the ISO way; such a stamp is in `zone`. `whole`: SQL of the text as a
+    BIGINT, for Unix times, of which nearly all are plain digits.
     """
     if pattern is not None and unit == "iso":
         return f"coalesce({instant(raw, unit, zone)}, {_written(raw, pattern, zone)})"
@@ -42,8 +47,13 @@ def instant(raw: str, unit: str, zone: str | None, pattern: str | None = None) -
     )
     if unit not in micros:
         raise UsageError("unknown time unit", value=unit, expected="iso, s, ms, us, ns or auto")
-    whole = f"TRY_CAST({micros[unit]} AS BIGINT)"
-    return f"CASE WHEN {whole} BETWEEN 0 AND 4102444800000000 THEN CAST(make_timestamp({whole}) AS TIMESTAMPTZ) END"
+    exact = f"TRY_CAST({micros[unit]} AS BIGINT)"
+    stamp = f"CASE WHEN {exact} BETWEEN 0 AND {LATEST} THEN CAST(make_timestamp({exact}) AS TIMESTAMPTZ) END"
+    if whole is None:
+        return stamp
+    digits = f"{whole} BETWEEN 0 AND {LATEST // _PER_UNIT[unit]} AND CAST({whole} AS VARCHAR) = {raw}"
+    plain = f"CAST(make_timestamp({whole} * {_PER_UNIT[unit]}) AS TIMESTAMPTZ)"
+    return f"CASE WHEN {digits} THEN {plain} WHEN {raw} IS NOT NULL THEN {stamp} END"
 
 
 def _written(raw: str, pattern: str, zone: str | None) -> str:

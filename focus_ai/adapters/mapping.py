@@ -38,6 +38,7 @@ class Mapping:
     reads: tuple[str, ...]
     recognise: MappingType[str, Any]
     records: str | None
+    series: MappingType[str, str] | None
     beside: MappingType[str, Any] | None
     calls: MappingType[str, Expression]
     let: MappingType[str, Expression]
@@ -73,6 +74,8 @@ class Mapping:
     @property
     def depth(self) -> int:
         """How many arrays deep the record lies inside its document."""
+        if self.series:
+            return 1
         return 0 if self.records is None else self.records.count("[]")
 
 
@@ -110,6 +113,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         reads=(reads,) if isinstance(reads, str) else tuple(reads),
         recognise=raw.get("recognise", {}),
         records=raw.get("records"),
+        series=raw.get("series"),
         beside=raw.get("beside"),
         calls=raw.get("calls", {}),
         let=raw.get("let", {}),

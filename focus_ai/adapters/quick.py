@@ -1,4 +1,5 @@
-"""The quick way through clean JSON Lines: DuckDB reads them straight into typed leaves, by all threads, in any order.
+"""The quick way through clean JSON Lines, or a JSON array of records: DuckDB reads them straight into typed leaves, in
+any order, and the records of lines by all threads.
 
 Of a large file a sample tells first which columns its records will hardly fill; these are not written, and every record
 is checked against that. A record that is unlike the sample stops the pass, which starts again with the columns that the
@@ -9,6 +10,7 @@ their place in the file and their text.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping as MappingType
 from dataclasses import replace
@@ -21,6 +23,7 @@ from focus_ai.adapters.staged import Staged, copy_sql
 from focus_ai.engine import Session, ident, literal
 from focus_ai.errors import InternalError
 from focus_ai.sources.discover import SourceFile
+from focus_ai.sources.documents import first_documents
 from focus_ai.sources.relation import json_lines, typed_lines
 from focus_ai.sources.sniff import opened
 
@@ -29,6 +32,7 @@ SMALL = 8 << 20
 # From this size on a sample costs less than it saves.
 LARGE = 64 << 20
 PIECES, PIECE = 8, 128 << 10
+ELEMENTS = 500
 # How often a surprising record may correct what the sample told before the pass does without a sample.
 TRIES = 4
 # The exact way keeps the text of bad records and numbers them all; here there are no bad ones, and no numbers.
@@ -38,11 +42,11 @@ _SURPRISE = re.compile(r"focus-ai: unlike the sample: ([\d,]+)")
 
 
 def direct(source: SourceFile, mapping: Mapping) -> bool:
-    """Can the file be tried the quick way: plain JSON Lines of flat records, large enough to be worth it?"""
+    """Can the file be tried the quick way: one JSON object per record, large enough to be worth it?"""
     form = source.format
     return (
-        form.kind == "jsonl" and not form.bom and mapping.depth == 0 and mapping.kind == "usage" and not mapping.code
-        and source.size >= SMALL
+        (form.kind == "jsonl" or form.array) and not form.bom and source.size >= SMALL
+        and mapping.depth == 0 and mapping.kind == "usage" and not mapping.code
         and not any({"attributes", "carry"} & set(e) for e in mapping.let.values() if not isinstance(e, str))
     )  # fmt: skip
 
@@ -64,7 +68,7 @@ def stage_quickly(
 
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted)
-    query = compiled.over(_lines(source.path, source.format.compression, compiled))
+    query = compiled.over(_records(source, compiled))
     constants = {**compiled.constants, **_NO_NUMBER}
     empty: frozenset[str] = frozenset()
     if source.size >= LARGE:
@@ -84,8 +88,9 @@ def stage_quickly(
     raise InternalError("a file surprised without any expectation", where=source.name)
 
 
-def _lines(path: Path, compression: str, compiled: Compiled, *, numbered: bool = False) -> str:
-    return typed_lines(path, compression, compiled.reader_columns, numbered=numbered)
+def _records(source: SourceFile, compiled: Compiled, *, numbered: bool = False) -> str:
+    form = source.format
+    return typed_lines(source.path, form.compression, compiled.reader_columns, numbered=numbered, array=form.array)
 
 
 def aside(
@@ -102,13 +107,13 @@ def aside(
         return staged
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     found = compile_mapping(mapping, "typed", facts=facts, wanted=frozenset(("ignored", "source_row")))
-    compression = source.format.compression
-    numbered = found.over(_lines(source.path, compression, found, numbered=True))
+    numbered = found.over(_records(source, found, numbered=True))
     session.sql(
         f"CREATE TEMP TABLE ignored_rows AS SELECT source_row AS rn FROM ({numbered}) WHERE ignored IS NOT NULL"
     )
     exact = compile_mapping(mapping, "json", facts=facts, source_file=source.name, wanted=wanted)
-    lines = f"(SELECT rn, j0 FROM {json_lines(source.path, compression)} SEMI JOIN ignored_rows USING (rn))"
+    documents = json_lines(source.path, source.format.compression, array=source.format.array)
+    lines = f"(SELECT rn, j0 FROM {documents} SEMI JOIN ignored_rows USING (rn))"
     target = staged.parquet.with_suffix(".aside.parquet")
     session.sql(copy_sql(exact.over(lines), exact.columns, {}, target, where="ignored IS NOT NULL"))
     session.sql("DROP TABLE ignored_rows")
@@ -144,12 +149,11 @@ def _unfilled(session: Session, source: SourceFile, compiled: Compiled, sample: 
     import duckdb
 
     sample.write_bytes(_sampled(source))
+    typed = typed_lines(sample, "none", compiled.reader_columns, numbered=False, array=False)
     names = [n for n in compiled.columns if n not in {*compiled.constants, *_NOT_HERE, *_NO_NUMBER}]
     counts = ", ".join(f"count({ident(n)})" for n in names)
     try:
-        total, *held = session.one(
-            f"SELECT count(*), {counts} FROM ({compiled.over(_lines(sample, 'none', compiled))})"
-        )
+        total, *held = session.one(f"SELECT count(*), {counts} FROM ({compiled.over(typed)})")
     except duckdb.Error:
         return frozenset()
     finally:
@@ -158,16 +162,19 @@ def _unfilled(session: Session, source: SourceFile, compiled: Compiled, sample: 
 
 
 def _sampled(source: SourceFile) -> bytes:
-    """Whole lines from several places of the file; of a compressed one from its beginning."""
+    """Whole lines from several places of the file; of a compressed one, and of an array, from its beginning."""
+    if source.format.array:
+        found = first_documents(source.path, source.format, ELEMENTS)
+        return b"".join(json.dumps(document).encode() + b"\n" for document in found)
     if source.format.compression != "none":
         with opened(source.path, source.format.compression) as stream:
             piece = stream.read(PIECES * PIECE)
         return piece[: piece.rfind(b"\n") + 1]
-    found = []
+    pieces = []
     with source.path.open("rb") as raw:
         for number in range(PIECES):
             raw.seek(number * (source.size // PIECES))
             piece = raw.read(PIECE)
             start = piece.find(b"\n") + 1 if number else 0
-            found.append(piece[start : piece.rfind(b"\n") + 1] if start or not number else b"")
-    return b"".join(found)
+            pieces.append(piece[start : piece.rfind(b"\n") + 1] if start or not number else b"")
+    return b"".join(pieces)

@@ -15,7 +15,7 @@ from typing import Any
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
-from focus_ai.sources.documents import _documents, _lines
+from focus_ai.sources.documents import first_documents
 from focus_ai.sources.lines import fitting
 from focus_ai.sources.sniff import head_of
 
@@ -37,9 +37,7 @@ def sample(source: SourceFile) -> Sample:
     """Read enough of a file to recognise it."""
     form = source.format
     if form.kind in ("json", "jsonl"):
-        items = _lines(source.path, form) if form.kind == "jsonl" else _documents(source.path, form)
-        good = (value for value, _, reason in items if reason is None)
-        return Sample(form.kind, tuple(itertools.islice(good, SAMPLE)))
+        return Sample(form.kind, tuple(first_documents(source.path, form, SAMPLE)))
     if form.kind == "csv":
         text = head_of(source.path, form.compression).decode(form.encoding, "replace").removeprefix("\ufeff")
         rows = itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter), 1, SAMPLE)

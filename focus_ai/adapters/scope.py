@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from focus_ai.adapters import series
 from focus_ai.adapters.paths import Path, parse
 from focus_ai.engine import ident, literal, literals
 from focus_ai.errors import UsageError
@@ -45,6 +46,9 @@ class Scope:
     lets: dict[str, Let] = field(default_factory=dict)
     repeats: frozenset[int] = frozenset()
     calls: str | None = None
+    series: bool = False
+    # Columns that say of an object on the way to the record: a key comes twice in it.
+    twice: list[str] = field(default_factory=list)
     aliases: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     guards: list[str] = field(default_factory=list)
@@ -251,6 +255,8 @@ class Scope:
 
     def _reference(self, path: Path) -> str:
         level = self.depth - path.up
+        if self.series and level == self.depth:
+            return series.member(path)
         if self.mode == "json":
             return f"p{level}[{self.level_paths(level).index(path.json_path()) + 1}]"
         if self.mode == "columns":

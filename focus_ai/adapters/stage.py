@@ -1,9 +1,9 @@
 """One input file becomes one Parquet file of neutral records. The unit of work of every runner.
 
-Clean JSON Lines are read straight into typed leaves; anything unusual in the file (a broken line, a repeated key, a
-record to set aside) makes the whole file go through the slower, exact way, so the outcome does not depend on size. Two
-things only small files tell: a repeated key or NaN under a key that no mapping reads, and the digits of a reported
-cost beyond the fifteenth when the file writes it as a JSON number.
+Clean JSON Lines, and an array of records, are read straight into typed leaves; anything unusual in the file (a broken
+line, a repeated key, a record to set aside) makes the whole file go through the slower, exact way, so the outcome does
+not depend on size. Two things only small files tell: a repeated key or NaN under a key that no mapping reads, and the
+digits of a reported cost beyond the fifteenth when the file writes it as a JSON number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from pathlib import Path
 
-from focus_ai.adapters import quick
+from focus_ai.adapters import quick, series
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import member, record_levels
@@ -24,6 +24,7 @@ from focus_ai.sources.documents import spool_lines
 from focus_ai.sources.lines import text_lines
 from focus_ai.sources.reject import Reject
 from focus_ai.sources.relation import (
+    Strict,
     bad_documents,
     csv_rejects,
     csv_table,
@@ -67,16 +68,22 @@ def stage(
     if mode == "json":
         nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
         levels = record_levels(mapping.records)
-        array = "$" + "".join(map(member, levels[0])) if levels else None
+        shapes = {"$" + "".join(map(member, levels[0])): "ARRAY"} if levels else {}
+        if mapping.series:
+            shapes = series.shapes(mapping.series)
+            nodes = (*nodes, *(path for path, kind in shapes.items() if kind == "OBJECT"))
         try:
-            relation, bad = bad_documents(session, relation, source.name, nodes, array)
+            relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         except duckdb.InvalidInputException as error:
-            if not too_long(error):
+            if not too_long(error) and not source.format.array:
                 raise
             relation, rejects = _spooled(source, spool)
-            relation, bad = bad_documents(session, relation, source.name, nodes, array)
+            relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
-    compiled = compile_mapping(mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted)
+    compiled = compile_mapping(
+        mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
+        strict=mode != "json" or isinstance(relation, Strict),
+    )  # fmt: skip
     counts = _write(session, compiled, relation, target)
     if mode == "columns" and source.format.kind == "csv" and mapping.line is None:
         unfit = csv_rejects(session, source.name)
@@ -106,8 +113,10 @@ def _relation(
 
         rejects, longest = spool_by_code(mapping.code, source, spool)
         return spooled_lines(spool, longest), "json", (), rejects
-    large = form.kind == "jsonl" and not form.bom and mapping.kind == "usage" and source.size >= quick.SMALL
-    if large:
+    large = not form.bom and mapping.kind == "usage" and source.size >= quick.SMALL
+    if large and form.array:
+        return json_lines(source.path, form.compression, array=True), "json", (), []
+    if large and form.kind == "jsonl":
         path, compression, rejects = whole(source, spool.parent)
         return json_lines(path, compression), "json", (), rejects
     relation, rejects = _spooled(source, spool)

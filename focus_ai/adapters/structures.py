@@ -110,6 +110,15 @@ def _tests(where: Mapping[str, Any]) -> str:
     return " AND ".join(tests) or "TRUE"
 
 
+def texts(members: Mapping[str, str]) -> str:
+    """A JSON object of texts (name -> SQL) without those that are NULL; NULL when all are."""
+    written = ", ".join(
+        f"{literal(json.dumps(name, ensure_ascii=False) + ':')} || CAST(to_json({sql}) AS VARCHAR)"
+        for name, sql in members.items()
+    )
+    return f"NULLIF('{{' || concat_ws(',', {written}) || '}}', '{{}}')"
+
+
 def pairs(hold: Callable[[str], str], raw: str, e: Mapping[str, Any]) -> str:
     """A JSON object of texts from `[{key, value}, ...]` or from an object; the first of equal keys wins.
 

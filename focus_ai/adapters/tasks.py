@@ -64,11 +64,11 @@ def _one(
     call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool, frozenset[str] | None],
 ) -> Staged:
     source, mapping, facts, target, memory_limit, threads, numbered, extra = call
-    memory_limit = memory_limit or _room(source) or STAGING_MEMORY
+    usual, memory_limit = memory_limit or STAGING_MEMORY, memory_limit or _room(source) or STAGING_MEMORY
     work = target.with_suffix(".work")
     if not numbered and direct(source, mapping):
         # Rows of a clean file carry no number, so they may be written in any order, by all threads.
-        with Session(work, memory_limit=memory_limit, threads=threads, keep_order=False) as session:
+        with Session(work, memory_limit=usual, threads=threads, keep_order=False) as session:
             session.seal([target.parent], [source.path])
             quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
         if quick is not None and not quick.ignored:

@@ -27,7 +27,7 @@ def unfilled(
     from focus_ai.adapters.recognise import sample
     from focus_ai.adapters.record import fields
 
-    if mapping.code:  # its paths are those of rewritten records
+    if mapping.code or mapping.series:  # its paths are those of rewritten records
         return [], []
     levels = _levels(mapping, sample(source))
     providers = {*table("providers"), *table("providers").values()}

@@ -9,20 +9,23 @@ from __future__ import annotations
 import gc
 import json
 import math
+import re
 import zlib
 from collections.abc import Generator, Iterator
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from focus_ai.sources.reject import Reject
-from focus_ai.sources.sniff import BOM, Format, opened, partial
+from focus_ai.sources.sniff import BOM, Format, head_of, opened, partial
 
 LARGEST = 1 << 30
 LARGE_TEXT = 1 << 20
 # The engine holds two buffers of the longest record per thread, so these bound the memory of a run.
 LONGEST_LINE = 16 << 20
 LONGEST_DOCUMENT = 64 << 20
+_GAP = re.compile(r"[ \t\r\n,]*")
 
 
 class _Refused(ValueError):
@@ -191,36 +194,68 @@ def _documents(path: Path, form: Format) -> Iterator[_Item]:
     try:
         text = body.removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError:
-        yield None, body[:200].decode("utf-8", "backslashreplace"), "not_utf8"
+        items = _parsed(body.removeprefix(BOM).decode("utf-8", "surrogateescape"), truncated)
+        yield from (_if_utf8(item) for item in items)
         return
-    position = 0
+    del body
+    yield from _parsed(text, truncated)
+
+
+def _parsed(text: str, truncated: str | None) -> Iterator[_Item]:
+    """The documents of a text; an array stands for its elements."""
+    position = _next(text, 0)
     while position < len(text):
-        while position < len(text) and text[position] in " \t\r\n,":
-            position += 1
-        if position >= len(text):
-            break
+        if text[position] == "[":
+            position = _next(text, (yield from _elements(text, position + 1, truncated)))
+            continue
         try:
             value, position = _decoded(text, position)
         except (ValueError, RecursionError) as error:
-            if text[position] != "[":
-                yield None, text[position : position + 2000], _reason(error, truncated)
-                break
-            position = yield from _elements(text, position + 1, truncated)
-            continue
-        for element in value if isinstance(value, list) else [value]:
-            yield _item(element)
+            yield None, text[position : position + 2000], _reason(error, truncated)
+            break
+        yield _item(value)
+        position = _next(text, position)
+
+
+def _if_utf8(item: _Item) -> _Item:
+    """The item, unless bytes that are not UTF-8 (now half characters) stand in it."""
+    value, raw, reason = item
+    text = json.dumps(value, ensure_ascii=False) if reason is None else raw or ""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return None, text[:2000].encode("utf-8", "backslashreplace").decode("utf-8"), "not_utf8"
+    return item
+
+
+def first_documents(path: Path, form: Format, number: int) -> list[dict[str, Any]]:
+    """The first readable documents of a file, without reading all of a long array."""
+    if form.array:
+        head = head_of(path, form.compression).removeprefix(BOM).decode("utf-8", "ignore")
+        found = _first(_elements(head, _next(head, 0) + 1, None), number)
+        if len(found) == number:
+            return found
+    return _first(_lines(path, form) if form.kind == "jsonl" else _documents(path, form), number)
+
+
+def _first(items: Iterator[_Item], number: int) -> list[dict[str, Any]]:
+    return list(islice((value for value, _, reason in items if reason is None), number))
+
+
+def _next(text: str, position: int) -> int:
+    """The place of the next value: blanks are passed over, and commas, where one may be missing or too many."""
+    return _GAP.match(text, position).end()  # type: ignore[union-attr]
 
 
 def _elements(text: str, position: int, truncated: str | None) -> Generator[_Item, None, int]:
-    """The elements of an array that cannot be read as one, as far as each can; returns where the text goes on."""
+    """The elements of an array one after another, as far as they can be read; returns where the text goes on."""
     while True:
-        while position < len(text) and text[position] in " \t\r\n,":
-            position += 1
+        position = _next(text, position)
         if text[position : position + 1] == "]":
             return position + 1
         try:
             try:
-                value, position = _DECODER.raw_decode(text, position)
+                value, position = _decoded(text, position)
                 yield _item(value)
             except _Refused as error:
                 # It is JSON all the same, so the next element can be found.

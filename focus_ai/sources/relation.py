@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from focus_ai.engine import Session, ident, literal
@@ -30,17 +30,22 @@ def _longest(path: Path, compression: str) -> int:
     return min(LONGEST_LINE, max(whole_file, 1 << 20))
 
 
-def json_lines(path: Path, compression: str = "none", longest: int | None = None) -> str:
+def json_lines(path: Path, compression: str = "none", longest: int | None = None, *, array: bool = False) -> str:
     """Documents of a JSON Lines file with their record number; a line that is not JSON is NULL.
 
-    A line above the limit (`longest`, else LONGEST_LINE) stops the read with a DuckDB error, see `too_long`.
+    `array`: those of a file that is one JSON array. There, what is not JSON stops the read with a DuckDB error, and so
+    does any line or element above the limit (`longest`, else LONGEST_LINE), see `too_long`.
     """
     return (
         "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
-        f"{literal(str(path))}, format='newline_delimited', ignore_errors=true, "
+        f"{literal(str(path))}, {_shape(array)}, ignore_errors={'false' if array else 'true'}, "
         f"maximum_object_size={longest or _longest(path, compression)}, "
         f"compression={literal(COMPRESSION[compression])}))"
     )
+
+
+def _shape(array: bool) -> str:
+    return f"format={literal('array' if array else 'newline_delimited')}"
 
 
 def too_long(error: Exception) -> bool:
@@ -58,23 +63,29 @@ def spooled_lines(path: Path, longest: int) -> str:
     return Strict(f"(SELECT rn, j0 FROM {documents} WHERE j0 IS NULL OR json_type(j0) <> 'NULL')")
 
 
-def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool) -> str:
-    """The same file read straight into text leaves. Any line that does not fit stops the read (DuckDB error)."""
+def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool, array: bool) -> str:
+    """The same file read straight into text leaves. Any record that does not fit stops the read (DuckDB error)."""
     number = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
     return (
-        f"(SELECT r, {number} AS rn FROM read_json({literal(str(path))}, format='newline_delimited', "
+        f"(SELECT r, {number} AS rn FROM read_json({literal(str(path))}, {_shape(array)}, "
         f"maximum_object_size={ORDINARY_LINE}, compression={literal(COMPRESSION[compression])}, "
         f"columns={columns}) AS r)"
     )
 
 
+def twice(keys: str) -> str:
+    """SQL: does a key come twice in this list? Looking through a few is quicker than sorting them."""
+    few = f"len(list_filter({keys}, lambda k, i: list_position({keys}, k) <> i)) > 0"
+    return f"CASE WHEN len({keys}) <= 8 THEN {few} ELSE len({keys}) <> list_unique({keys}) END"
+
+
 def bad_documents(
-    session: Session, relation: str, name: str, object_nodes: Iterable[str], array: str | None
+    session: Session, relation: str, name: str, object_nodes: Iterable[str], shapes: Mapping[str, str]
 ) -> tuple[str, list[Reject]]:
     """Documents that cannot hold records, with their reasons, and the relation without them.
 
     Checked: broken JSON, not an object, a repeated key or another type where the mapping expects an object, and a
-    document without the array that holds the records (`array` is its JSON path).
+    document without what holds the records (`shapes`: JSON path -> ARRAY or OBJECT).
     """
     plain, nodes, strict = relation, list(object_nodes), isinstance(relation, Strict)
     tests = [("j0 IS NULL", "broken_json"), ("json_type(j0) <> 'OBJECT'", "not_an_object")]
@@ -82,15 +93,16 @@ def bad_documents(
         tests, nodes = tests[:1], [node for node in nodes if node != "$"]
     for place, node in enumerate(nodes, start=1):
         if not strict:
-            tests.append((f"len(keys[{place}]) <> list_unique(keys[{place}])", f"duplicate_key:{node}"))
-        if node != "$":
+            tests.append((twice(f"keys[{place}]"), f"duplicate_key:{node}"))
+        if node != "$" and node not in shapes:
             kind, text = f"kinds[{place}]", f"texts[{place}]"
             tests.append(
                 (f"{kind} NOT IN ('OBJECT', 'NULL') AND NOT ({kind} = 'VARCHAR' AND "
                  f"({text} = '' OR coalesce(json_valid({text}), FALSE)))", f"wrong_type:{node}")
             )  # fmt: skip
-    if array is not None:
-        tests.append((f"coalesce(json_type(j0, {literal(array)}), '') <> 'ARRAY'", f"missing:{array[2:]}"))
+    nodes += [path for path in shapes if path not in nodes]
+    for path, shape in shapes.items():
+        tests.append((f"coalesce(kinds[{nodes.index(path) + 1}], '') <> {literal(shape)}", f"missing:{path[2:]}"))
     reason = "CASE" + "".join(f" WHEN {test} THEN {literal(why)}" for test, why in tests) + " END"
     if nodes:
         # All places in one call each: every JSON call of a query holds on to memory for a whole block of documents.
@@ -105,7 +117,8 @@ def bad_documents(
     if not found:
         return plain, []
     rejects = [Reject(name, int(row), why, raw) for row, why, raw in found]
-    return f"(SELECT rn, j0 FROM {checked} WHERE reason IS NULL)", rejects
+    kept = f"(SELECT rn, j0 FROM {checked} WHERE reason IS NULL)"
+    return Strict(kept) if strict else kept, rejects
 
 
 def with_raw_text(rejects: list[Reject], source: SourceFile) -> list[Reject]:

@@ -18,7 +18,8 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Format:
-    """kind: json, jsonl, csv, parquet, empty or unknown; compression: none, gzip or zstd; bom: a UTF-8 mark leads."""
+    """kind: json, jsonl, csv, parquet, empty or unknown; compression: none, gzip or zstd; bom: a UTF-8 mark leads;
+    array: the first JSON document is an array, of records or of documents that hold them."""
 
     kind: str
     compression: str = "none"
@@ -26,6 +27,7 @@ class Format:
     delimiter: str = ","
     encoding: str = "utf-8"
     header: tuple[str, ...] = ()
+    array: bool = False
 
 
 def opened(path: Path, compression: str) -> IO[bytes]:
@@ -53,8 +55,10 @@ def sniff(path: Path) -> Format:
     body = head[3:] if bom else head
     if not body.strip():
         return Format("empty", compression, bom)
-    if body.lstrip()[:1] in (b"{", b"["):
-        return Format("jsonl" if _is_lines(body, len(head) >= HEAD) else "json", compression, bom)
+    first = body.lstrip()[:1]
+    if first in (b"{", b"["):
+        kind = "jsonl" if _is_lines(body, len(head) >= HEAD) else "json"
+        return Format(kind, compression, bom, array=kind == "json" and first == b"[")
     return _table(body, compression, bom, cut=len(head) >= HEAD)
 
 

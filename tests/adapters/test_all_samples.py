@@ -78,7 +78,7 @@ IGNORED = {
     "samples/otlp_openinference.jsonl": 1,
     "samples/otlp_semconv_1_41.jsonl": 1,
 }
-# Files whose records a code module makes: the events of a stream are one call, parallel lists one record per place.
+# Files whose records are made: the events of a stream are one call, named lists one record per place.
 MADE = {"anthropic/messages_stream_events.jsonl": 1, "others/elevenlabs_character_stats_deprecated.json": 2}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from focus_ai.adapters.code import anthropic_stream, elevenlabs_character_stats
+from focus_ai.adapters.code import anthropic_stream
 from focus_ai.adapters.golden import records
 from focus_ai.adapters.mapping import load
 from focus_ai.adapters.recognise import claims, sample
@@ -115,7 +115,58 @@ def test_a_stream_that_is_cut_off_and_a_delta_without_a_start_are_not_lost() -> 
     assert [(m.get("id"), m.get("stream_complete")) for m in found] == [(None, None), ("m1", False), ("m2", False)]
 
 
-def test_parallel_lists_of_another_length_keep_their_numbers() -> None:
-    document = {"time": [1000, 2000], "usage": {"All": [1, 2, 3]}}
-    found = list(elevenlabs_character_stats.rewrite(events(document)))
-    assert [(r["start"], r["end"], r["amount"]) for r in found] == [(1000, 2000, 1), (2000, 3000, 2), (None, None, 3)]
+SERIES = """
+series: {values: data.usage, times: data.time}
+fields:
+  event_time: {time: from, unit: ms}
+  bucket_end: {time: until, unit: ms}
+  currency: {const: USD}
+  billed_cost: value
+  line_item: name
+  account_id: ^.account
+identity: [from, name]
+"""
+DAY, NEXT = 1793491200000, 1793577600000  # 1 and 2 November 2026
+
+
+def series(tmp_path: Path, *documents: dict[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
+    found, rejects = run(tmp_path, SERIES, [{"at": 1, "account": "a", **document} for document in documents])
+    members = ("line_item", "event_time", "bucket_end", "billed_cost", "account_id")
+    return [tuple(r.get(name) for name in members) for r in found], rejects
+
+
+def test_numbers_of_named_lists_are_records(tmp_path: Path) -> None:
+    """The last place is as long as the one before it; a fraction keeps its digits."""
+    first, second, third = "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", "2026-11-03T00:00:00Z"
+    both = {"x": [1, "0.30000000000000004"], "a|b": [0, 3]}
+    found, rejects = series(tmp_path, {"data": {"time": [DAY, NEXT], "usage": both}})
+    assert rejects == []
+    assert found == [
+        ("x", first, second, "1", "a"), ("x", second, third, "0.30000000000000004", "a"),
+        ("a|b", first, second, "0", "a"), ("a|b", second, third, "3", "a"),
+    ]  # fmt: skip
+
+
+def test_lists_of_another_length_lose_nothing(tmp_path: Path) -> None:
+    found, rejects = series(
+        tmp_path,
+        {"data": {"time": [DAY], "usage": {"longer": [1, 2], "one number": 3, "none": []}}},
+        {"data": {"time": [DAY, NEXT], "usage": {"shorter": [4], "nothing": [None], "words": [5, {"no": 1}]}}},
+    )
+    assert [(name, money) for name, _, _, money, _ in found] == [
+        ("longer", "1"), ("one number", "3"), ("shorter", "4"), ("words", "5"),
+    ]  # fmt: skip
+    assert found[0][2] is None  # a single place does not tell how long it is
+    assert sorted(rejects) == ["missing:billed_cost", "missing:event_time", "wrong_type:value"]
+
+
+def test_documents_without_the_lists_are_set_aside(tmp_path: Path) -> None:
+    good = {"data": {"time": [DAY], "usage": {"x": [1]}}}
+    found, rejects = series(tmp_path, {"data": {"time": [DAY], "usage": [1]}}, good, {"data": {"usage": {"x": [1]}}})
+    assert len(found) == 1
+    assert rejects == ['missing:"data"."usage"', 'missing:"data"."time"']
+
+
+def test_a_series_has_four_members(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a record of a series has no such member"):
+        run(tmp_path, SERIES.replace("line_item: name", "line_item: label"), [{"at": 1}])

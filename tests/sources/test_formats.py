@@ -151,7 +151,7 @@ def test_a_parquet_instant_without_zone_is_not_guessed(tmp_path: Path) -> None:
         (gzip.compress(b"", mtime=0), Format("empty", "gzip")),
         (b'{"a": 1}', Format("jsonl")),
         (b'{\n"a": 1}', Format("json")),
-        (b"[]", Format("json")),
+        (b"[]", Format("json", array=True)),
         (b"a,b\n", Format("csv", header=("a", "b"))),
         ("a;b\n1;\u00e9".encode("latin-1"), Format("csv", delimiter=";", encoding="latin-1", header=("a", "b"))),
         (b"\x00\x01\x02\x03,\n", Format("unknown")),
