@@ -12,7 +12,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from typing import Any
 
-from focus_ai.adapters import checks, expression, lets, series, tokens
+from focus_ai.adapters import checks, expression, lets, series, structures, tokens
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import describe, record_levels
 from focus_ai.adapters.record import PROFILE, fields
@@ -94,7 +94,9 @@ def compile_mapping(
             out[group] = expression.as_text(scope, getattr(mapping, group))
     identity = [expression.as_text(scope, e) for e in mapping.identity]
     if mapping.focus_rows and not identity:
-        identity = [scope.hold("md5(focus_row)")]
+        # A table keeps the order of its columns; the members of a JSON object may come in any.
+        row = structures.members("focus_row") if scope.mode == "json" else "focus_row"
+        identity = [scope.hold(f"md5({row})")]
     own_id = "record_id" in out
     if not own_id:
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)

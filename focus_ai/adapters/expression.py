@@ -351,7 +351,7 @@ _TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
     "member": lambda s, e: structures.at(as_text(s, e["member"]), int(e.get("at", 0)), str(e.get("take", "value"))),
     "total": lambda s, e: structures.total(as_text(s, e["total"]), str(e["take"]), e.get("where", {})),
     "pairs": lambda s, e: structures.pairs(s.hold, as_text(s, e["pairs"]), e),
-    "json": lambda s, e: as_text(s, e["json"]),
+    "json": lambda s, e: structures.compact(as_text(s, e["json"])),
     "object": _object,
     "split": lambda s, e: structures.split(as_text(s, e["split"]), str(e.get("sep", ",")), int(e.get("item", 0))),
     "time": lambda s, e: f"strftime({as_timestamp(s, e)}, '%Y-%m-%dT%H:%M:%S.%fZ')",

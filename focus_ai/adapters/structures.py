@@ -110,11 +110,25 @@ def _tests(where: Mapping[str, Any]) -> str:
     return " AND ".join(tests) or "TRUE"
 
 
-def texts(members: Mapping[str, str]) -> str:
+def compact(raw: str) -> str:
+    """A JSON text written the shortest way, so that the same value is the same text; nothing is the same as empty."""
+    written = f"coalesce(CAST(json_extract(TRY_CAST({raw} AS JSON), '$') AS VARCHAR), {raw})"
+    return f"NULLIF(NULLIF(NULLIF({written}, '{{}}'), '[]'), 'null')"
+
+
+def members(raw: str) -> str:
+    """What a JSON object says, as one text, whatever the order of its members and the blanks between them."""
+    document = f"TRY_CAST({raw} AS JSON)"
+    entries = f"map_entries(TRY_CAST({document} AS MAP(VARCHAR, VARCHAR)))"
+    told = f"list_sort(list_filter({entries}, lambda m: NULLIF(m.value, '') IS NOT NULL))"
+    return f"NULLIF(coalesce(CAST({told} AS VARCHAR), CAST(json_extract({document}, '$') AS VARCHAR), {raw}), '[]')"
+
+
+def texts(parts: Mapping[str, str]) -> str:
     """A JSON object of texts (name -> SQL) without those that are NULL; NULL when all are."""
     written = ", ".join(
         f"{literal(json.dumps(name, ensure_ascii=False) + ':')} || CAST(to_json({sql}) AS VARCHAR)"
-        for name, sql in members.items()
+        for name, sql in parts.items()
     )
     return f"NULLIF('{{' || concat_ws(',', {written}) || '}}', '{{}}')"
 

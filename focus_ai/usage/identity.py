@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.record import fields
+from focus_ai.adapters.structures import members
 from focus_ai.engine import Session, ident
 from focus_ai.usage import attempts
 from focus_ai.usage.lent_owners import lend_owners
@@ -56,7 +57,7 @@ def deduplicate(
             f"INSERT INTO repeated SELECT record_key FROM staged {bucket} GROUP BY record_key HAVING count(*) > 1"
         )
     # Two exports may print the same binary amount with other last digits.
-    shown = {"reported_cost": "round(s.reported_cost, 9)"}
+    shown = {"reported_cost": "round(s.reported_cost, 9)", "tags": members("s.tags")}
     content = ", ".join(shown.get(n, f"s.{ident(n)}") for n in fields() if n in present and n not in _NOT_COMPARED)
     session.sql(
         f"""CREATE TABLE compared AS

@@ -1,0 +1,127 @@
+"""One export in two forms is one export: CSV, JSON Lines and Parquet of the same records, and JSON written otherwise."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_builders import EXPORTS, convert
+
+from focus_ai.adapters import recognise, shipped
+from focus_ai.errors import InputError
+from focus_ai.sources import discover
+
+CASES = sorted(p for p in EXPORTS.rglob("input.*") if p.suffix in (".csv", ".jsonl", ".json"))
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The records of a file. Raises ValueError when there is one among them that cannot be written again as it is."""
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix == ".csv":
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row of another length")
+        return rows
+    if path.suffix == ".jsonl":
+        return [parsed(line) for line in text.splitlines() if line.strip()]
+    whole = parsed(text)
+    return whole if isinstance(whole, list) else [whole]
+
+
+def parsed(text: str) -> Any:
+    """JSON in which a number that a binary float does not hold is the text of its digits."""
+    return json.loads(text, parse_float=lambda digits: float(digits) if len(digits) < 16 else digits)
+
+
+def as_json(path: Path, found: list[dict[str, Any]], target: Path) -> Path:
+    target.write_text(
+        "\n".join(json.dumps(dict(reversed(row.items())), separators=(" , ", " : ")) for row in found) + "\n"
+    )
+    return target
+
+
+def as_csv(path: Path, found: list[dict[str, Any]], target: Path) -> Path:
+    names = list(dict.fromkeys(name for row in found for name in row))
+    with target.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(names)
+        for row in found:
+            writer.writerow([cell(row.get(name)) for name in names])
+    return target
+
+
+def cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def as_parquet(path: Path, found: list[dict[str, Any]], target: Path) -> Path:
+    """Typed columns, as a platform writes them: instants, numbers, nested objects."""
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+    import pyarrow.parquet as pq
+
+    names = dict.fromkeys(name for row in found for name in row)
+    if path.suffix == ".csv":
+        table = pacsv.read_csv(path)
+    else:
+        table = pa.table({name: pa.array([row.get(name) for row in found]) for name in names})
+    pq.write_table(table, target)
+    return target
+
+
+FORMS = {"jsonl": as_json, "csv": as_csv, "parquet": as_parquet}
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize("path", CASES, ids=lambda p: "/".join(p.parts[-4:-1]))
+def test_a_second_form_adds_nothing(path: Path, form: str, tmp_path: Path) -> None:
+    try:
+        mapping = recognise(discover([str(path)], tmp_path)[0], shipped())
+    except InputError:
+        pytest.skip("this case is one that no adapter recognises")
+    if form not in mapping.reads or (form != "jsonl" and mapping.depth) or mapping.line is not None or mapping.code:
+        pytest.skip("the export has no such form")
+    try:
+        other = FORMS[form](path, rows_of(path), tmp_path / f"other.{form}")
+    except (ValueError, TypeError, NotImplementedError) as error:
+        pytest.skip(f"made to be damaged, or not one table: {error}"[:100])
+    if path.suffix == ".csv" and form != "csv" and ";" in path.read_text(encoding="utf-8").split("\n")[0]:
+        pytest.skip("written with semicolons")
+    alone = convert(tmp_path / "alone", path)
+    both = convert(tmp_path / "both", path, other)
+    assert both["totals"] == alone["totals"]
+    assert both["tokens"] == alone["tokens"]
+    assert both["rows"] == alone["rows"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"env":"prod"}', '{"env": "prod"}'),
+        ('{"a":"1","b":"2"}', '{"b":"2","a":"1"}'),
+        ("{}", "null"),
+        ('{"a":"1","none":null}', '{"a":"1"}'),
+    ],
+)
+def test_tags_say_the_same_however_they_are_written(one: str, other: str, tmp_path: Path) -> None:
+    """1,000 input and 10 output tokens of gpt-5: 0.00125 and 0.0001 USD, once."""
+    event = (
+        '{"event_id":"e1","timestamp":"2026-09-01T10:00:00Z","provider":"openai","model":"gpt-5","input_tokens":1000,'
+        '"output_tokens":10,"status":"success","tags":%s}\n'
+    )
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    first.write_text(event % one)
+    second.write_text(event % other)
+    report = convert(tmp_path / "out", first, second)
+    assert (report["records"]["duplicates"], report["records"]["rejected"]) == (1, 0)
+    assert report["totals"][0]["list_cost"] == "0.00135"
+    second.write_text(event % '{"env":"another"}')
+    assert convert(tmp_path / "conflict", first, second)["records"]["rejected"] == 2
