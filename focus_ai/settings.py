@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError, nearest
+from .providers import provider, scope
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -172,6 +173,7 @@ class Settings:
 
     def account(self, channel: str, account_id: str | None = None) -> Account:
         """The account table for a channel: `channel/account_id` when present, else `channel`, else all defaults."""
+        channel = provider(channel)
         if account_id is not None and (exact := self.accounts.get(f"{channel}/{account_id}")) is not None:
             return exact
         return self.accounts.get(channel) or Account()
@@ -299,12 +301,24 @@ def _is_map(value: object) -> bool:
 def _section(name: str, data: Mapping[str, Any], base: Path) -> Any:
     """One checked section as its dataclass."""
     if name == "accounts":
-        return {channel: Account(**dict(values)) for channel, values in data.items()}
+        return {channel: Account(**dict(values)) for channel, values in _scopes(data, "accounts").items()}
+    if "defaults" in data and name == "owners":
+        data = {**data, "defaults": _scopes(data["defaults"], "owners.defaults")}
     if name == "exports":
         return {adapter: dict(values) for adapter, values in data.items()}
     described = schema()["properties"][name]["properties"]
     kind = _SECTIONS[name]
     return kind(**{key: _value(node(described[key]), value, base) for key, value in data.items()})
+
+
+def _scopes(tables: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Tables per provider, or provider and account, under the names that records have, however they were spelled."""
+    found: dict[str, Any] = {}
+    for name, values in tables.items():
+        if (slug := scope(name)) in found:
+            raise UsageError("two tables are for the same provider", where=f"{where}.{name}", value=slug)
+        found[slug] = values
+    return found
 
 
 def _value(described: Mapping[str, Any], value: Any, base: Path) -> Any:

@@ -41,6 +41,18 @@ def test_empty_settings_are_the_defaults(tmp_path: Path) -> None:
     assert Settings.from_dict({}) == Settings()
 
 
+def test_providers_have_one_name_however_they_are_spelled(tmp_path: Path) -> None:
+    text = "[accounts.bedrock]\nid = '1'\n[accounts.'azure/sub']\nid = '2'\n[accounts.own-llm]\nid = '3'\n"
+    found = Settings.load(write(tmp_path / "focus-ai.toml", text))
+    assert {name: account.id for name, account in found.accounts.items()} == {
+        "aws_bedrock": "1", "azure_openai/sub": "2", "own-llm": "3",
+    }  # fmt: skip
+    assert found.account("aws.bedrock").id == "1"
+    assert found.override({"accounts.bedrock": {"id": "4"}}).accounts["aws_bedrock"].id == "4"
+    told = error("[accounts.bedrock]\nid = '1'\n[accounts.aws_bedrock]\nid = '2'\n", tmp_path)
+    assert "two tables are for the same provider" in told
+
+
 def test_defaults_equal_the_schema() -> None:
     sections = module.schema()["properties"]
     for name, kind in module._SECTIONS.items():

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..errors import UsageError
+from ..providers import provider
 from .model import CARRIED_FIELDS, OWNER_FIELDS
 from .tables import Period, Place, TableFile, period, read
 
@@ -126,4 +127,5 @@ def _map_row(
         owner["environment"] = environment(owner["environment"])
     source = f"owner_map:{kind}={shown(value)}"
     values = {name: (text, source) for name, text in owner.items()}
-    return MapRow(kind, value, row.get("provider"), period(place, dict(row)), place, values)
+    channel = provider(row["provider"]) if "provider" in row else None
+    return MapRow(kind, value, channel, period(place, dict(row)), place, values)

@@ -201,6 +201,17 @@ def test_provider_limits_a_row(tmp_path: Path) -> None:
     assert one(made, provider="openai", workspace_id="default").team == "any"
 
 
+def test_a_provider_may_be_spelled_as_in_any_export(tmp_path: Path) -> None:
+    made = book(
+        tmp_path,
+        owner_map="id_type,id_value,provider,team\napi_key_id,k1,Bedrock,orbit\napi_key_id,k1,own-llm,lyra\n",
+        defaults={"bedrock/1234": {"team": "platform"}},
+    )
+    assert one(made, provider="aws_bedrock", api_key_id="k1").team == "orbit"
+    assert one(made, provider="own-llm", api_key_id="k1").team == "lyra"
+    assert one(made, provider="aws_bedrock", account_id="1234").team == "platform"
+
+
 def test_moving_a_key_keeps_history(tmp_path: Path) -> None:
     made = book(
         tmp_path,

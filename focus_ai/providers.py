@@ -1,0 +1,24 @@
+"""The names of providers: every spelling that exports, owner maps and settings use -> one slug."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from focus_ai import resources
+
+
+@cache
+def _spellings() -> dict[str, str]:
+    found = resources.load_yaml(resources.mappings() / "tables" / "providers.yaml")
+    return {str(word): str(slug) for word, slug in found.items()}
+
+
+def provider(word: str) -> str:
+    """The slug for a spelling in any case; a word that no table knows stays as it is, for it may be your own."""
+    return _spellings().get(word.strip().lower(), word)
+
+
+def scope(word: str) -> str:
+    """The same for `provider/account`, of which only the first part is a provider's name."""
+    name, slash, account = word.partition("/")
+    return f"{provider(name)}{slash}{account}"
