@@ -168,7 +168,7 @@ class Settings:
         Relative paths are taken from `base` (default: the working folder). Raises `UsageError`.
         """
         check(data, where)
-        built = {name: _section(name, value, base or Path()) for name, value in data.items()}
+        built = {name: _section(name, value, base or Path(), where) for name, value in data.items()}
         return cls(**built, source=source)
 
     def account(self, channel: str, account_id: str | None = None) -> Account:
@@ -191,7 +191,7 @@ class Settings:
         check(data, "command line")
         changes: dict[str, Any] = {}
         for section, values in data.items():
-            new = _section(section, values, Path())
+            new = _section(section, values, Path(), "command line")
             changes[section] = (
                 {**getattr(self, section), **new}
                 if section in ("accounts", "exports")
@@ -298,12 +298,12 @@ def _is_map(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _section(name: str, data: Mapping[str, Any], base: Path) -> Any:
+def _section(name: str, data: Mapping[str, Any], base: Path, where: str) -> Any:
     """One checked section as its dataclass."""
     if name == "accounts":
-        return {channel: Account(**dict(values)) for channel, values in _scopes(data, "accounts").items()}
+        return {channel: Account(**dict(values)) for channel, values in _scopes(data, f"{where}: accounts").items()}
     if "defaults" in data and name == "owners":
-        data = {**data, "defaults": _scopes(data["defaults"], "owners.defaults")}
+        data = {**data, "defaults": _scopes(data["defaults"], f"{where}: owners.defaults")}
     if name == "exports":
         return {adapter: dict(values) for adapter, values in data.items()}
     described = schema()["properties"][name]["properties"]

