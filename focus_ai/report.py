@@ -188,6 +188,11 @@ _ASSUMED = {
     "context_tier_assumed": "summed records do not tell the context of a request; the base tier was taken",
     "cache_ttl_unknown": "cache writes without a lifetime were priced at the five-minute rate",
     "alias_undated": "a floating model name was priced as the model it means today",
+    "model_name_fallback": "the name of the model that answered is missing or a deployment's; the price is that of the "
+    "model that was asked for",
+    "model_prefix_ambiguous": "the price list has this name with and without the provider before it",
+    "price_change_in_bucket": "the price changed within a summed record; the price at its beginning was taken",
+    "time_window_assumed": "a summed record spans cheaper and dearer hours; the price at its beginning was taken",
 }
 _FLAGS = {
     "semantics_inferred": "whether input tokens contain cache tokens was taken from the adapter's documented default",

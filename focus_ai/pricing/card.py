@@ -12,8 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from focus_ai.pricing import overlay, snapshot
-from focus_ai.pricing.aliases import Alias, clause_match, is_dated_id, shipped_aliases, spellings
+from focus_ai.pricing.aliases import (
+    Alias,
+    Name,
+    clause_match,
+    is_dated_id,
+    price_geo,
+    same_model,
+    same_spelling,
+    shipped_aliases,
+    spellings,
+)
 from focus_ai.pricing.lookup import Found, choose
+from focus_ai.pricing.multiplier import Multiplier, multiplied
 from focus_ai.pricing.rate_row import ANY, OVERLAY, SNAPSHOT, Conditions, NoRate, Rate
 from focus_ai.pricing.tables import Channel, channel, meters
 
@@ -48,10 +59,11 @@ class RateCard:
     fx: FxTable | None = None
     billing_currency: str | None = None
     shipped: bool = True
+    multipliers: list[Multiplier] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._model_rows: dict[tuple[str, str | None, str], dict[str, list[Rate]]] = {}
-        self._refs: dict[tuple[str, str], ModelRef | NoRate] = {}
+        self._refs: dict[tuple[str, str, bool], ModelRef | NoRate] = {}
         self._own: dict[tuple[str, str, tuple[str, ...]], dict[str, list[Rate]]] = {}
 
     @classmethod
@@ -74,20 +86,22 @@ class RateCard:
     def card_id(self) -> str:
         """Name of the card for manifests: snapshot version, first digits of its digest, number of user rows."""
         about = snapshot.header()
-        own = f"+user.{len(self.user_rates)}" if self.user_rates else ""
+        number = len(self.user_rates) + len(self.multipliers)
+        own = f"+user.{number}" if number else ""
         return f"{about['name']}-{about['version']}+{about['sha256'][:8]}{own}"
 
     def find(
         self, channel_name: str, models: Iterable[str | None], meter: str, at: datetime, conditions: Conditions
     ) -> Found | NoRate:
-        """The row for one meter of an event, by the first of its model names that the card knows."""
+        """The row for one meter of an event; `models` as in `place`."""
         ref = self.place(channel_name, models, at)
         return ref if isinstance(ref, NoRate) else self.price(ref, meter, at, conditions)
 
     def price(self, ref: ModelRef, meter: str, at: datetime, conditions: Conditions) -> Found | NoRate:
         """The row for one meter of a placed model."""
-        if ref.geo and conditions.geo is None:
-            conditions = replace(conditions, geo=ref.geo)
+        geo = price_geo(ref.channel.name, ref.geo, conditions.geo)
+        if geo != conditions.geo:
+            conditions = replace(conditions, geo=geo)
         rows, assumed = self.meter_rows(ref, meter)
         if not rows and self._is_empty(ref):
             return NoRate("empty_price", f"the price list names {ref.model} without any amount")
@@ -99,17 +113,26 @@ class RateCard:
         return Found(found.rate, tuple(dict.fromkeys((*ref.assumptions, *assumed, *found.assumptions, *late))))
 
     def place(self, channel_name: str, models: Iterable[str | None], at: datetime) -> ModelRef | NoRate:
-        """Place the first known model name; a later name than the first is an assumption."""
+        """Place a call on a price list by its model names: served, deployment, requested, alias (None = not stated).
+
+        The model that answered decides. Is it not on the card, the call has no price: what was asked for is another
+        model. The later names speak only where no model answered by name, or where the answer repeats the name of a
+        deployment or alias, or spells the same model; then they are an assumption.
+        """
         seller = channel(channel_name)
-        asked = [name for name in models if name]
-        for position, raw in enumerate(asked):
-            ref = self._place_one(seller, raw, at)
+        served, *others = tuple(models) or (None,)
+        asked = [name for name in (served, *others) if name]
+        if not asked:
+            return self._no_prices(seller) or NoRate("alias_unmapped", "the event names no model")
+        first = self._place_one(seller, asked[0], at, gateway=not served)
+        if isinstance(first, ModelRef):
+            return _located(first, asked)
+        tuned = spellings(seller.name, asked[0]).core.startswith("ft:")
+        for raw in [] if tuned else _stand_ins(seller, served, others) if served else asked[1:]:
+            ref = self._place_one(seller, raw, at, gateway=True)
             if isinstance(ref, ModelRef):
-                extra = ("model_name_fallback",) if position else ()
-                return replace(ref, assumptions=(*ref.assumptions, *extra)) if extra else ref
-        if asked:
-            return self._place_one(seller, asked[0], at)
-        return self._no_prices(seller) or NoRate("alias_unmapped", "the event names no model")
+                return _located(replace(ref, assumptions=(*ref.assumptions, "model_name_fallback")), asked)
+        return first
 
     def alias_changes(self, channel_name: str, models: Iterable[str | None]) -> set[datetime]:
         """The instants at which an alias of these names starts or ends."""
@@ -121,21 +144,25 @@ class RateCard:
     def _aliases(self) -> list[Alias]:
         return [*self.user_aliases, *(shipped_aliases() if self.shipped else ())]
 
-    def _place_one(self, seller: Channel, raw: str, at: datetime) -> ModelRef | NoRate:
-        name = spellings(seller.name, raw)
+    def _place_one(self, seller: Channel, raw: str, at: datetime, *, gateway: bool = False) -> ModelRef | NoRate:
+        name = spellings(seller.name, raw, gateway=gateway)
         aliases = [a for a in self._aliases() if a.channel == seller.name and a.alias in name.spellings]
         if not aliases:
-            key = (seller.name, raw)
+            key = (seller.name, raw, gateway)
             if key not in self._refs:
-                self._refs[key] = self._exact(seller, raw) or self._imported(seller, raw) or self._unknown(seller, raw)
+                found = self._exact(seller, name) or self._imported(seller, name)
+                self._refs[key] = found or self._unknown(seller, raw, name)
             return self._refs[key]
-        exact = self._exact(seller, raw)
+        # A user may call a deployment like a model: what the user says it is stands above the id.
+        own = next((a for a in self.user_aliases if a in aliases and a.live(at)), None)
+        exact = None if own else self._exact(seller, name)
         if exact:
             return exact
-        alias = next((a for a in aliases if a.live(at)), None)
+        alias = own or next((a for a in aliases if a.live(at)), None)
         if alias is None:
             return NoRate("alias_unmapped", f"the alias {raw} of {seller.name} does not hold at {at.isoformat()}")
-        target = self._exact(seller, alias.model) or self._imported(seller, alias.model)
+        meant = spellings(seller.name, alias.model)
+        target = self._exact(seller, meant) or self._imported(seller, meant)
         if target is None:
             return NoRate("alias_unmapped", f"the alias {raw} points to {alias.model}, which has no prices")
         told = () if alias.dated else ("alias_undated",)
@@ -144,24 +171,24 @@ class RateCard:
             alias_source=alias.source, geo=name.geo or target.geo,
         )  # fmt: skip
 
-    def _exact(self, seller: Channel, raw: str) -> ModelRef | None:
-        name = spellings(seller.name, raw)
+    def _exact(self, seller: Channel, name: Name) -> ModelRef | None:
         for position, listed in enumerate(seller.lists if self.shipped else ()):
             prices = snapshot.price_list(listed)
             known = set(prices.models) if prices else set()
             known |= {row.model for row in overlay.shipped(listed).rows if row.model != ANY}
-            told = () if position == 0 else (f"price_list_of_{listed}",)
-            for spelling in name.spellings:
-                if spelling in known:
-                    return ModelRef(seller, spelling, listed, name.spellings, name.geo, told)
+            told: tuple[str, ...] = () if position == 0 else (f"price_list_of_{listed}",)
+            hits = [spelling for spelling in name.spellings if spelling in known]
+            if name.own_prefix and len(hits) > 1:  # sold with and without the seller's name before it
+                told = (*told, "model_prefix_ambiguous")
+            if hits:
+                return ModelRef(seller, hits[0], listed, name.spellings, name.geo, told)
         own = {row.model for row in self.user_rates if row.channel == seller.name}
         for spelling in name.spellings:
             if spelling in own:
                 return ModelRef(seller, spelling, None, name.spellings, name.geo, (), "user")
         return None
 
-    def _imported(self, seller: Channel, raw: str) -> ModelRef | None:
-        name = spellings(seller.name, raw)
+    def _imported(self, seller: Channel, name: Name) -> ModelRef | None:
         lowered = [spelling.lower() for spelling in name.spellings]
         for position, listed in enumerate(seller.lists if self.shipped else ()):
             prices = snapshot.price_list(listed)
@@ -180,8 +207,7 @@ class RateCard:
                         return ModelRef(seller, model, listed, name.spellings, name.geo, flagged, "imported")
         return None
 
-    def _unknown(self, seller: Channel, raw: str) -> ModelRef | NoRate:
-        name = spellings(seller.name, raw)
+    def _unknown(self, seller: Channel, raw: str, name: Name) -> ModelRef | NoRate:
         own = [row for row in self.user_rates if row.channel in (seller.name, ANY)]
         if any(_covers(row.model, name.spellings) for row in own):
             return ModelRef(seller, name.spellings[-1], None, name.spellings, name.geo, (), "user_pattern")
@@ -236,6 +262,9 @@ class RateCard:
                 if row.channel in (ref.channel.name, ANY) and _covers(row.model, names):
                     named = row if row.model == ref.model else replace(row, model=_shown(row.model, ref.model))
                     merged.setdefault(row.meter, []).append(named)
+            factors = [factor for factor in self.multipliers if factor.covers(ref.channel.name, names)]
+            for rows in merged.values() if factors else ():
+                rows += multiplied(rows, factors)
             self._own[key] = merged
         return self._own[key]
 
@@ -262,6 +291,24 @@ class RateCard:
         prices = snapshot.price_list(listed)
         names = set(prices.models) if prices else set()
         return sorted(names | {row.model for row in overlay.shipped(listed).rows if row.model != ANY})
+
+
+def _stand_ins(seller: Channel, served: str, others: Sequence[str | None]) -> list[str]:
+    """The other names of a call whose served name is on no list: those that can tell which model that name means."""
+    deployment, requested, alias = (*others, None, None, None)[:3]
+    repeated = same_spelling(seller.name, served, alias) or (
+        seller.own_names and same_spelling(seller.name, served, deployment)
+    )
+    named = [name for name in (deployment, requested, alias) if name]
+    return [name for name in named if repeated or same_model(seller.name, served, name)]
+
+
+def _located(ref: ModelRef, names: Iterable[str]) -> ModelRef:
+    """A model with the geography that another name of the call states, where its own name states none."""
+    if ref.geo is None:
+        geo = next((geo for name in names if (geo := spellings(ref.channel.name, name).geo)), None)
+        return replace(ref, geo=geo) if geo else ref
+    return ref
 
 
 def _corrected(rows: list[Rate]) -> list[Rate]:

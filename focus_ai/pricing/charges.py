@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from focus_ai.engine import Session, ident
-from focus_ai.pricing.rating import AT, MeterColumn, priced_quantity, quantities
+from focus_ai.pricing.rating import AT, BUCKET, MeterColumn, priced_quantity, quantities
 
 PLACE = (
     "adapter", "provider", "account_id", "account_name", "sub_account_id", "sub_account_name", "resource_id",
@@ -102,10 +102,12 @@ def priced_events(meters: Sequence[MeterColumn], owner_hash: str, carried: str, 
     """
     context = " + ".join(f"coalesce({ident(c)}, 0)" for c in sorted(_input_fields(meters))) or "0"
     return (
-        f"(SELECT *, {AT} AS priced_at, {context} AS context_tokens, {owner_hash} AS evidence_hash "
+        f"(SELECT *, {AT} AS priced_at, {BUCKET} AS bucket_us, {context} AS context_tokens, "
+        f"{owner_hash} AS evidence_hash "
         f"FROM {source} WHERE kind = 'usage' AND NOT ({carried})) e "
         "JOIN segments s ON e.profile_hash = s.profile_hash AND e.priced_at >= s.t_from AND e.priced_at < s.t_to "
         "AND e.context_tokens > s.context_gt AND e.context_tokens <= s.context_le "
+        "AND e.bucket_us > s.bucket_gt AND e.bucket_us <= s.bucket_le "
         "JOIN owner_spans o ON e.evidence_hash = o.owner_hash AND e.event_time >= o.t_from AND e.event_time < o.t_to"
     )
 

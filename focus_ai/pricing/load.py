@@ -1,7 +1,8 @@
 """Reading a user's own files over the shipped card: rates (CSV or YAML), contracts, exchange rates.
 
 Rates in CSV have one row per meter (`cost_rates.csv`) or, in the wide form, one column per meter, which is unpivoted.
-Rows of kind `contracted` and `multiplier` are negotiated prices: they change the contracted price of what they fit.
+Rows of kind `contracted` are negotiated prices: they change the contracted price of what they fit. So are rows of kind
+`multiplier` for any tier or the standard one; a multiplier for another tier or a region makes list prices of its own.
 Every complaint names file, row, value and what was expected.
 """
 
@@ -18,11 +19,13 @@ from typing import Any
 
 from focus_ai.errors import InputError, nearest
 from focus_ai.money import round9
+from focus_ai.pricing import multiplier
 from focus_ai.pricing.card import RateCard
-from focus_ai.pricing.contract import Contract, contract_of
+from focus_ai.pricing.contract import CONDITION_KEYS, Contract, contract_of
 from focus_ai.pricing.fx import FxTable, fx_of
+from focus_ai.pricing.multiplier import Multiplier
 from focus_ai.pricing.overlay import read_overlay
-from focus_ai.pricing.rate_row import ANY, USER, USER_DERIVED, Rate, Source, normal_when
+from focus_ai.pricing.rate_row import ANY, USER, Rate, Source, normal_when, tiers_named
 from focus_ai.pricing.tables import amount, channel, meters, moment, pricing_unit, read_yaml
 
 #: Meter names of the generic event contract -> leaf meters.
@@ -65,10 +68,12 @@ def load(
             card.user_rates += [replace(row, channel=_channel(row.channel, path.name)) for row in own.rows]
             card.user_aliases += own.aliases
         else:
-            rates, contracts = read_rate_csv(path)
+            rates, contracts, factors = read_rate_csv(path)
             card.user_rates += rates
             card.contracts += contracts
+            card.multipliers += factors
     refuse_overlaps(card.user_rates)
+    multiplier.refuse_overlaps(card.multipliers)
     for name in contract_files:
         card.contracts += read_contracts(_existing(name))
     if fx_file is not None:
@@ -82,25 +87,31 @@ def read_contracts(path: Path) -> list[Contract]:
     if path.suffix.lower() in (".yaml", ".yml"):
         entries = (read_yaml(path) or {}).get("contracts") or []
         return [contract_of(entry, f"{path.name}: entry {n}") for n, entry in enumerate(entries, 1)]
-    return [contract_of(dict(row), f"{path.name}: row {n}") for n, row in _csv(path)]
+    return [
+        contract_of({"when": {key: row[key] for key in CONDITION_KEYS if row.get(key)}, **row}, f"{path.name}: row {n}")
+        for n, row in _csv(path)
+    ]
 
 
-def read_rate_csv(path: Path) -> tuple[list[Rate], list[Contract]]:
-    """Rates and negotiated prices of one CSV file, long or wide."""
+def read_rate_csv(path: Path) -> tuple[list[Rate], list[Contract], list[Multiplier]]:
+    """Rates, negotiated prices and multipliers of one CSV file, long or wide."""
     rates: list[Rate] = []
     contracts: list[Contract] = []
+    factors: list[Multiplier] = []
     for number, row in _csv(path):
         where = f"{path.name}: row {number}"
         for flat in [row] if row.keys() >= _LONG else _unpivot(row, where):
             made = _rate(flat, where, path.name)
             if isinstance(made, Contract):
                 contracts.append(made)
+            elif isinstance(made, Multiplier):
+                factors.append(made)
             else:
                 rates.append(made)
-    return rates, contracts
+    return rates, contracts, factors
 
 
-def _rate(row: dict[str, str], where: str, file: str) -> Rate | Contract:
+def _rate(row: dict[str, str], where: str, file: str) -> Rate | Contract | Multiplier:
     kind = (row.get("price_kind") or "list").strip()
     if kind not in _KINDS:
         raise InputError("the price_kind is unknown", where=where, value=kind, expected=", ".join(_KINDS))
@@ -117,6 +128,11 @@ def _rate(row: dict[str, str], where: str, file: str) -> Rate | Contract:
     if price is None and kind != "list":
         raise InputError("an amount is missing", where=where, expected="digits")
     seller, model = _channel(row["provider"], where), row["model"].strip() or ANY
+    source = Source(file, row.get("rate_card_id") or "", note=row.get("source_note") or "")
+    if kind == "multiplier" and price is not None:
+        for_what = _price_of(row)
+        if for_what:
+            return Multiplier(seller, model, meter, price, tuple(sorted(for_what.items())), start, end, source)
     if kind == "contracted" or kind == "multiplier":
         value = {"unit_price": row["price"], "currency": row.get("currency"), "unit_size": _size(row, meter, where)}
         if kind == "multiplier":
@@ -125,7 +141,7 @@ def _rate(row: dict[str, str], where: str, file: str) -> Rate | Contract:
             {
                 "contract_id": row.get("rate_card_id") or where, "provider": seller, "model": model, "meter": meter,
                 "effective_from": row.get("effective_from"), "effective_to": row.get("effective_to"),
-                "when": _named_conditions(row), **value,
+                "when": _conditions(row), **value,
             },
             where,
         )  # fmt: skip
@@ -137,8 +153,7 @@ def _rate(row: dict[str, str], where: str, file: str) -> Rate | Contract:
         raise InputError("the unit does not fit the meter", where=where, value=said, expected=unit)
     return Rate(
         seller, model, meter, None if price is None else round9(price), (row.get("currency") or "USD").strip(), unit,
-        size, pricing_unit(unit, size), start, end, _conditions(row), 0, None, "user", None,
-        Source(file, row.get("rate_card_id") or "", note=row.get("source_note") or ""), USER,
+        size, pricing_unit(unit, size), start, end, normal_when(_conditions(row)), 0, None, "user", None, source, USER,
     )  # fmt: skip
 
 
@@ -156,23 +171,31 @@ def _size(row: dict[str, str], meter: str, where: str) -> int:
     )  # fmt: skip
 
 
-def _conditions(row: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """`*`, or an absent tier, means any tier, processing and speed; `batch` is a way of processing."""
+def _conditions(row: dict[str, str]) -> dict[str, str]:
+    """`*`, or an absent tier, means any tier, processing and speed; `batch` is a way of processing.
+
+    What a row says is kept in full: for a negotiated price `standard` is a limit, for a list price it is the default.
+    """
     tier = (row.get("service_tier") or ANY).strip().lower()
-    when = {"geo": ANY, "speed": ANY}
     if tier == ANY:
-        when |= {"service_tier": ANY, "processing": ANY}
+        said = {"service_tier": ANY, "processing": ANY}
     elif tier == "batch":
-        when |= {"processing": "batch", "service_tier": ANY}
-    elif tier not in ("standard", "default", "on_demand"):
-        when |= {"service_tier": tier}
+        said = {"service_tier": ANY, "processing": "batch"}
+    else:
+        standard = tier in ("standard", "default", "on_demand")
+        said = {"service_tier": "default" if standard else tier, "processing": "realtime"}
     region = (row.get("region") or ANY).strip().lower()
-    return normal_when(when if region == ANY else {**when, "region": region})
+    return {"geo": ANY, "speed": ANY, **said, **({} if region == ANY else {"region": region})}
 
 
-def _named_conditions(row: dict[str, str]) -> dict[str, str]:
-    """What a negotiated row is limited to; `*` limits nothing."""
-    return {key: value for key, value in _conditions(row) if value != ANY}
+def _price_of(row: dict[str, str]) -> dict[str, str]:
+    """The tier or region whose price a multiplier states; empty for a factor on prices as they are."""
+    said = _conditions(row)
+    place = {"region": said["region"]} if "region" in said else {}
+    tier = {key: said[key] for key in ("processing", "service_tier")}
+    if not tiers_named(tier):
+        return place
+    return {**tier, **place} if normal_when(tier) or place else {}
 
 
 def _unpivot(row: dict[str, str], where: str) -> Iterator[dict[str, str]]:
@@ -208,8 +231,7 @@ def refuse_overlaps(rates: Iterable[Rate]) -> None:
     """Raise `InputError` when two rows say different things about one key at one instant."""
     groups: dict[tuple[object, ...], list[Rate]] = {}
     for rate in rates:
-        if rate.layer != USER_DERIVED:
-            groups.setdefault(rate.key, []).append(rate)
+        groups.setdefault(rate.key, []).append(rate)
     low = datetime.min.replace(tzinfo=UTC)
     for rows in groups.values():
         rows.sort(key=lambda r: r.effective_from or low)

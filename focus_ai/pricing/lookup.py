@@ -16,6 +16,7 @@ from focus_ai.pricing.rate_row import (
     ANY,
     CALL_METERS,
     DEFAULTS,
+    MULTIPLIED,
     OPEN_KEYS,
     USER_DERIVED,
     Conditions,
@@ -58,8 +59,8 @@ def choose(rows: Sequence[Rate], at: datetime, conditions: Conditions) -> Found 
     if not fitting:
         later = [row for row in rows if row.effective_from and row.effective_from > at and _fits(row, keys, conditions)]
         return _not_live(later, at) if later else NoRate("no_rate", _missing(in_window, keys, conditions))
-    own = [row for row in fitting if row.layer >= USER_DERIVED]
-    pool = own or fitting
+    layers = (USER_DERIVED, MULTIPLIED, 0)
+    pool = next(rows for least in layers if (rows := [row for row in fitting if row.layer >= least]))
     best = max(_rank(row, keys) for row in pool)
     winners = [row for row in pool if _rank(row, keys) == best]
     if len(winners) > 1 and len({row.price for row in winners}) > 1:

@@ -18,7 +18,7 @@ from typing import Any
 from focus_ai.errors import InputError, nearest
 from focus_ai.money import CTX, round9
 from focus_ai.pricing.aliases import Alias, alias_of
-from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, USER, Rate, Source, normal_when
+from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, TIER_KEYS, USER, Rate, Source, normal_when, tiers_named
 from focus_ai.pricing.tables import amount, meters, moment, prices_folder, pricing_unit, read_yaml
 from focus_ai.pricing.window import EVERY_DAY, Window
 
@@ -28,7 +28,10 @@ STATUSES = ("verified", "imported", "announced", "promo", "derived", "user")
 
 @dataclass(frozen=True)
 class DerivedRule:
-    """Rows under `when` cost `factor` times the rows without it, for the named meters and models."""
+    """Rows under `when` cost `factor` times the rows without it, for the named meters and models.
+
+    A factor of one tier holds for the standard price: nothing says what two tiers together cost.
+    """
 
     when: tuple[tuple[str, str], ...]
     factor: Decimal
@@ -163,6 +166,8 @@ def derive(rows: list[Rate], rules: list[DerivedRule]) -> list[Rate]:
             if row.meter not in rule.meters or row.price is None or not rule.models.search(row.model):
                 continue
             if keys & row.conditions.keys() or row.model.endswith(ANY):
+                continue
+            if keys & TIER_KEYS and tiers_named(row.conditions):
                 continue
             when = normal_when({**row.conditions, **dict(rule.when)})
             rivals = [other for other in published if other.meter == row.meter and other.when == when]

@@ -24,7 +24,7 @@ from focus_ai.pricing.tables import model_facts
 if TYPE_CHECKING:
     from focus_ai.pricing.card import ModelRef, RateCard
 
-_TICK = timedelta(microseconds=1)
+TICK = timedelta(microseconds=1)
 # Asked for every model, priced only where the card prices it: elsewhere its units belong to another meter, or are free.
 WHERE_PRICED = ("output_reasoning", "request_fee")
 
@@ -111,18 +111,19 @@ def resolve(card: RateCard, profile: Profile, meters: Iterable[str], t_min: date
 
     `t_to` of the last segment is one microsecond after `t_max`. Neighbours with equal prices are one segment.
     """
-    first, last = t_min.astimezone(UTC), t_max.astimezone(UTC) + _TICK
+    first, last = t_min.astimezone(UTC), t_max.astimezone(UTC) + TICK
     asked = tuple(meters)
     edges = sorted({first, *_time_edges(card, profile, asked, first, last)})
     edges.append(last)
     found: list[Segment] = []
     for start, end in pairwise(edges):
         for segment in _cells(card, profile, asked, start, end):
-            _join(found, segment)
+            join(found, segment)
     return sorted(found, key=lambda s: (s.t_from, s.context_gt))
 
 
-def _join(found: list[Segment], segment: Segment) -> None:
+def join(found: list[Segment], segment: Segment) -> None:
+    """Add a segment; one that goes on where an equal one ends only makes that one longer."""
     for position in range(len(found) - 1, -1, -1):
         other = found[position]
         if other.context_gt == segment.context_gt and other.context_le == segment.context_le:
@@ -198,16 +199,18 @@ def _prices(
             continue
         found = card.price(ref, meter, at, conditions)
         prices[meter] = Unpriced(found.reason, found.detail) if isinstance(found, NoRate) else price_of(
-            card, ref, found, at, profile.account_id
+            card, ref, found, at, profile.account_id, conditions
         )  # fmt: skip
     return prices
 
 
-def price_of(card: RateCard, ref: ModelRef, found: Found, at: datetime, account: str | None) -> Price | Unpriced:
-    """List, contracted and converted unit prices of a chosen row."""
+def price_of(
+    card: RateCard, ref: ModelRef, found: Found, at: datetime, account: str | None, asked: Conditions | None = None
+) -> Price | Unpriced:
+    """List, contracted and converted unit prices of a chosen row; `asked`: the conditions it was chosen for."""
     rate = named(found.rate, ref)
     assert rate.price is not None
-    own = contracted(card.contracts, rate, ref.names, at, account)
+    own = contracted(card.contracts, rate, ref.names, at, account, asked)
     if isinstance(own, NoRate):
         return Unpriced(own.reason, own.detail)
     currency, factor = card.billing_currency or rate.currency, Decimal(1)

@@ -13,7 +13,8 @@ from focus_ai.pricing.window import Window
 
 ANY = "*"
 #: Layers, weakest first. A row of the user that fits always wins; among shipped rows the more precise one does.
-DERIVED, SNAPSHOT, OVERLAY, USER_DERIVED, USER = 0, 10, 20, 29, 30
+#: A user's multiplier makes rows of its own: MULTIPLIED from shipped prices, USER_DERIVED from prices of the user.
+DERIVED, SNAPSHOT, OVERLAY, MULTIPLIED, USER_DERIVED, USER = 0, 10, 20, 28, 29, 30
 
 #: What a row means that does not name the key, and what an event means that is silent about it.
 DEFAULTS: Mapping[str, str] = {
@@ -21,6 +22,8 @@ DEFAULTS: Mapping[str, str] = {
 }  # fmt: skip
 #: Keys whose omission in a row means "any value".
 OPEN_KEYS = frozenset({"region"})
+#: Ways of buying the same tokens. Sellers publish a factor of the standard price for each, never for two together.
+TIER_KEYS = frozenset({"processing", "service_tier", "speed"})
 #: Words that `Conditions.variant` may meet.
 VARIANT_KEYS = ("search_type", "resolution", "quality", "route", "variant")
 #: Fees per call: price lists state them once, for every tier. Only a row that names a condition makes it matter.
@@ -170,9 +173,27 @@ class Conditions:
         return said
 
 
+def stated_when(when: Mapping[str, str]) -> dict[str, str]:
+    """Conditions in the words of the card, stated defaults kept. `standard` is neither another tier nor batch."""
+    said = {key: value for key, value in when.items() if value}
+    tier = said.get("service_tier", "").lower()
+    if tier in ("batch", "batches"):
+        return {**said, "processing": "batch", "service_tier": DEFAULTS["service_tier"]}
+    if _TIERS.get(tier) == DEFAULTS["service_tier"]:
+        said["service_tier"] = DEFAULTS["service_tier"]
+        if tier != DEFAULTS["service_tier"]:
+            said.setdefault("processing", DEFAULTS["processing"])
+    return said
+
+
 def normal_when(when: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Conditions in one spelling: defaults left out, keys in order."""
-    return tuple(sorted((key, value) for key, value in when.items() if value and DEFAULTS.get(key) != value))
+    """Conditions of a row in one spelling: defaults left out, keys in order."""
+    return tuple(sorted((key, value) for key, value in stated_when(when).items() if DEFAULTS.get(key) != value))
+
+
+def tiers_named(when: Mapping[str, str]) -> set[str]:
+    """The tier keys for which conditions name one value."""
+    return {key for key in TIER_KEYS if when.get(key, ANY) != ANY}
 
 
 def condition_marks(when: Mapping[str, str], context_gt: int, window: Window | None) -> Iterable[str]:

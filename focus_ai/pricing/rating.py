@@ -8,21 +8,27 @@ decimals, unit prices were rounded once, a cost is always the exact product. Mus
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from focus_ai.engine import Session, ident
 from focus_ai.engine.tables import create_table, fingerprint
+from focus_ai.pricing.buckets import resolve_buckets
 from focus_ai.pricing.card import RateCard
-from focus_ai.pricing.profile import Price, Profile, Segment, Unpriced, resolve
+from focus_ai.pricing.profile import Price, Profile, Segment, Unpriced
 from focus_ai.pricing.tables import meters as meter_table
 
 FEE = "request_fee"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = 9_000_000_000_000_000_000
 AT = "CASE WHEN grain = 'aggregate' THEN event_time ELSE coalesce(end_time, event_time) END"
+#: Microseconds that a sum covers; a single request has one instant.
+BUCKET = (
+    "CASE WHEN grain = 'aggregate' AND bucket_end > event_time THEN epoch_us(bucket_end) - epoch_us(event_time) "
+    "ELSE 0 END"
+)
 _FACTS = (
     "provider", "model_served", "model_deployment", "model_requested", "model_alias", "service_tier", "is_batch",
     "inference_geo", "speed", "region", "context_gt", "price_variant", "account_id",
@@ -110,17 +116,19 @@ def create_segments(session: Session, card: RateCard, present: frozenset[str], n
     """
     facts = ", ".join(f"any_value({ident(f)})" if f in present else "NULL" for f in _FACTS)
     rows = session.rows(
-        f"SELECT profile_hash, bool_or(grain = 'aggregate'), epoch_us(min({AT})), epoch_us(max({AT})), {facts} "
-        "FROM events WHERE kind = 'usage' GROUP BY profile_hash ORDER BY profile_hash"
+        f"SELECT profile_hash, bool_or(grain = 'aggregate'), epoch_us(min({AT})), epoch_us(max({AT})), min({BUCKET}), "
+        f"max({BUCKET}), {facts} FROM events WHERE kind = 'usage' GROUP BY profile_hash ORDER BY profile_hash"
     )
+    lengths = _lengths(session, [int(key) for key, _, _, _, shortest, longest, *_ in rows if shortest != longest])
     numbers = meter_numbers([*names, FEE])
     sets: dict[tuple[Any, ...], int] = {}
     segments: list[dict[str, Any]] = []
     prices: list[dict[str, Any]] = []
-    for key, aggregate, first, last, *values in rows:
+    for key, aggregate, first, last, _, longest, *values in rows:
         profile = _profile(dict(zip(_FACTS, values, strict=True)), bool(aggregate))
         start, end = (_EPOCH + timedelta(microseconds=int(t)) for t in (first, last))
-        for segment in resolve(card, profile, dict.fromkeys([*names, FEE]), start, end):
+        asked = dict.fromkeys([*names, FEE])
+        for segment, above, up_to in _by_length(card, profile, asked, start, end, lengths.get(int(key), [longest])):
             if FEE in names and FEE not in segment.prices:  # an export reports it: without a price it is unpriced
                 segment.prices[FEE] = Unpriced("no_rate", "no fee per request on the rate card")
             model = _model(segment, profile)
@@ -136,15 +144,45 @@ def create_segments(session: Session, card: RateCard, present: frozenset[str], n
                     "t_to": segment.t_to,
                     "context_gt": segment.context_gt,
                     "context_le": _FAR if segment.context_le is None else segment.context_le,
+                    "bucket_gt": above,
+                    "bucket_le": up_to,
                     "splits_reasoning": "output_reasoning" in segment.prices,
                 }
             )
     create_table(
         session, "segments",
         {"profile_hash": "UBIGINT", "price_set": "INTEGER", "t_from": "TIMESTAMPTZ", "t_to": "TIMESTAMPTZ",
-         "context_gt": "BIGINT", "context_le": "BIGINT", "splits_reasoning": "BOOLEAN"}, segments,
+         "context_gt": "BIGINT", "context_le": "BIGINT", "bucket_gt": "BIGINT", "bucket_le": "BIGINT",
+         "splits_reasoning": "BOOLEAN"}, segments,
     )  # fmt: skip
     create_table(session, "prices", PRICE_COLUMNS, prices)
+
+
+def _lengths(session: Session, keys: Sequence[int]) -> dict[int, list[int]]:
+    """The lengths of the buckets of profiles that have several, shortest first."""
+    if not keys:
+        return {}
+    found: dict[int, list[int]] = {}
+    for key, length in session.rows(
+        f"SELECT DISTINCT profile_hash, {BUCKET} FROM events WHERE kind = 'usage' "
+        f"AND profile_hash IN ({', '.join(map(str, keys))}) ORDER BY ALL"
+    ):
+        found.setdefault(int(key), []).append(int(length))
+    return found
+
+
+def _by_length(
+    card: RateCard, profile: Profile, meters: Iterable[str], start: datetime, end: datetime, lengths: Sequence[int]
+) -> Iterator[tuple[Segment, int, int]]:
+    """Segments with the lengths of buckets (microseconds, above and up to) that they hold for."""
+    by_length = [resolve_buckets(card, profile, meters, start, end, timedelta(microseconds=n)) for n in lengths]
+    above = -1
+    for position, segments in enumerate(by_length):
+        last = position == len(lengths) - 1
+        if last or by_length[position + 1] != segments:
+            up_to = _FAR if last else int(lengths[position])
+            yield from ((segment, above, up_to) for segment in segments)
+            above = up_to
 
 
 def _profile(facts: Mapping[str, Any], aggregate: bool) -> Profile:

@@ -77,10 +77,14 @@ def moment(value: object, where: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Who bills: its slug, and the price lists it sells by; later lists are used with an assumption."""
+    """Who bills: its slug, and the price lists it sells by; later lists are used with an assumption.
+
+    `own_names`: customers name their deployments, so that an unknown name may be one of theirs.
+    """
 
     name: str
     lists: tuple[str, ...]
+    own_names: bool = False
 
 
 @cache
@@ -89,7 +93,7 @@ def _channel_table() -> tuple[dict[str, Channel], dict[str, str]]:
     channels: dict[str, Channel] = {}
     aliases: dict[str, str] = {}
     for name, entry in data["channels"].items():
-        channels[name] = Channel(name, tuple(entry.get("lists", [name])))
+        channels[name] = Channel(name, tuple(entry.get("lists", [name])), bool(entry.get("own_names")))
         for alias in [name, *entry.get("aliases", [])]:
             aliases[_slug(alias)] = name
     return channels, aliases

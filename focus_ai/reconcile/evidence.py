@@ -148,7 +148,7 @@ def _create_models(session: Session, card: RateCard) -> None:
     )
     found = []
     for key, channel, *names, at in rows:
-        given = tuple(n for n in names if n)
-        ref = card.place(channel or "", given, _EPOCH + timedelta(microseconds=int(at)))
-        found.append({"key": key, "model": (given[0] if given else None) if isinstance(ref, NoRate) else ref.model})
+        ref = card.place(channel or "", names, _EPOCH + timedelta(microseconds=int(at)))
+        model = next((n for n in names if n), None) if isinstance(ref, NoRate) else ref.model
+        found.append({"key": key, "model": model})
     create_table(session, "event_models", {"key": "VARCHAR", "model": "VARCHAR"}, found)

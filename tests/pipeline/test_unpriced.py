@@ -30,6 +30,20 @@ def test_models_without_prices_keep_their_own_names(tmp_path: Path) -> None:
     assert models(tmp_path / "out") == {("e0", "model-one"), ("e1", "model-two")}
 
 
+def test_a_model_that_answered_without_a_price_takes_none_from_the_one_asked_for(tmp_path: Path) -> None:
+    """Only e2 has a price: its answer is a release of the model that was asked for, not another model."""
+    lines = [
+        event(0, model="gpt-9-unknown", model_requested="gpt-5-nano"),
+        event(1, model="ft:gpt-4.1-2025-04-14:org:n:1", model_requested="gpt-4.1"),
+        event(2, model="gpt-5.4-2031-01-01", model_requested="openai/gpt-5.4"),
+    ]
+    report = convert(tmp_path / "out", jsonl(tmp_path / "x.jsonl", lines))
+    assert {line["record_id"] for line in exceptions(tmp_path / "out", "unpriced")} == {"e0", "e1"}
+    assert report["unpriced"]["reasons"] == {"alias_unmapped": 2}
+    assert {row["x_ModelId"] for row in rows(tmp_path / "out")} == {"gpt-5.4"}
+    assert {"model_name_fallback" in row["x_PriceAssumptions"] for row in rows(tmp_path / "out")} == {True}
+
+
 def test_a_priced_model_with_an_unpriced_meter_stays_one_row(tmp_path: Path) -> None:
     """Two spellings of one model: the tokens are one charge, the unpriced meter bears the name of the card."""
     lines = [event(n, model=name, tool_calls={"maps_grounding": 1}) for n, name in enumerate(("gpt-5", "openai/gpt-5"))]

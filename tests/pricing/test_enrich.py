@@ -109,7 +109,7 @@ def test_hours_of_the_day_are_summed(tmp_path: Path) -> None:
         # the bill says no tier and the usage has two
         ([cost("1", service_tier=None)], [usage(100), usage(50, service_tier="batch")]),
         # another tier, context, model or meter
-        ([cost("1")], [usage(100, service_tier="priority")]),
+        ([cost("1")], [usage(100, service_tier="flex")]),
         ([cost("1")], [usage(100, context_window="200k-1M")]),
         ([cost("1")], [usage(100, model="claude-opus-5-5")]),
         ([cost("1", "output_tokens")], [usage(100)]),

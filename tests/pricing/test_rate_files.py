@@ -86,6 +86,169 @@ def test_contracted_and_multiplied_rows(tmp_path: Path) -> None:
     assert [(c.list_cost, c.contracted_cost) for c in result.charges] == [(D("1.25"), D("1.125")), (D(10), D(8))]
 
 
+def contracted_prices(card: RateCard, model: str, meter: str = "input") -> dict[str, str]:
+    """Contracted price by how a request was bought."""
+    bought = {
+        "standard": {}, "batch": {"is_batch": True}, "flex": {"service_tier": "flex"},
+        "priority": {"service_tier": "priority"}, "long": {"context_gt": 272_000},
+    }  # fmt: skip
+    found = {}
+    for name, said in bought.items():
+        (segment, *_) = resolve(card, Profile("openai", (model,), **said), [meter], NOON, NOON)  # type: ignore[arg-type]
+        answer = segment.prices[meter]
+        found[name] = format(answer.contracted_unit_price.normalize(), "f") if isinstance(answer, Price) else "none"
+    return found
+
+
+LISTED = {"standard": "2.5", "batch": "1.25", "flex": "1.25", "priority": "5", "long": "5"}
+FIXED = "openai,gpt-5.4,*,{},input_uncached,tokens,1000000,{},USD,2026-01-01,,deal,contracted,"
+
+
+@pytest.mark.parametrize(
+    ("tier", "amount", "changed"),
+    [
+        # list prices of gpt-5.4: 2.50; batch and flex 1.25, priority 5.00, above 272k 5.00
+        ("standard", "2.00", {"standard": "2"}),
+        ("default", "2.00", {"standard": "2"}),
+        ("flex", "1.00", {"flex": "1"}),
+        ("batch", "1.00", {"batch": "1"}),
+        ("*", "1.20", {"standard": "1.2", "batch": "1.2", "flex": "1.2", "priority": "1.2"}),
+    ],
+)
+def test_a_negotiated_row_keeps_to_its_tier(tmp_path: Path, tier: str, amount: str, changed: dict[str, str]) -> None:
+    card = own_card(tmp_path, FIXED.format(tier, amount))
+    assert contracted_prices(card, "gpt-5.4") == LISTED | changed
+
+
+@pytest.mark.parametrize(
+    ("entry", "changed"),
+    [
+        ('unit_price: "2.00", when: {service_tier: default, processing: realtime}', {"standard": "2"}),
+        ('unit_price: "2.00", when: {service_tier: standard}', {"standard": "2"}),
+        # a fixed price that names no condition is the price of the default, as a row of the card would be
+        ('unit_price: "2.00"', {"standard": "2"}),
+        ('unit_price: "4.00", when: {context_gt: 272000}', {"long": "4"}),
+        ('unit_price: "1.00", when: {service_tier: "*", processing: "*"}',
+         {"standard": "1", "batch": "1", "flex": "1", "priority": "1"}),
+        # a share of each list price: 20 % off
+        ('percent_off: "20"', {"standard": "2", "batch": "1", "flex": "1", "priority": "4", "long": "4"}),
+        ('percent_off: "20", when: {context_gt: 0}', {"standard": "2", "batch": "1", "flex": "1", "priority": "4"}),
+        # flex and priority are realtime too; only batch is not
+        ('percent_off: "20", when: {processing: realtime}',
+         {"standard": "2", "flex": "1", "priority": "4", "long": "4"}),
+        ('percent_off: "20", when: {service_tier: default}', {"standard": "2", "batch": "1", "long": "4"}),
+        ('multiplier: "0.8", when: {service_tier: standard}', {"standard": "2", "long": "4"}),
+    ],
+)  # fmt: skip
+def test_a_contract_keeps_to_its_conditions(tmp_path: Path, entry: str, changed: dict[str, str]) -> None:
+    body = f"contracts: [{{channel: openai, model: gpt-5.4, meter: input, {entry}}}]\n"
+    card = RateCard.load(contracts=files(tmp_path, deal__yaml=body))
+    assert contracted_prices(card, "gpt-5.4") == LISTED | changed
+
+
+def test_a_contract_in_csv_has_conditions_as_columns(tmp_path: Path) -> None:
+    body = "channel,model,meter,unit_price,service_tier,processing,context_gt\nopenai,gpt-5.4,input,2.00,standard,,\n"
+    card = RateCard.load(contracts=files(tmp_path, deal__csv=body))
+    assert contracted_prices(card, "gpt-5.4") == LISTED | {"standard": "2"}
+
+
+def test_a_contract_on_a_price_for_any_tier_asks_the_event(tmp_path: Path) -> None:
+    card = own_card(
+        tmp_path,
+        "openai,house,*,*,input_uncached,tokens,1000000,4.00,USD,,,own,list,",
+        "openai,house,*,standard,input_uncached,tokens,1000000,3.00,USD,,,own,contracted,",
+    )
+    any_tier = dict.fromkeys(LISTED, "4")
+    assert contracted_prices(card, "house") == any_tier | {"standard": "3", "long": "3"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("when: {processing: batches}", ["processing is unknown", "realtime"]),
+        ("when: {context_gt: many}", ["context_gt", "many"]),
+        ("when: {tier: flex}", ["cannot depend", "tier", "service_tier"]),
+        ("when: flex", ["conditions must be named", "flex"]),
+    ],
+)
+def test_complaints_about_conditions(tmp_path: Path, entry: str, words: list[str]) -> None:
+    paths = files(tmp_path, deal__yaml=f'contracts: [{{channel: openai, percent_off: "5", {entry}}}]\n')
+    with pytest.raises(InputError) as caught:
+        RateCard.load(contracts=paths)
+    assert all(word in str(caught.value) for word in ["deal.yaml: entry 1", *words])
+
+
+GATEWAY_RATES = (
+    "openai,gpt-5,*,standard,input_uncached,tokens,1000000,1.25,USD,2025-08-07,,public,list,",
+    "openai,gpt-5,*,standard,output,tokens,1000000,10.00,USD,2025-08-07,,public,list,",
+    "openai,gpt-5,*,batch,*,factor,1,0.5,,2025-08-07,,public,multiplier,",
+)
+
+
+def test_a_multiplier_of_a_tier_makes_list_prices(tmp_path: Path) -> None:
+    """1.25 x 0.5 = 0.625 and 10 x 0.5 = 5, list and contracted; not 0.3125, half of a price that is half already."""
+    card = own_card(tmp_path, *GATEWAY_RATES)
+    result = rate(card, Profile("openai", ("gpt-5",), is_batch=True), {"input": 10**6, "output": 10**6}, NOON)
+    assert [(c.list_cost, c.contracted_cost) for c in result.charges] == [(D("0.625"), D("0.625")), (D(5), D(5))]
+    assert result.charges[0].sku_price_id == "openai/gpt-5/input#batch"
+    assert price(card, "openai", "gpt-5", "input") == D("1.25")
+    assert price(card, "openai", "gpt-5", "input", service_tier="flex") == D("0.625")  # the shipped row stands
+
+
+def test_multipliers_and_own_models(tmp_path: Path) -> None:
+    card = own_card(
+        tmp_path,
+        "acme,acme-1,*,standard,input_uncached,tokens,1000000,4.00,USD,2026-01-01,,x,list,",
+        "acme,acme-1,*,standard,web_search,calls,1000,10.00,USD,2026-01-01,,x,list,",
+        "acme,acme-1,*,batch,*,factor,1,0.5,,2026-01-01,,x,multiplier,",
+        "acme,acme-*,*,priority,*,factor,1,1.5,,2026-06-01,2026-12-01,x,multiplier,",
+        "acme,acme-1,*,priority,input_uncached,factor,1,2,,2026-01-01,,x,multiplier,",
+        "acme,acme-1,eu,*,*,factor,1,1.1,,2026-01-01,,x,multiplier,",
+        "acme,acme-1,*,flex,input_uncached,tokens,1000000,1.00,USD,2026-01-01,,x,list,",
+        "acme,acme-1,*,flex,*,factor,1,0.5,,2026-01-01,,x,multiplier,",
+    )
+
+    def ask(**said: object) -> D | str | None:
+        return price(card, "acme", "acme-1", "input", **said)
+
+    assert ask() == D(4)
+    assert ask(is_batch=True) == D(2)
+    assert ask(service_tier="priority") == D(8)  # 4.00 x 2: the row for the exact model and meter
+    assert ask(service_tier="flex") == D(1)  # a price that the user wrote stands above a factor
+    assert ask(region="eu") == D("4.4")
+    assert ask(at=stamp("2025-12-31"), is_batch=True) == "not_yet_effective"
+    assert price(card, "acme", "acme-1", "web_search", is_batch=True) == D(10)  # tool calls are no tokens
+    assert price(card, "openai", "gpt-5", "input", is_batch=True) == D("0.625")
+
+
+def test_a_multiplier_over_shipped_prices_states_the_price(tmp_path: Path) -> None:
+    """The factor is of the standard price (1.25 x 0.4 = 0.5), also where the card has a price for batch (0.625)."""
+    card = own_card(tmp_path, "openai,gpt-5,*,batch,*,factor,1,0.4,,,,deal,multiplier,")
+    assert price(card, "openai", "gpt-5", "input", is_batch=True) == D("0.5")
+    result = rate(card, Profile("openai", ("gpt-5",), is_batch=True), {"input": 10**6}, NOON)
+    assert [(c.list_cost, c.contracted_cost) for c in result.charges] == [(D("0.5"), D("0.5"))]
+
+
+def test_a_multiplier_of_the_standard_tier_is_a_discount(tmp_path: Path) -> None:
+    card = own_card(tmp_path, "openai,gpt-5.4,*,standard,input_uncached,factor,1,0.8,,,,deal,multiplier,")
+    assert contracted_prices(card, "gpt-5.4") == LISTED | {"standard": "2", "long": "4"}
+
+
+def test_overlapping_multipliers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two multipliers"):
+        own_card(tmp_path, GATEWAY_RATES[2], "openai,gpt-5,*,batch,*,factor,1,0.6,,2026-01-01,,other,multiplier,")
+
+
+def test_a_user_says_what_a_deployment_named_like_a_model_is(tmp_path: Path) -> None:
+    """An Azure deployment called gpt-4o that runs gpt-4o-mini costs 0.15, not 2.50; outside the dates the id counts."""
+    body = "aliases: [{alias: gpt-4o, channel: azure_openai, model: gpt-4o-mini, effective_from: 2026-10-01}]\n"
+    card = RateCard.load(files(tmp_path, own__yaml=body))
+    assert price(card, "azure_openai", "azure/gpt-4o", "input") == D("0.15")
+    assert price(card, "azure_openai", "gpt-4o", "input", at=stamp("2026-09-30")) == D("2.5")
+    assert price(card, "azure_openai", "gpt-4o-2024-08-06", "input") == D("2.5")
+    assert price(card, "openai", "gpt-4o", "input") == D("2.5")
+
+
 def test_wide_form(tmp_path: Path) -> None:
     body = (
         "provider,model,currency,input_price_per_1m,cached_input_price_per_1m,output_price_per_1m,fixed_request_fees\n"

@@ -172,6 +172,116 @@ def test_geography_in_a_bedrock_name() -> None:
     assert price("bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "input") == "3.3"
 
 
+@pytest.mark.parametrize(
+    ("channel", "name", "model", "amount"),
+    [
+        # gateways write the seller, an API or a region before the id; the prices are those of the plain id
+        ("xai", "xai/grok-4.7", "grok-4.7", "2"),
+        ("together_ai", "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo",
+         "meta-llama/Llama-3.3-70B-Instruct-Turbo", "0.88"),
+        ("cohere_chat", "cohere_chat/command-r-plus-08-2024", "command-r-plus", "2.5"),
+        ("openai", "openai/responses/gpt-5", "gpt-5", "1.25"),
+        ("fireworks_ai", "fireworks_ai/accounts/fireworks/models/deepseek-v3p2", "deepseek-v3p2", "0.56"),
+        ("groq", "groq/openai/gpt-oss-120b", "openai/gpt-oss-120b", "0.15"),
+        ("azure", "azure/global/gpt-5", "gpt-5", "1.25"),
+        # the profile decides, not the region in front of it; without a profile the call is regional
+        ("bedrock", "bedrock/eu-central-1/global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+         "anthropic.claude-sonnet-4-5-20250929", "3"),
+        ("bedrock", "bedrock/us-east-1/anthropic.claude-sonnet-4-5-20250929-v1:0",
+         "anthropic.claude-sonnet-4-5-20250929", "3.3"),
+        # a data zone of Azure has prices of its own, which no list here has
+        ("azure", "azure/eu/gpt-5", "gpt-5", "no_rate"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("position", [0, 1])
+def test_names_as_gateways_write_them(channel: str, name: str, model: str, amount: str, position: int) -> None:
+    models = (None,) * position + (name,)
+    ref = CARD.place(channel, models, NOON)
+    assert not isinstance(ref, NoRate) and ref.model == model
+    found = CARD.price(ref, "input", NOON, Conditions())
+    shown = found.reason if isinstance(found, NoRate) else format((found.rate.price or D(0)).normalize(), "f")
+    assert shown == amount
+
+
+def test_a_product_whose_id_begins_with_its_seller() -> None:
+    """Perplexity sells `sonar` (1.00) and, by another API, `perplexity/sonar` (0.25); gateways write the first so too."""
+    for models, amount in ((("perplexity/sonar",), "0.25"), ((None, "perplexity/sonar"), "1"), (("sonar",), "1")):
+        found = CARD.find("perplexity", models, "input", NOON, Conditions())
+        assert not isinstance(found, NoRate) and found.rate.price == D(amount)
+        assert ("model_prefix_ambiguous" in found.assumptions) is (models != ("sonar",))
+
+
+SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
+@pytest.mark.parametrize(
+    ("models", "geo", "amount"),
+    [
+        (("claude-sonnet-4-5-20250929", None, f"us.{SONNET}"), None, "3.3"),  # not 3: the request names the profile
+        (("claude-sonnet-4-5-20250929", None, f"global.{SONNET}"), None, "3"),
+        (("claude-sonnet-4-5-20250929",), None, "3"),
+        ((f"us.{SONNET}",), "us", "3.3"),  # the card tells only global and regional
+        ((f"global.{SONNET}",), "us", "3"),  # answered in the US, bought at the global price
+        ((f"us.{SONNET}",), "global", "3"),  # what the event says stands first
+        (("claude-sonnet-4-5-20250929",), "eu", "3.3"),
+    ],
+)
+def test_geography_from_any_name_of_a_call(models: tuple[str | None, ...], geo: str | None, amount: str) -> None:
+    found = CARD.find("bedrock", models, "input", NOON, Conditions.of(inference_geo=geo))
+    assert not isinstance(found, NoRate) and found.rate.price == D(amount)
+    assert "geo_assumed" not in found.assumptions or models[1:] == ()
+
+
+@pytest.mark.parametrize(
+    ("channel", "models", "model"),
+    [
+        # the model that answered is unknown: what was asked for is another model, whatever it costs
+        ("openai", ("gpt-9-unknown", None, "gpt-5-nano", None), None),
+        ("openai", ("gpt-9-unknown", None, None, "gpt-5-nano"), None),
+        ("openai", ("gpt-9-unknown", "gpt-9-unknown", "gpt-5-nano", None), None),
+        ("openai", ("ft:gpt-4.1-2025-04-14:org:n:1", None, "gpt-4.1", None), None),
+        ("openai", (None, "openai/ft:gpt-4.1-2025-04-14:org:n:1", None, "gpt-4.1"), None),
+        ("openai", ("gpt-5.4-2031-01-01", None, "gpt-5.4-2026-03-05", None), None),  # two releases are two models
+        ("openrouter", ("nobody/gpt-5:free", None, "openai/gpt-5", None), None),
+        # another spelling of the same model: prefix, date, order of the words
+        ("openai", ("models/gpt-5.4-2031-01-01", None, "openai/gpt-5.4", None), None),
+        ("openai", ("openai/gpt-5.4-2031-01-01", None, "gpt-5.4", None), "gpt-5.4"),
+        ("databricks", ("gpt-oss-20b", "databricks-gpt-oss-20b", None, None), "databricks-gpt-oss-20b"),
+        # the answer repeats the name of the deployment or of the alias
+        ("azure", ("my-deployment", "azure/my-deployment", "gpt-5", None), "gpt-5"),
+        ("openai", ("help", None, "gpt-5", "help"), "gpt-5"),
+        # no model answered by name
+        ("azure", (None, "my-deployment", None, "gpt-5"), "gpt-5"),
+        ("openai", (None, None, "help", "gpt-5"), "gpt-5"),
+    ],
+)
+def test_only_the_model_that_answered_has_a_price(
+    channel: str, models: tuple[str | None, ...], model: str | None
+) -> None:
+    ref = CARD.place(channel, models, NOON)
+    if model is None:
+        assert isinstance(ref, NoRate) and ref.reason == "alias_unmapped"
+        assert next(name for name in models if name) in ref.detail
+    else:
+        assert not isinstance(ref, NoRate) and ref.model == model
+        assert "model_name_fallback" in ref.assumptions
+
+
+def test_a_tier_is_never_multiplied_by_another() -> None:
+    """Half of flex or of priority is published nowhere (batch is half of the standard price, 1.25 / 2 = 0.625)."""
+    assert price("openai", "gpt-5", "input", is_batch=True) == "0.625"
+    assert price("openai", "gpt-5", "input", is_batch=True, service_tier="flex") == "no_rate"
+    assert price("openai", "gpt-5", "input", is_batch=True, service_tier="priority") == "no_rate"
+    assert price("anthropic", "claude-opus-5", "output", is_batch=True, speed="fast") == "no_rate"
+    assert price("openai", "gpt-5.4", "input", is_batch=True, inference_geo="eu") == "1.375"  # 2.50 / 2 x 1.1
+    for channel in known_channels():
+        for listed in (channel,):
+            for model in CARD.shipped_models(listed):
+                for row in CARD.shipped_rows(channel, listed, model):
+                    named = {"processing", "service_tier", "speed"} & {key for key, value in row.when if value != "*"}
+                    assert row.status != "derived" or len(named) < 2, row.sku_price_id
+
+
 def test_names_that_nobody_listed_stay_unknown() -> None:
     assert price("openai", "gpt-latest", "input") == "alias_unmapped"
     assert price("openai", "my-deployment", "input") == "alias_unmapped"
