@@ -1,28 +1,24 @@
 """One spend, one carrier: when several exports that describe the same spend are given together.
 
-The exports of one `money_family` describe the same spend. By default the bill carries the money and the usage of the
-covered days is kept aside (`exceptions/carried_elsewhere.jsonl`); with `billing.source = "usage"` it is the other way
-round. Two cost exports of one family, and two usage exports of one `same_usage` group, also count once per account
-and UTC day: the finer one carries, unless another one tells of more than it does (a log that was kept for some of the
-calls only must not stand for the whole day). Adapters that write one `group/part` are parts of one export: responses of
-several endpoints, kept in one log, add up.
+The exports of one `money_family` describe the same spend. By default the bill carries the money and the usage that it
+covers is kept aside (`exceptions/carried_elsewhere.jsonl`); with `billing.source = "usage"` it is the other way round.
+Two cost exports of one family, and two usage exports of one `same_usage` group, also count once: the finer one carries,
+unless another one tells of more than it does (a log that was kept for some of the calls only must not stand for the
+whole day). Adapters that write one `group/part` are parts of one export: responses of several endpoints, kept in one
+log, add up. What covers what is decided in `carriers`; a run without an overlap asks no more than which exports it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from focus_ai.engine import Session, ident, literals
+from focus_ai.engine import Session, literals
+from focus_ai.usage.carriers import Outcome, cover, one_of_several, several
+from focus_ai.usage.decisions import told
 from focus_ai.usage.focus_exports import choose_exports
-
-# A line of several days (a report over a week or a month) speaks for every one of them.
-_DAYS = (
-    "{'first': CAST(event_time AS DATE), 'last': CAST(greatest(event_time, "
-    "coalesce(bucket_end - INTERVAL 1 microsecond, event_time)) AS DATE)} AS day_span"
-)
-_EACH_DAY = "CAST(unnest(generate_series(day_span.first, day_span.last, INTERVAL 1 day)) AS DATE)"
+from focus_ai.usage.units import Unit, collect, set_aside, word
 
 
 @dataclass(frozen=True)
@@ -43,32 +39,41 @@ class Carriers:
         ]
         return replace(self, decisions=tuple(decisions))
 
+    def with_left(self, session: Session, present: frozenset[str], outcome: Outcome) -> Carriers:
+        """The same, with more units left out."""
+        if not outcome.left:
+            return self
+        usage, billed = set_aside(session, present, outcome.left)
+        return replace(self, usage=_either(self.usage, usage), billed=_either(self.billed, billed))
+
 
 def choose(session: Session, present: frozenset[str], source: str, estimates: frozenset[str] = frozenset()) -> Carriers:
-    """Decide per group, account and UTC day. `source` is `bill` or `usage`: which of the two carries the money.
+    """Decide per group and account. `source` is `bill` or `usage`: which of the two carries the money.
 
-    `estimates`: adapters whose amounts are a gateway's own estimate, no bill; usage of their days always carries.
+    `estimates`: adapters whose amounts are a gateway's own estimate, no bill; usage of their time always carries.
     """
-    account = "account_id" if "account_id" in present else "CAST(NULL AS VARCHAR)"
-    usage: list[str] = []
     billed: list[str] = []
-    decisions: list[dict[str, Any]] = []
-    several = (
-        f"SELECT 1 FROM events WHERE kind = 'usage' AND same_usage IS NOT NULL GROUP BY {group_word('same_usage')} "
-        f"HAVING count(DISTINCT {export_name('same_usage')}) > 1 LIMIT 1"
-    )
-    if session.rows(several):  # looking at the days costs more than this
-        _create_spend(session, "same_usage", account, "usage", _tokens(present))
-        decisions += _one_per_day(session, "same_usage", account, "usage exports", usage)
-    if session.rows("SELECT 1 FROM events WHERE kind = 'billed' AND money_family IS NOT NULL LIMIT 1"):
-        _create_spend(
-            session, "money_family", account, "billed", "CAST(trunc(billed_cost * 1000000) AS HUGEINT)", estimates
-        )
-        decisions += _one_per_day(session, "money_family", account, "cost exports", billed)
-        decisions += _usage_or_bill(session, account, source, usage, billed)
-        decisions += _usage_or_estimate(session, account, estimates, billed)
-    decisions += choose_exports(session, present, billed)
-    return Carriers(" OR ".join(usage) or "FALSE", " OR ".join(billed) or "FALSE", tuple(decisions))
+    doubles = choose_exports(session, present, billed)
+    carriers = Carriers("FALSE", _either(*billed), ())
+    families, groups = _shared(session, estimates)
+    if not families and not groups:
+        return replace(carriers, decisions=tuple(doubles))
+    where = [
+        f"{group_word(column)} IN ({literals(sorted(words))})"
+        for column, words in (("money_family", families), ("same_usage", groups))
+        if words
+    ]
+    units = collect(session, present, f"({' OR '.join(where)}) AND NOT (kind = 'billed' AND ({carriers.billed}))")
+    outcome, decisions = Outcome(), list[dict[str, Any]]()
+    for family in sorted(families):
+        decisions += _family([u for u in units if word(u.family) == family], family, source, estimates, outcome)
+    for group in sorted(groups):
+        same = [u for u in units if u.kind == "usage" and word(u.same_usage) == group]
+        judged = one_of_several(outcome.keep(same), lambda u: u.usage_export, lambda _: 0, one=not several(same))
+        decisions += told(judged, group, "usage exports")
+        outcome.add(judged)
+    carriers = carriers.with_left(session, present, outcome)
+    return replace(carriers, decisions=(*decisions, *doubles))
 
 
 def group_word(column: str) -> str:
@@ -81,130 +86,48 @@ def export_name(column: str, adapter: str = "adapter") -> str:
     return f"CASE WHEN contains({column}, '/') THEN {column} ELSE {adapter} END"
 
 
-def _tokens(present: frozenset[str]) -> str:
-    """SQL of all tokens of one record."""
-    counted = sorted(n for n in present if n.startswith(("input_", "output_")) and n.endswith("_tokens"))
-    return "CAST(" + (" + ".join(f"coalesce({ident(n)}, 0)" for n in counted) or "0") + " AS HUGEINT)"
+def _either(*conditions: str) -> str:
+    kept = [c for c in dict.fromkeys(conditions) if c != "FALSE"]
+    return " OR ".join(kept) or "FALSE"
 
 
-def _create_spend(
-    session: Session,
-    group: str,
-    account: str,
-    kind: str,
-    measure: str,
-    without: frozenset[str] = frozenset(),
-) -> None:
-    """Table `carriers_<group>`: per group, account and day the export that carries, and how many there are.
-
-    An export that does not name its account belongs to the only account of the group, when there is just one. `measure`
-    is what a record tells of (tokens, millionths of money); an export with less than 99 % of the fullest one of the day
-    is not complete and carries only when no complete one is there.
-    """
-    session.sql(
-        f"""CREATE TABLE carriers_{group} AS
-        WITH spans AS (
-          SELECT {group_word(group)} AS word, {account} AS account, {_DAYS}, {export_name(group)} AS adapter,
-                 max(CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END) AS fineness,
-                 count(*) AS records, sum({measure}) AS told
-          FROM events WHERE kind = '{kind}' AND {group} IS NOT NULL AND {_not_in(without)} GROUP BY ALL),
-        exports AS (
-          SELECT word, account, day, adapter, max(fineness) AS fineness, sum(records) AS records, sum(told) AS told
-          FROM (SELECT * EXCLUDE (day_span, told), {_EACH_DAY} AS day,
-                       told // (day_span.last - day_span.first + 1) AS told FROM spans) GROUP BY ALL),
-        accounts AS (SELECT word, max(account) AS only_one FROM exports GROUP BY word
-                     HAVING count(DISTINCT account) = 1),
-        placed AS (
-          SELECT word, coalesce(account, only_one) AS account, day, adapter, max(fineness) AS fineness,
-                 sum(records) AS records, sum(told) AS told
-          FROM exports LEFT JOIN accounts USING (word) GROUP BY ALL),
-        judged AS (
-          SELECT *, 100 * told >= 99 * max(told) OVER (PARTITION BY word, account, day) AS complete FROM placed)
-        SELECT word, account, day, arg_max(adapter, (complete, fineness, records, adapter)) AS adapter,
-               count(DISTINCT adapter) AS exports
-        FROM judged GROUP BY ALL"""
-    )
+def _shared(session: Session, estimates: frozenset[str]) -> tuple[set[str], set[str]]:
+    """The families and groups that more than one export of the run tells of."""
+    sides: dict[str, set[tuple[str, str]]] = {}
+    exports: dict[str, set[str]] = {}
+    for kind, adapter, family, same in session.rows(
+        "SELECT DISTINCT kind, adapter, money_family, same_usage FROM events "
+        "WHERE money_family IS NOT NULL OR same_usage IS NOT NULL"
+    ):
+        if family is not None:
+            side = "estimate" if adapter in estimates else str(kind)
+            export = "" if side != "billed" else str(family) if "/" in family else str(adapter)
+            sides.setdefault(str(word(family)), set()).add((side, export))
+        if same is not None and kind == "usage":
+            exports.setdefault(str(word(same)), set()).add(str(same) if "/" in same else str(adapter))
+    return ({w for w, seen in sides.items() if len(seen) > 1}, {w for w, seen in exports.items() if len(seen) > 1})
 
 
-def _one_per_day(
-    session: Session, group: str, account: str, between: str, conditions: list[str]
+def _family(
+    units: Sequence[Unit], family: str, source: str, estimates: frozenset[str], outcome: Outcome
 ) -> list[dict[str, Any]]:
-    rows = session.rows(
-        f"SELECT word, adapter, min(day)::VARCHAR, max(day)::VARCHAR, count(DISTINCT day) FROM carriers_{group} "
-        "WHERE exports > 1 GROUP BY word, adapter ORDER BY word, adapter"
-    )
-    if rows:
-        match = _match(group, account)
-        conditions.append(
-            f"EXISTS (SELECT 1 FROM carriers_{group} c WHERE {match} AND c.exports > 1 "
-            f"AND c.adapter <> {export_name(f'events.{group}', 'events.adapter')})"
-        )
-    return [
-        {"family": word, "between": between, "carried_by": adapter, "from": first, "to": last, "days": days}
-        for word, adapter, first, last, days in rows
-    ]
-
-
-def _usage_or_bill(
-    session: Session, account: str, source: str, usage: list[str], billed: list[str]
-) -> list[dict[str, Any]]:
-    session.sql(
-        f"CREATE TABLE metered AS SELECT DISTINCT word, account, {_EACH_DAY} AS day FROM (SELECT DISTINCT "
-        f"{group_word('money_family')} AS word, {account} AS account, {_DAYS} FROM events "
-        "WHERE kind = 'usage' AND money_family IS NOT NULL)"
-    )
-    rows = session.rows(
-        "SELECT b.word, min(b.day)::VARCHAR, max(b.day)::VARCHAR, count(DISTINCT b.day) FROM carriers_money_family b "
-        "JOIN metered m ON b.word = m.word AND b.day = m.day "
-        "AND (b.account IS NULL OR m.account IS NULL OR b.account = m.account) GROUP BY b.word ORDER BY b.word"
-    )
-    if rows:
-        match = _match("money_family", account)
-        table = "carriers_money_family" if source == "bill" else "metered"
-        (usage if source == "bill" else billed).append(f"EXISTS (SELECT 1 FROM {table} c WHERE {match})")
-    return [
-        {"family": word, "between": "usage and bill", "carried_by": source, "from": first, "to": last, "days": days}
-        for word, first, last, days in rows
-    ]
-
-
-def _not_in(adapters: frozenset[str]) -> str:
-    return f"adapter NOT IN ({literals(sorted(adapters))})" if adapters else "TRUE"
-
-
-def _usage_or_estimate(
-    session: Session, account: str, estimates: frozenset[str], billed: list[str]
-) -> list[dict[str, Any]]:
-    """A gateway's own amounts count on the days for which no usage of its family is there."""
-    if not estimates:
-        return []
-    test = (
-        f"adapter IN ({literals(sorted(estimates))}) AND EXISTS (SELECT 1 FROM metered c "
-        f"WHERE {_match('money_family', account)})"
-    )
-    rows = session.rows(
-        f"SELECT {group_word('money_family')}, min(CAST(event_time AS DATE))::VARCHAR, "
-        f"max(CAST(event_time AS DATE))::VARCHAR, count(DISTINCT CAST(event_time AS DATE)) FROM events WHERE {test} "
-        "GROUP BY 1 ORDER BY 1"
-    )
-    if rows:
-        billed.append(f"({test})")
-    return [
-        {
-            "family": word,
-            "between": "usage and estimate",
-            "carried_by": "usage",
-            "from": first,
-            "to": last,
-            "days": days,
-        }
-        for word, first, last, days in rows
-    ]
-
-
-def _match(group: str, account: str) -> str:
-    """SQL: the carrier `c` is of the same group and day, and of the same account as far as both are known."""
-    return (
-        f"c.word = {group_word(f'events.{group}')} AND c.day = CAST(events.event_time AS DATE) "
-        f"AND (c.account IS NULL OR {account} IS NULL OR c.account = {account})"
-    )
+    """Decide about one family; adds to the outcome."""
+    decisions: list[dict[str, Any]] = []
+    one = not several(units)
+    usage = [u for u in units if u.kind == "usage"]
+    bills = [u for u in units if u.kind == "billed" and u.adapter not in estimates]
+    judged = one_of_several(bills, lambda u: u.family_export, lambda _: 0, one=one)
+    decisions += told(judged, family, "cost exports")
+    outcome.add(judged)
+    bills = outcome.keep(bills)
+    if source == "bill":
+        judged = cover(bills, usage, ("bill", "usage"), one=one)
+    else:
+        judged = cover([u for u in usage if u.billable], bills, ("usage", "bill"), one=one)
+    decisions += told(judged, family, "usage and bill")
+    outcome.add(judged)
+    guesses = [u for u in units if u.kind == "billed" and u.adapter in estimates]
+    judged = cover(outcome.keep(usage), guesses, ("usage", "estimate"), one=one)
+    decisions += told(judged, family, "usage and estimate")
+    outcome.add(judged)
+    return decisions

@@ -15,8 +15,8 @@ from focus_ai.adapters.record import fields
 from focus_ai.adapters.structures import members
 from focus_ai.engine import Session, ident
 from focus_ai.usage import attempts
-from focus_ai.usage.lent_owners import lend_owners
-from focus_ai.usage.overlap import leave_out_same_calls
+from focus_ai.usage.lent_owners import lend_owners, lend_to_same_calls
+from focus_ai.usage.same_calls import leave_out_same_calls
 
 # Records per pass when looking for repeated keys; bounds the memory of the search.
 PER_PASS = 2_000_000
@@ -105,6 +105,8 @@ def deduplicate(
         )
     else:
         session.sql("CREATE VIEW events AS SELECT * FROM staged")
+    if same_calls:
+        lend_to_same_calls(session, present)
     lend_owners(session, present)
     return Duplicates(
         counts.get("same_record", 0),

@@ -1,12 +1,16 @@
-"""Owners that stand on a trace are lent to the calls of that trace.
+"""Owners that stand elsewhere are lent to the calls they belong to: from a trace, or from the same call in another log.
 
 Some tools write user, session, tags and metadata once per trace, in an export of its own, and the token counts per
 call in another (Langfuse, checked 2026-11-22). Such a trace row is set aside as `owner_evidence`: it is no
-consumption, but what it says about the owner fills what the calls of its trace leave empty.
+consumption, but what it says about the owner fills what the calls of its trace leave empty. Likewise a call that two
+systems logged counts once, and the record that is left out lends its owner to the one that stays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from focus_ai.adapters.record import fields
 from focus_ai.engine import Session, ident
 
 LENT = (
@@ -35,11 +39,38 @@ def lend_owners(session: Session, present: frozenset[str]) -> bool:
         f"CREATE TABLE lent_owners AS SELECT trace_id AS lent_trace, {place} AS lent_place, {values} "
         f"FROM set_aside WHERE {chosen} GROUP BY ALL"
     )
-    session.sql("ALTER VIEW events RENAME TO own_events")
-    filled = ", ".join(f"coalesce(e.{ident(n)}, l.{ident(n)}) AS {ident(n)}" for n in lent)
     same_place = "AND e.source_instance IS NOT DISTINCT FROM l.lent_place" if by_place else ""
-    session.sql(
-        f"CREATE VIEW events AS SELECT e.* REPLACE ({filled}) FROM own_events e "
-        f"LEFT JOIN lent_owners l ON e.trace_id = l.lent_trace {same_place}"
-    )
+    _fill(session, "own_events", lent, "lent_owners", f"e.trace_id = l.lent_trace {same_place}")
     return True
+
+
+def lend_to_same_calls(session: Session, present: frozenset[str]) -> None:
+    """Let the view `events` show, where an event has none, the owners of the same call in the logs that are left out.
+
+    Only calls that share the provider's response id, for equal counts prove no owner. Needs the table `same_calls`
+    (file_no, row_no, kept_file_no, kept_row_no, place), where there are such calls.
+    """
+    owners = [f.name for f in fields().values() if f.group == "owner" and f.name in present]
+    if not owners or not session.rows("SELECT 1 FROM same_calls LIMIT 1"):
+        return
+    best = "c.place"  # of several logs the one whose record would have stayed next
+    values = ", ".join(f"arg_min(s.{ident(n)}, {best}) FILTER (s.{ident(n)} IS NOT NULL) AS {ident(n)}" for n in owners)
+    empty = " OR ".join(f"(k.{ident(n)} IS NULL AND l.{ident(n)} IS NOT NULL)" for n in owners)
+    session.sql(
+        f"""CREATE TABLE owners_of_calls AS
+        WITH l AS (
+          SELECT c.kept_file_no, c.kept_row_no, {values} FROM same_calls c
+          JOIN staged s ON s.file_no = c.file_no AND s.row_no = c.row_no GROUP BY ALL)
+        SELECT l.* FROM l JOIN staged k ON k.file_no = l.kept_file_no AND k.row_no = l.kept_row_no WHERE {empty}"""
+    )
+    if session.rows("SELECT 1 FROM owners_of_calls LIMIT 1"):
+        _fill(
+            session, "lone_events", owners, "owners_of_calls", "e.file_no = l.kept_file_no AND e.row_no = l.kept_row_no"
+        )
+
+
+def _fill(session: Session, own: str, names: Sequence[str], table: str, on: str) -> None:
+    """Put a view between: what an event leaves empty is taken from the table `l` that matches."""
+    session.sql(f"ALTER VIEW events RENAME TO {own}")
+    filled = ", ".join(f"coalesce(e.{ident(n)}, l.{ident(n)}) AS {ident(n)}" for n in names)
+    session.sql(f"CREATE VIEW events AS SELECT e.* REPLACE ({filled}) FROM {own} e LEFT JOIN {table} l ON {on}")

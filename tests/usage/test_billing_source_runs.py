@@ -15,11 +15,12 @@ BILL = {"billing": {"source": "bill"}}
 USAGE = {"billing": {"source": "usage"}}
 
 
-def second(day: int) -> int:
-    return int(datetime(2026, 10, day, tzinfo=UTC).timestamp())
+def second(day: float) -> int:
+    """Midnight of a day of October; 5.5 is noon of the 5th."""
+    return int(datetime(2026, 10, 1, tzinfo=UTC).timestamp() + 86400 * (day - 1))
 
 
-def page(path: Path, *buckets: tuple[int, int, list[dict[str, Any]]]) -> Path:
+def page(path: Path, *buckets: tuple[float, float, list[dict[str, Any]]]) -> Path:
     data = [
         {"object": "bucket", "start_time": second(a), "end_time": second(b), "results": results}
         for a, b, results in buckets
@@ -133,3 +134,146 @@ def test_a_credit_stays_a_credit(tmp_path: Path, out: Path) -> None:
     assert found["Credit"]["BilledCost"] == Decimal("-0.3")
     assert found["Credit"]["SkuPriceId"] is None
     assert total(rows(out), "BilledCost") == Decimal(1)
+
+
+def hour(number: int) -> float:
+    """An hour of the 5th."""
+    return 5 + number / 24
+
+
+@pytest.mark.parametrize("settings", [BILL, USAGE])
+@pytest.mark.parametrize("day", [5, 8])
+def test_a_line_of_several_days_is_one(tmp_path: Path, out: Path, day: int, settings: dict[str, Any]) -> None:
+    """Ten days (5 to 14) in one line of 12.50 USD, beside a source that tells of one of them: the long one carries,
+    whichever of the two is the bill and whatever the settings say, for the short one is inside of it."""
+    usage = page(tmp_path / "usage.json", (5, 15, [used(10_000_000)]))
+    costs = page(tmp_path / "costs.json", (day, day + 1, [cost("1.20")]))
+    report = convert(out, usage, costs, settings=settings)
+    assert money(out) == {"rated": Decimal("12.5")}
+    assert [(d["carried_by"], d["days"]) for d in report["billing_source"]] == [("usage", 1)]
+    usage = page(tmp_path / "usage.json", (day, day + 1, [used()]))
+    costs = page(tmp_path / "costs.json", (5, 15, [cost("12.00")]))
+    report = convert(out, usage, costs, settings=settings)
+    assert money(out) == {"billed": Decimal(12)}
+    assert [(d["carried_by"], d["days"]) for d in report["billing_source"]] == [("bill", 1)]
+
+
+def test_a_bill_carries_its_own_days_beside_other_usage_of_the_block(tmp_path: Path, out: Path) -> None:
+    """Usage of ten days in one line, by the day for another project: both usage lines carry the days of the bill."""
+    usage = page(tmp_path / "usage.json", (5, 15, [used(10_000_000)]), (6, 7, [used(2_000_000)]), (20, 21, [used()]))
+    costs = page(tmp_path / "costs.json", (6, 7, [cost("3.70")]), (20, 21, [cost("1.20")]))
+    convert(out, usage, costs)
+    assert money(out) == {"rated": Decimal("15"), "billed": Decimal("1.2")}
+
+
+def test_spans_that_overlap_only_in_part_both_count_and_are_named(tmp_path: Path, out: Path) -> None:
+    """Nobody knows how much of the 10.00 of the 5th to the 9th is in the 7.50 of the 8th to the 13th."""
+    usage = page(tmp_path / "usage.json", (8, 14, [used(6_000_000)]))
+    costs = page(tmp_path / "costs.json", (5, 10, [cost("10.00")]))
+    for settings in (BILL, USAGE):
+        report = convert(out, usage, costs, settings=settings)
+        assert money(out) == {"rated": Decimal("7.5"), "billed": Decimal(10)}
+        (doubt,) = report["billing_source"]
+        assert (doubt["why"], doubt["carried_by"], doubt["records"]) == ("overlaps_partly", "both", 1)
+        assert doubt.get("tokens", doubt.get("amount")) in (6_000_000, "10")
+        assert [w["money"] for w in report["warnings"] if w["code"] == "possible_double_count"] in (["7.5"], [])
+
+
+@pytest.mark.parametrize("settings", [BILL, USAGE])
+def test_a_bucket_that_begins_within_the_day_is_not_the_day(
+    tmp_path: Path, out: Path, settings: dict[str, Any]
+) -> None:
+    """24 hours of 100 000 tokens, 0.125 each; the bill was asked for from 17:00. Seven hours by the bill, seventeen by
+    usage; or all 24 by usage where the settings say so: 3.00 either way."""
+    hours = [(hour(h), hour(h + 1), [used(100_000)]) for h in range(24)]
+    usage = page(tmp_path / "usage.json", *hours)
+    costs = page(tmp_path / "costs.json", (hour(17), 6, [cost("0.875")]))
+    convert(out, usage, costs, settings=settings)
+    by_bill = {"billed": Decimal("0.875"), "rated": Decimal("2.125")}
+    assert money(out) == (by_bill if settings is BILL else {"rated": Decimal(3)})
+    # A bill of the last hour alone is no bill of the day either.
+    costs = page(tmp_path / "costs.json", (hour(23), 6, [cost("0.125")]))
+    convert(out, usage, costs, settings=BILL)
+    assert money(out) == {"billed": Decimal("0.125"), "rated": Decimal("2.875")}
+    # The usage of the last seven hours beside the bill of the day: only the bill has the others.
+    usage = page(tmp_path / "usage.json", *hours[17:])
+    convert(out, usage, page(tmp_path / "costs.json", (5, 6, [cost("3.00")])), settings=settings)
+    assert money(out) == {"billed": Decimal(3)}
+
+
+def test_projects_that_the_bill_does_not_name_keep_their_usage(tmp_path: Path, out: Path) -> None:
+    """The bill was filtered to p: the 2.50 of q are in no other number. They count, and the report says so."""
+    usage = page(tmp_path / "usage.json", (5, 6, [used(), used(2_000_000, project_id="q")]))
+    report = convert(out, usage, page(tmp_path / "costs.json", (5, 6, [cost("1.30")])))
+    assert money(out) == {"billed": Decimal("1.3"), "rated": Decimal("2.5")}
+    doubt = report["billing_source"][1]
+    assert (doubt["why"], doubt["carried_by"], doubt["tokens"]) == ("sub_account_unknown", "both", 2_000_000)
+    # A line that names no project may be of any: the usage is left to the bill, and the report says how much it is.
+    lines = [cost("1.30"), cost("2.40", project_id=None)]
+    report = convert(out, usage, page(tmp_path / "costs.json", (5, 6, lines)))
+    assert money(out) == {"billed": Decimal("3.7")}
+    doubt = report["billing_source"][1]
+    assert (doubt["why"], doubt["carried_by"], doubt["tokens"]) == ("sub_account_unknown", "bill", 2_000_000)
+
+
+def test_a_bill_without_an_account_is_not_the_bill_of_two(tmp_path: Path, out: Path) -> None:
+    """It may be of either organization or of a third one: all count, and the report names the doubt."""
+    orgs = [used(organization_id="org-1"), used(2_000_000, organization_id="org-2")]
+    costs = page(tmp_path / "costs.json", (5, 6, [cost("1.30", project_id=None)]))
+    report = convert(out, page(tmp_path / "usage.json", (5, 6, orgs)), costs)
+    assert money(out) == {"billed": Decimal("1.3"), "rated": Decimal("3.75")}
+    assert [(d["why"], d["tokens"]) for d in report["billing_source"]] == [("account_unknown", 3_000_000)]
+    # One organization: the bill is its own.
+    convert(out, page(tmp_path / "usage.json", (5, 6, orgs[:1])), costs)
+    assert money(out) == {"billed": Decimal("1.3")}
+
+
+def anthropic(path: Path, name: str, rows: list[dict[str, Any]]) -> Path:
+    bucket = {"starting_at": "2026-10-05T00:00:00Z", "ending_at": "2026-10-06T00:00:00Z", "results": rows}
+    (path / name).write_text(json.dumps({"data": [bucket], "has_more": False, "next_page": None}))
+    return path / name
+
+
+def test_usage_of_a_tier_that_no_bill_holds_is_not_left_to_the_bill(tmp_path: Path, out: Path) -> None:
+    """Priority Tier is paid by a commitment: its 5M tokens stay visible as unpriced, beside the bill of the others."""
+
+    def tokens(tier: str, number: int) -> dict[str, Any]:
+        return {
+            "uncached_input_tokens": number, "cache_read_input_tokens": 0, "output_tokens": 0,
+            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "server_tool_use": {"web_search_requests": 0}, "model": "claude-sonnet-4-5-20250929", "service_tier": tier,
+            "context_window": "0-200k", "inference_geo": "global", "workspace_id": "w1", "api_key_id": None,
+        }  # fmt: skip
+
+    def line(cents: str, tier: str) -> dict[str, Any]:
+        return {
+            "amount": cents, "currency": "USD", "cost_type": "tokens", "description": f"Sonnet {tier}",
+            "model": "claude-sonnet-4-5", "token_type": "uncached_input_tokens", "service_tier": tier,
+            "context_window": "0-200k", "inference_geo": None, "workspace_id": "w1",
+        }  # fmt: skip
+
+    usage = anthropic(tmp_path, "usage.json", [tokens("standard", 1_000_000), tokens("priority", 5_000_000)])
+    report = convert(out, usage, anthropic(tmp_path, "costs.json", [line("300", "standard")]))
+    assert money(out) == {"billed": Decimal(3)}
+    assert (report["unpriced"]["tokens"], report["billing_source"][-1]["why"]) == (5_000_000, "tier_not_billed")
+    # A bill that names the tier holds it after all.
+    lines = [line("300", "standard"), line("2000", "priority")]
+    report = convert(out, usage, anthropic(tmp_path, "costs.json", lines))
+    assert (money(out), report["unpriced"]["tokens"]) == ({"billed": Decimal(23)}, 0)
+
+
+def test_cost_exports_of_other_days_and_projects_add_up(tmp_path: Path, out: Path) -> None:
+    """A line of ten days in the dashboard's table, 12.00, beside the daily costs of three of them, and of q."""
+    table = tmp_path / "dashboard.csv"
+    sample = Path(__file__).parents[2] / "fixtures" / "exports" / "openai" / "dashboard-costs"
+    header = next(p for p in sorted(sample.rglob("input.csv"))).read_text(encoding="utf-8-sig").splitlines()[0]
+    values = {
+        "start_time": str(second(5)), "end_time": str(second(15)), "start_time_iso": "2026-10-05T00:00:00+00:00",
+        "end_time_iso": "2026-10-15T00:00:00+00:00", "amount_value": "12.00", "amount_currency": "usd", "project_id": "p",
+    }  # fmt: skip
+    table.write_text(header + "\n" + ",".join(values.get(c.strip(), "") for c in header.split(",")) + "\n")
+    for first in (5, 8):
+        days = [(d, d + 1, [cost("1.20"), cost("0.50", project_id="q")]) for d in range(first, first + 3)]
+        report = convert(out, table, page(tmp_path / "costs.json", *days))
+        assert money(out) == {"billed": Decimal("13.5")}  # 12.00 of p, three times 0.50 of q
+        assert [(d["carried_by"], d["days"]) for d in report["billing_source"]] == [("openai-dashboard-costs", 3)]

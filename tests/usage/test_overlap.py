@@ -89,6 +89,39 @@ def test_without_ids_the_same_tokens_at_the_same_moment(tmp_path: Path, out: Pat
     assert {d["reason"] for d in exceptions(out, "duplicates")} == {"looks_like_same_call"}
 
 
+def body(number: int, tokens: int, **fields: Any) -> dict[str, Any]:
+    """The provider's own answer to the call."""
+    return {
+        "id": f"chatcmpl-{number}", "object": "chat.completion", "created": 1791374405, "model": "gpt-5-2025-08-07",
+        "choices": [], "usage": {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens}, **fields,
+    }  # fmt: skip
+
+
+def test_counts_of_the_provider_stay_before_a_guess_of_the_gateway(tmp_path: Path, out: Path) -> None:
+    """The stream broke off and the gateway guessed 19 tokens; the body has 100 000 (100 000 * 1.25 / 1e6 = 0.125).
+    The gateway knows who called, so its team is lent to the record that stays."""
+    cut = spend_log(
+        1, prompt_tokens=19, completion_tokens=2, total_tokens=21, request_tags=["team:growth"],
+        metadata={"error_information": {"error_code": "499", "error_class": "ClientDisconnected"}},
+    )  # fmt: skip
+    whole = spend_log(2, request_tags=["team:search"])
+    gateway = jsonl(tmp_path / "gw.jsonl", [cut, whole])
+    bodies = jsonl(tmp_path / "app.jsonl", [body(1, 100_000), body(2, 999)])
+    report = convert(out, gateway, bodies)
+    assert (report["records"]["events"], report["records"]["duplicates"]) == (2, 2)
+    # The other call broke off nowhere: the gateway's 0.00135 stays.
+    assert {t["name"]: t["effective_cost"] for t in report["by_team"]} == {"growth": "0.125", "search": ONE}
+    assert [(d["file"], d["row"]) for d in exceptions(out, "duplicates")] == [(str(bodies), 2), (str(gateway), 1)]
+    assert data_bytes(out) == (convert(tmp_path / "b", bodies, gateway), data_bytes(tmp_path / "b"))[1]
+
+
+def test_what_the_record_that_stays_says_of_its_owner_is_not_overwritten(tmp_path: Path, out: Path) -> None:
+    gateway = jsonl(tmp_path / "gw.jsonl", [spend_log(1, request_tags=["team:growth"])])
+    app = jsonl(tmp_path / "app.jsonl", [body(1, 1000, metadata={"team": "app"})])
+    report = convert(out, gateway, app)
+    assert [t["name"] for t in report["by_team"]] == ["growth"]
+
+
 def test_other_tokens_are_another_call(tmp_path: Path, out: Path) -> None:
     other = span(1, usage_details={"input": 1001, "output": 10, "total": 1011})
     report = convert(out, jsonl(tmp_path / "gw.jsonl", [spend_log(1)]), jsonl(tmp_path / "app.jsonl", [other]))
@@ -116,6 +149,48 @@ def test_a_gateway_log_beside_the_usage_export(tmp_path: Path, out: Path, tokens
     report = convert(out, jsonl(tmp_path / "gw.jsonl", [spend_log(1)]), page)
     assert (effective(report), report["billing_source"][0]["carried_by"]) == (cost, carrier)
     assert report["billing_source"][0]["between"] == "log and usage export"
+
+
+def test_a_log_without_an_account_beside_the_exports_of_two(tmp_path: Path, out: Path) -> None:
+    """The log holds the calls of one account only: 1000 of 1500 tokens. Both exports carry: 1500 * 1.25e-6 plus twice
+    10 output tokens at 1e-5 each."""
+    page = usage_page(1000)
+    results = page["data"][0]["results"]
+    results[0]["organization_id"] = "org-1"
+    results.append({**results[0], "organization_id": "org-2", "input_tokens": 500})
+    usage = written(tmp_path / "usage.json", page)
+    gateway = jsonl(tmp_path / "gw.jsonl", [spend_log(1)])
+    report = convert(out, usage, gateway)
+    assert effective(report) == "0.002075"
+    assert [d["carried_by"] for d in report["billing_source"]] == ["usage export", "usage export"]
+    assert report["billing_source"][1]["why"] == "account_unknown"
+    # With the other account's calls too the log is complete, and it has owners.
+    both = jsonl(tmp_path / "gw2.jsonl", [spend_log(1), spend_log(2, prompt_tokens=500, total_tokens=510)])
+    report = convert(tmp_path / "b", usage, both)
+    assert (effective(report), report["billing_source"][0]["carried_by"]) == ("0.002075", "log")
+
+
+def test_a_log_without_an_account_beside_a_bill_of_one_and_usage_of_another(tmp_path: Path, out: Path) -> None:
+    """Every account has a carrier: 0.005 by the bill of org-1, 500 * 1.25e-6 + 10 * 1e-5 by the usage of org-2."""
+    page = usage_page(500)
+    page["data"][0]["results"][0]["organization_id"] = "org-2"
+    inputs = [written(tmp_path / "usage.json", page), written(tmp_path / "bill.json", costs_page("0.005"))]
+    assert effective(convert(out, *inputs)) == "0.005725"
+    for calls in ([spend_log(1)], [spend_log(1), spend_log(2, prompt_tokens=500)]):
+        report = convert(tmp_path / "b", *inputs, jsonl(tmp_path / "gw.jsonl", calls))
+        assert effective(report) == "0.005725"
+        doubt = report["billing_source"][-1]
+        assert (doubt["why"], doubt["carried_by"], doubt["records"]) == ("account_unknown", "bill", len(calls))
+
+
+def test_calls_before_the_first_bucket_of_a_bill_are_kept(tmp_path: Path, out: Path) -> None:
+    """The bill was asked for from 17:00 of the 7th: its first bucket is a part of the day."""
+    bill = costs_page("0.005")
+    bill["data"][0]["start_time"] += 17 * 3600
+    late = spend_log(2, startTime="2026-10-07T17:00:00Z", endTime="2026-10-07T17:00:02Z")
+    report = convert(out, jsonl(tmp_path / "gw.jsonl", [spend_log(1), late]), written(tmp_path / "bill.json", bill))
+    assert effective(report) == "0.00635"  # 0.005 and one call of 0.00135
+    assert [e["record_id"] for e in exceptions(out, "carried_elsewhere")] == ["chatcmpl-2"]
 
 
 def test_other_days_sellers_and_accounts_count_on_their_own(tmp_path: Path, out: Path) -> None:

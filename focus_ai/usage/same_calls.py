@@ -1,0 +1,113 @@
+"""One call in the logs of two systems counts once: proven by the provider's response id, or by equal counts.
+
+Where one of the logs has no ids, calls with the same tokens at the same moment are one. The call that is left out is
+listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway, then the
+gateway's record, for it saw what was sent and what came back. The owner of the record that is left out is lent to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from focus_ai.adapters.mapping import Mapping
+from focus_ai.engine import Session, ident, literals
+from focus_ai.usage.seen_from import OUTSIDE, seen_from
+
+# Two clocks that look at one call differ by less than this.
+SECONDS = 2
+# How good the counts are: the provider's own, a guess of a gateway (a stream that broke off), none at all. An answer
+# out of a gateway's cache bought nothing, and only the gateway knows.
+_GUESS = (
+    "CASE WHEN served_from = 'gateway_cache' THEN 0 WHEN input + output = 0 THEN 2 "
+    "WHEN contains(coalesce(flags, ''), 'usage_estimated') THEN 1 ELSE 0 END"
+)
+
+
+def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present: frozenset[str]) -> int:
+    """Add calls that two systems logged to `left_out` (`same_call`, `looks_like_same_call`); returns how many.
+
+    Table `same_calls`: the proven ones with the record that stays, for `lent_owners`.
+    """
+    ranks = {
+        m.id: (OUTSIDE.index(seen_from(m)) if seen_from(m) in OUTSIDE else len(OUTSIDE), m.system)
+        for m in mappings
+        if m.kind == "usage"
+    }
+    if len({system for _, system in ranks.values()}) < 2:
+        return 0  # and no table
+    values = ", ".join(f"({literals([name, str(rank), system])})" for name, (rank, system) in sorted(ranks.items()))
+    response = "provider_response_id" if "provider_response_id" in present else "CAST(NULL AS VARCHAR)"
+    sides = {side: " + ".join(f"coalesce(s.{ident(n)}, 0)" for n in _meters(present, side)) or "0" for side in _SIDES}
+    before = session.one("SELECT count(*) FROM left_out")[0]
+    session.sql(
+        f"""CREATE TABLE calls AS
+        WITH places(adapter, rank, system) AS (VALUES {values}),
+        logged AS (
+          SELECT s.file_no, s.row_no, s.source_file, s.source_row, s.record_id, s.provider, s.event_time, s.served_from,
+                 s.flags, p.rank, p.system, s.adapter, {response} AS response, {sides["input_"]} AS input,
+                 {sides["output_"]} AS output
+          FROM staged s JOIN places p ON s.adapter = p.adapter
+          ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
+          WHERE s.kind = 'usage' AND s.grain <> 'aggregate')
+        SELECT * EXCLUDE (served_from, flags), {_GUESS} AS guess FROM logged"""
+    )
+    session.sql(
+        """CREATE TABLE same_calls AS
+        WITH shared AS (SELECT response FROM calls WHERE response IS NOT NULL GROUP BY ALL
+                        HAVING count(DISTINCT system) > 1),
+        ranked AS (SELECT c.*, first(c.system) OVER best AS kept_system, first(c.source_file) OVER best AS kept_file,
+                          first(c.source_row) OVER best AS kept_row, first(c.file_no) OVER best AS kept_file_no,
+                          first(c.row_no) OVER best AS kept_row_no, row_number() OVER best AS place
+                   FROM calls c SEMI JOIN shared h ON c.response = h.response
+                   WINDOW best AS (PARTITION BY c.response
+                                   ORDER BY guess, rank, system, adapter, source_file, source_row, row_no))
+        SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, kept_file_no,
+               kept_row_no, place
+        FROM ranked WHERE system <> kept_system"""
+    )
+    session.sql(
+        "INSERT INTO left_out SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, "
+        "'same_call' FROM same_calls"
+    )
+    _leave_out_lookalikes(session)
+    session.sql("DROP TABLE calls")
+    return int(session.one("SELECT count(*) FROM left_out")[0]) - int(before)
+
+
+def _leave_out_lookalikes(session: Session) -> None:
+    """Calls of two systems with the same tokens in and out at the same moment, one of them without a response id.
+
+    Calls of equal counts whose times touch form a cluster; in it, the n-th call of one system stands for the n-th of
+    the other, so that two equal calls stay two.
+    """
+    touch = f"event_time - lag(event_time) OVER same <= INTERVAL {SECONDS} second"
+    session.sql(
+        f"""INSERT INTO left_out
+        WITH here AS (SELECT c.* FROM calls c ANTI JOIN left_out l ON c.file_no = l.file_no AND c.row_no = l.row_no
+                      WHERE c.input > 0),
+        edges AS (SELECT *, CASE WHEN {touch} THEN 0 ELSE 1 END AS starts FROM here
+                  WINDOW same AS (PARTITION BY input, output ORDER BY event_time)),
+        clusters AS (SELECT *, sum(starts) OVER (PARTITION BY input, output ORDER BY event_time
+                                                 RANGE UNBOUNDED PRECEDING) AS cluster FROM edges),
+        numbered AS (SELECT *, row_number() OVER (
+                       PARTITION BY input, output, cluster, system
+                       ORDER BY event_time, adapter, source_file, source_row, row_no) AS nth FROM clusters),
+        pairs AS (SELECT c.*, o.source_file AS kept_file, o.source_row AS kept_row,
+                         row_number() OVER (PARTITION BY c.file_no, c.row_no
+                                            ORDER BY o.guess, o.rank, o.system) AS choice
+                  FROM numbered c JOIN numbered o
+                    ON c.input = o.input AND c.output = o.output AND c.cluster = o.cluster AND c.nth = o.nth
+                   AND (c.provider = o.provider OR c.provider IS NULL OR o.provider IS NULL)
+                   AND (c.response IS NULL OR o.response IS NULL)
+                   AND (o.guess, o.rank, o.system) < (c.guess, c.rank, c.system)
+                   AND abs(epoch_ms(c.event_time) - epoch_ms(o.event_time)) <= {1000 * SECONDS})
+        SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, 'looks_like_same_call'
+        FROM pairs WHERE choice = 1"""
+    )
+
+
+_SIDES = ("input_", "output_")
+
+
+def _meters(present: frozenset[str], side: str) -> list[str]:
+    return sorted(n for n in present if n.startswith(side) and n.endswith("_tokens"))
