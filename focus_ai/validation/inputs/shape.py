@@ -77,6 +77,8 @@ RULES: dict[str, ShapeRule] = {
     )
 }  # fmt: skip
 _TEXT = ("csv", "jsonl", "json")
+# The type of a Parquet column that was written without a single value: readers take it for the type of the others.
+_NO_VALUES = '"NULL"'
 _WORDS = {
     "ragged": ("FAI-IN-001", "have another number of cells than the header"),
     "quoting": ("FAI-IN-002", "cannot be read because of their quotes"),
@@ -182,7 +184,8 @@ def _types(tables: Sequence[Table]) -> Iterator[Finding]:
         for table in tables:
             if name in table.columns:
                 kind = f"text ({table.source.format.kind})" if table.staged else table.columns[name][1]
-                types.setdefault(kind, table.source.name)
+                if kind != _NO_VALUES:
+                    types.setdefault(kind, table.source.name)
         if len(types) > 1:
             told = "; ".join(f"{kind} in {file}" for kind, file in types.items())
             yield _finding("FAI-IN-007", name, 0, f"the type of {name} differs between files: {told}")

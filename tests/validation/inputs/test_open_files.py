@@ -194,6 +194,20 @@ def test_files_that_differ_become_one_relation_and_say_so(tmp_path: Path) -> Non
     assert "ListCost" in {f.column for f in found.findings if f.rule == "FAI-IN-007"}
 
 
+def test_a_column_without_values_fits_the_type_of_the_other_files(tmp_path: Path) -> None:
+    """pyarrow writes a column of nothing but nulls with the type null; that is no other type than the one beside it."""
+    pq.write_table(pa.table({"BilledCost": ["1"], "Tags": pa.nulls(1), "ListCost": pa.nulls(1)}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"BilledCost": ["2"], "Tags": ["{}"], "ListCost": ["3"]}), tmp_path / "b.parquet")
+    query = 'SELECT "Tags", "ListCost" FROM {r} ORDER BY _file'
+    found, cells = opened(tmp_path, tmp_path / "a.parquet", tmp_path / "b.parquet", query=query)
+    assert cells == [(None, None), ("{}", "3")]
+    assert not [f for f in found.findings if f.rule == "FAI-IN-007"]
+    pq.write_table(pa.table({"BilledCost": ["4"], "Tags": ["{}"], "ListCost": [3]}), tmp_path / "c.parquet")
+    found, _ = opened(tmp_path, *(tmp_path / f"{n}.parquet" for n in "abc"), query=query)
+    [differs] = [f for f in found.findings if f.rule == "FAI-IN-007"]
+    assert differs.column == "ListCost" and "NULL" not in differs.message
+
+
 def test_parquet_files_that_only_lack_columns_are_one_scan(tmp_path: Path) -> None:
     """A column that was added later, at the end or in between, and one file that spells it otherwise."""
 
