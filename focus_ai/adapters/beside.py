@@ -19,8 +19,11 @@ from typing import Any
 from focus_ai.adapters import mapping as mappings
 from focus_ai.adapters.paths import parse
 from focus_ai.sources.discover import SourceFile
-from focus_ai.sources.documents import _documents, _lines
-from focus_ai.sources.sniff import opened
+from focus_ai.sources.documents import items, unpackable
+from focus_ai.sources.packed import Damage, salvaged
+from focus_ai.sources.reject import Reject
+from focus_ai.sources.relation import parquet_parts
+from focus_ai.sources.rows import BAD_LETTER, good_rows, judged, values
 
 Rows = dict[tuple[str, ...], list[tuple[datetime | None, datetime | None, dict[str, str | None]]]]
 
@@ -32,18 +35,20 @@ def lay_beside(sources: Sequence[SourceFile], chosen: Mapping[str, mappings.Mapp
         rule = chosen[source.name].beside if source.name in chosen else None
         others = [s for s in sources if rule and s.name in chosen and chosen[s.name].id == rule["rows"]]
         if rule and others:
-            laid.append(_copy(source, rule, _index(others, rule), work / "beside" / f"{number:05d}"))
+            target = work / "beside" / f"{number:05d}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            laid.append(_copy(source, rule, _index(others, rule, target), target))
         else:
             laid.append(source)
     return laid
 
 
-def _index(others: Iterable[SourceFile], rule: Mapping[str, Any]) -> Rows:
+def _index(others: Iterable[SourceFile], rule: Mapping[str, Any], spool: Path) -> Rows:
     """The other table by its key, spans as they stand in it."""
     found: Rows = {}
     during = rule.get("during", {})
     for source in others:
-        for row in _rows(source):
+        for row in _rows(source, spool):
             key = tuple(_text(row.get(there)) or "" for there in rule["match"].values())
             start, end = (_instant(row.get(during[k])) if during else None for k in ("from", "to"))
             taken = {name: _text(_at(row, path)) for name, path in rule["take"].items()}
@@ -64,48 +69,64 @@ def _beside(row: Mapping[str, Any], rule: Mapping[str, Any], rows: Rows) -> dict
 
 
 def _copy(source: SourceFile, rule: Mapping[str, Any], rows: Rows, target: Path) -> SourceFile:
-    target.parent.mkdir(parents=True, exist_ok=True)
     form = source.format
+    damage: list[Damage] = []
+    unfit: list[Reject] = []
     if form.kind == "parquet":
-        _copy_parquet(source.path, rule, rows, target)
+        unfit = _copy_parquet(source, rule, rows, target)
     elif form.kind == "csv":
-        form = replace(
-            form, compression="none", bom=False, encoding="utf-8", header=_copy_csv(source, rule, rows, target)
-        )
+        header = _copy_csv(source, rule, rows, target, damage)
+        form = replace(form, compression="none", bom=False, encoding="utf-8", header=header)
     else:
-        form = replace(form, kind="jsonl", compression="none", bom=False)
         with target.open("w", encoding="utf-8", newline="\n") as out:
-            for value, raw, reason in _items(source):
+            for value, raw, reason in items(source.path, form, damage):
                 line = (
                     (raw or "?") if reason else json.dumps({**value, **_beside(value, rule, rows)}, ensure_ascii=False)
                 )
                 out.write(" ".join(line.splitlines()) + "\n")
-    return replace(source, path=target, format=form, size=target.stat().st_size)
+        form = replace(form, kind="jsonl", compression="none", bom=False)
+    return replace(
+        source, path=target, format=form, size=target.stat().st_size,
+        aside=(*source.aside, *unfit, *unpackable(source.name, damage)),
+    )  # fmt: skip
 
 
-def _copy_csv(source: SourceFile, rule: Mapping[str, Any], rows: Rows, target: Path) -> tuple[str, ...]:
-    header = source.format.header
-    added = [name for name in rule["take"] if name not in header]
-    with _cells(source) as stream, target.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, delimiter=source.format.delimiter, lineterminator="\n")
-        for number, cells in enumerate(csv.reader(stream, delimiter=source.format.delimiter)):
+def _copy_csv(
+    source: SourceFile, rule: Mapping[str, Any], rows: Rows, target: Path, damage: list[Damage]
+) -> tuple[str, ...]:
+    form = source.format
+    added = [name for name in rule["take"] if name not in form.header]
+    delimiter = form.delimiter.encode()
+    with salvaged(source.path, form.compression, damage) as stream, target.open("wb") as out:
+        for number, line in enumerate(judged(stream, form)):
             if number == 0:
-                writer.writerow([*header, *added])
-            elif len(cells) != len(header):
-                # A row that does not fit the header must not fit the longer one either.
-                writer.writerow([*cells, *["", ""] * (len(cells) == len(header) + len(added))])
-            else:
-                row = dict(zip(header, cells, strict=True))
+                out.write(_row([*form.header, *added], form.delimiter))
+            elif line.fault is None:
+                row = dict(zip(form.header, values(line.raw, form), strict=False))
                 row |= {name: value or "" for name, value in _beside(row, rule, rows).items()}
-                writer.writerow([row.get(name, "") for name in (*header, *added)])
-    return (*header, *added)
+                out.write(_row([row.get(name, "") for name in (*form.header, *added)], form.delimiter))
+            else:
+                raw = line.raw.rstrip(b"\r\n")
+                if form.encoding != "utf-8":
+                    raw = raw.decode("cp1252", "surrogateescape").encode("utf-8", "surrogateescape")
+                # What does not fit the header must not fit the longer one either; a row with a bad letter fits both.
+                fits = raw.count(delimiter) + 1 == len(form.header) + len(added)
+                more = len(added) if line.fault == BAD_LETTER else 2 * fits
+                out.write(raw + delimiter * more + b"\n")
+    return (*form.header, *added)
 
 
-def _copy_parquet(path: Path, rule: Mapping[str, Any], rows: Rows, target: Path) -> None:
+def _row(cells: Sequence[str], delimiter: str) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def _copy_parquet(source: SourceFile, rule: Mapping[str, Any], rows: Rows, target: Path) -> list[Reject]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    table, unfit = _table(source, target)
     found = [_beside(row, rule, rows) for row in table.to_pylist()]
     for name in rule["take"]:
         values = pa.array([row.get(name) for row in found], pa.string())
@@ -115,30 +136,30 @@ def _copy_parquet(path: Path, rule: Mapping[str, Any], rows: Rows, target: Path)
             table = table.drop_columns([name])
         table = table.append_column(name, values)
     pq.write_table(table, target)
+    return unfit
 
 
-def _rows(source: SourceFile) -> Iterator[Mapping[str, Any]]:
+def _table(source: SourceFile, spool: Path) -> tuple[Any, list[Reject]]:
+    """The rows of a Parquet file, those of damaged parts left out and told."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(source.path), []
+    except (pa.ArrowException, OSError):
+        parts = spool.with_suffix(".parts")
+        unfit = parquet_parts(source, parts)
+        return pq.read_table(parts), unfit
+
+
+def _rows(source: SourceFile, spool: Path) -> Iterator[Mapping[str, Any]]:
     """The readable records of a file of any kind."""
     if source.format.kind == "parquet":
-        import pyarrow.parquet as pq
-
-        yield from pq.read_table(source.path).to_pylist()
+        yield from _table(source, spool)[0].to_pylist()
     elif source.format.kind == "csv":
-        with _cells(source) as stream:
-            yield from csv.DictReader(stream, delimiter=source.format.delimiter)
+        yield from good_rows(source.path, source.format)
     else:
-        yield from (value for value, _, reason in _items(source) if reason is None)
-
-
-def _items(source: SourceFile) -> Iterator[tuple[Any, str | None, str | None]]:
-    read = _lines if source.format.kind == "jsonl" else _documents
-    return read(source.path, source.format)
-
-
-def _cells(source: SourceFile) -> io.TextIOWrapper:
-    encoding = "utf-8-sig" if source.format.encoding == "utf-8" else source.format.encoding
-    stream = opened(source.path, source.format.compression)
-    return io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+        yield from (value for value, _, reason in items(source.path, source.format, []) if reason is None)
 
 
 def _at(row: Any, path: str) -> Any:

@@ -8,6 +8,8 @@ from focus_ai.engine import literal
 from focus_ai.errors import UsageError
 
 OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
+# No clock is further from UTC than fourteen hours, and an hour has sixty minutes; the engine would count with any.
+_NO_OFFSET = r":.*[+-](1[5-9]|[2-9]\d|\d{2}:?[6-9]\d)(:?\d{2}){0,2}$"
 
 
 LATEST = 4102444800000000  # microseconds, the end of 2099
@@ -23,12 +25,16 @@ def instant(raw: str, unit: str, zone: str | None, pattern: str | None = None, w
     if pattern is not None and unit == "iso":
         return f"coalesce({instant(raw, unit, zone)}, {_written(raw, pattern, zone)})"
     if unit == "iso":
+        stamp = (
+            f"CASE WHEN NOT ends_with({raw}, 'Z') AND regexp_matches({raw}, {literal(_NO_OFFSET)}) THEN NULL "
+            f"ELSE TRY_CAST({raw} AS TIMESTAMPTZ) END"
+        )
         if zone in (None, "UTC"):
-            return f"TRY_CAST({raw} AS TIMESTAMPTZ)"
+            return stamp
         if not re.fullmatch(r"[A-Za-z0-9_+\-/]+", str(zone)):
             raise UsageError("not a time zone name", value=zone, expected="an IANA name such as Europe/Berlin, or UTC")
         return (
-            f"CASE WHEN regexp_matches({raw}, {literal(OFFSET)}) THEN TRY_CAST({raw} AS TIMESTAMPTZ) "
+            f"CASE WHEN regexp_matches({raw}, {literal(OFFSET)}) THEN {stamp} "
             f"ELSE timezone({literal(zone)}, TRY_CAST({raw} AS TIMESTAMP)) END"
         )
     if pattern is not None:

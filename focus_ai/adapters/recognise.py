@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import re
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import first_documents
 from focus_ai.sources.lines import fitting
+from focus_ai.sources.rows import good_rows
 from focus_ai.sources.sniff import head_of
 
 SAMPLE = 50
@@ -34,22 +33,30 @@ class Sample:
 
 
 def sample(source: SourceFile) -> Sample:
-    """Read enough of a file to recognise it."""
+    """Read enough of a file to recognise it. Raises `InputError` for a file of which nothing can be read."""
     form = source.format
+    if form.fault:
+        raise InputError(
+            "the file is damaged; nothing of it can be read", where=source.name, value=form.detail or form.fault,
+            next_step="fetch or write it again",
+        )  # fmt: skip
     if form.kind in ("json", "jsonl"):
         return Sample(form.kind, tuple(first_documents(source.path, form, SAMPLE)))
     if form.kind == "csv":
         text = head_of(source.path, form.compression).decode(form.encoding, "replace").removeprefix("\ufeff")
-        rows = itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter), 1, SAMPLE)
-        table = tuple(dict(zip(form.header, row, strict=False)) for row in rows)
+        table = tuple(itertools.islice(good_rows(source.path, form), SAMPLE - 1))
         return Sample("csv", table, form.header, _first_lines(text))
     if form.kind == "parquet":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pq.ParquetFile(source.path)
-        batch = next(table.iter_batches(batch_size=SAMPLE), None)
+        columns = tuple(pq.read_schema(source.path).names)
+        try:
+            batch = next(pq.ParquetFile(source.path).iter_batches(batch_size=SAMPLE), None)
+        except (pa.ArrowException, OSError):
+            return Sample("parquet", (), columns)  # its first part is damaged; staging tells which parts are not
         rows_found = () if batch is None else tuple(batch.to_pylist())
-        return Sample("parquet", rows_found, tuple(table.schema_arrow.names))
+        return Sample("parquet", rows_found, columns)
     if form.kind == "unknown" and form.encoding != "utf-16":
         text = head_of(source.path, form.compression).decode(form.encoding, "replace").removeprefix("\ufeff")
         return Sample("unknown", (), (), _first_lines(text))

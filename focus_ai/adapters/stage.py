@@ -3,7 +3,8 @@
 Clean JSON Lines, and an array of records, are read straight into typed leaves; anything unusual in the file (a broken
 line, a repeated key, a record to set aside) makes the whole file go through the slower, exact way, so the outcome does
 not depend on size. Two things only small files tell: a repeated key or NaN under a key that no mapping reads, and the
-digits of a reported cost beyond the fifteenth when the file writes it as a JSON number.
+digits of a reported cost beyond the fifteenth when the file writes it as a JSON number. CSV and Parquet are read by the
+engine too, and once more part by part where it stops or sets rows aside.
 """
 
 from __future__ import annotations
@@ -21,21 +22,23 @@ from focus_ai.adapters.staged import Staged, copy_sql
 from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import spool_lines
-from focus_ai.sources.lines import text_lines
+from focus_ai.sources.lines import LineForm, text_lines
 from focus_ai.sources.reject import Reject
 from focus_ai.sources.relation import (
     Strict,
     bad_documents,
     csv_rejects,
     csv_table,
+    in_utf8,
     json_lines,
+    parquet_parts,
     parquet_table,
-    renumbered,
+    plain,
     spooled_lines,
-    too_long,
     whole,
     with_raw_text,
 )
+from focus_ai.sources.rows import spool_rows
 
 
 def stage(
@@ -64,7 +67,8 @@ def stage(
         if clean is not None:
             return quick.aside(session, source, mapping, clean, facts=facts, extra=extra)
     spool = target.with_suffix(".jsonl")
-    relation, mode, columns, rejects = _relation(session, source, mapping, spool)
+    aside = source.aside
+    source, relation, mode, columns, rejects = _relation(session, source, mapping, spool)
     if mode == "json":
         nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
         levels = record_levels(mapping.records)
@@ -74,72 +78,138 @@ def stage(
             nodes = (*nodes, *(path for path, kind in shapes.items() if kind == "OBJECT"))
         try:
             relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
-        except duckdb.InvalidInputException as error:
-            if not too_long(error) and not source.format.array:
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error:
+            if isinstance(relation, Strict):
                 raise
-            relation, rejects = _spooled(source, spool)
+            source, relation, again = _spooled(source, spool)
+            rejects += again
             relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
     compiled = compile_mapping(
         mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
         strict=mode != "json" or isinstance(relation, Strict),
     )  # fmt: skip
-    counts = _write(session, compiled, relation, target)
-    if mode == "columns" and source.format.kind == "csv" and mapping.line is None:
-        unfit = csv_rejects(session, source.name)
-        if unfit:
-            counts = _write(session, compiled, renumbered(session, relation, unfit), target)
-            csv_rejects(session, source.name)
+    table = mode == "columns" and mapping.line is None
+    try:
+        anew = table and source.format.encoding == "cp1252"  # the engine knows only its beginnings
+        counts = (0, 0, 0) if anew else _write(session, compiled, relation, target)
+        anew = anew or (table and source.format.kind == "csv" and bool(csv_rejects(session, source.name)))
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        if not table:
+            raise
+        anew = True
+    if anew:
+        read = _parquet_anew if source.format.kind == "parquet" else _csv_anew
+        counts, unfit = read(session, source, compiled, target, spool)
         rejects += unfit
-    return _result(session, source, mapping, compiled, target, rejects, counts)
+    return _result(session, source, mapping, compiled, target, [*aside, *rejects], counts)
 
 
 def _relation(
     session: Session, source: SourceFile, mapping: Mapping, spool: Path
-) -> tuple[str, str, tuple[str, ...], list[Reject]]:
+) -> tuple[SourceFile, str, str, tuple[str, ...], list[Reject]]:
+    """What is read (of a damaged packed file a copy), its relation, the mode, the columns, and what cannot be read."""
     form = source.format
     if mapping.line is not None:
-        path, compression, rejects = whole(source, spool.parent)
-        relation, columns, unfit = text_lines(session, source, path, compression, mapping.line)
-        return relation, "columns", columns, [*rejects, *unfit]
+        source, relation, columns, rejects = _log(session, source, mapping.line, spool)
+        return source, relation, "columns", columns, rejects
     if form.kind == "parquet":
         relation, columns = parquet_table(session, source.path)
-        return relation, "columns", columns, []
+        return source, relation, "columns", columns, []
     if form.kind == "csv":
-        path, compression, rejects = whole(source, spool.parent)
-        return csv_table(source, path, compression=compression), "columns", form.header, rejects
+        source, rejects = whole(source, spool.with_suffix(".part"))
+        return source, csv_table(source), "columns", form.header, rejects
     if mapping.code:
         from focus_ai.adapters.code import spool_by_code
 
         rejects, longest = spool_by_code(mapping.code, source, spool)
-        return spooled_lines(spool, longest), "json", (), rejects
+        return source, spooled_lines(spool, longest), "json", (), rejects
     large = not form.bom and mapping.kind == "usage" and source.size >= quick.SMALL
     if large and form.array:
-        return json_lines(source.path, form.compression, array=True), "json", (), []
+        return source, json_lines(source.path, form.compression, array=True), "json", (), []
     if large and form.kind == "jsonl":
-        path, compression, rejects = whole(source, spool.parent)
-        return json_lines(path, compression), "json", (), rejects
-    relation, rejects = _spooled(source, spool)
-    return relation, "json", (), rejects
+        source, rejects = whole(source, spool.with_suffix(".part"))
+        return source, json_lines(source.path, source.format.compression), "json", (), rejects
+    source, relation, rejects = _spooled(source, spool)
+    return source, relation, "json", (), rejects
 
 
-def _spooled(source: SourceFile, spool: Path) -> tuple[str, list[Reject]]:
-    """The file through the strict reader: the relation of its records, and the rejects."""
-    path, form = source.path, source.format
+def _spooled(source: SourceFile, spool: Path) -> tuple[SourceFile, str, list[Reject]]:
+    """The file through the strict reader: what is read, the relation of its records, and the rejects."""
     rejects: list[Reject] = []
-    if form.kind == "jsonl":
-        path, compression, rejects = whole(source, spool.parent)
-        form = replace(form, compression=compression)
-    found, longest = spool_lines(source.name, path, form, spool)
-    return spooled_lines(spool, longest), [*rejects, *found]
+    if source.format.kind == "jsonl":
+        source, rejects = whole(source, spool.with_suffix(".part"))
+    found, longest = spool_lines(source.name, source.path, source.format, spool)
+    return source, spooled_lines(spool, longest), [*rejects, *found]
 
 
-def _write(session: Session, compiled: Compiled, relation: str, target: Path) -> tuple[int, int, int]:
+def _log(
+    session: Session, source: SourceFile, form: LineForm, spool: Path
+) -> tuple[SourceFile, str, tuple[str, ...], list[Reject]]:
+    """A text log. Where the engine cannot read it packed, or in its encoding, it reads a copy."""
+    import duckdb
+
+    part, text = spool.with_suffix(".part"), spool.with_suffix(".txt")
+    source, rejects = whole(source, part)
+    if source.format.encoding == "cp1252":
+        source = in_utf8(source, text)
+    try:
+        relation, columns, unfit = text_lines(session, source, form)
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        if source.format.compression == "none":
+            raise
+        source, _ = plain(source, part)
+        relation, columns, unfit = text_lines(session, source, form)
+    return source, relation, columns, [*rejects, *unfit]
+
+
+Counts = tuple[int, int, int]
+
+
+def _csv_anew(
+    session: Session, source: SourceFile, compiled: Compiled, target: Path, spool: Path
+) -> tuple[Counts, list[Reject]]:
+    """Stage a CSV that the engine cannot take as it is: the rows that are in order, and the others."""
+    rows = spool.with_suffix(".rows")
+    unfit = spool_rows(source.name, source.path, source.format, rows, [])
+    form = replace(source.format, compression="none", encoding="utf-8", bom=False)
+    relation = csv_table(replace(source, path=rows, format=form), numbered=True)
+    counts = _write(session, compiled, relation, target)
+    # Rows that only the engine finds fault with are told by their place among the good ones.
+    odd = [replace(r, row=_among(r.row or 0, unfit)) for r in csv_rejects(session, source.name)]
+    return counts, [*unfit, *odd]
+
+
+def _among(good: int, unfit: list[Reject]) -> int:
+    """The number in the file of the n-th good row."""
+    row = good
+    for other in sorted(r.row or 0 for r in unfit):
+        row += other <= row
+    return row
+
+
+def _parquet_anew(
+    session: Session, source: SourceFile, compiled: Compiled, target: Path, spool: Path
+) -> tuple[Counts, list[Reject]]:
+    """Stage those parts of a damaged Parquet file that can be read."""
+    parts = spool.with_suffix(".parts.parquet")
+    unfit = parquet_parts(source, parts)
+    relation, _ = parquet_table(session, parts)
+    return _write(session, compiled, relation, target), unfit
+
+
+def _write(session: Session, compiled: Compiled, relation: str, target: Path) -> Counts:
     session.sql(copy_sql(compiled.over(relation), compiled.columns, compiled.constants, target))
     return _counts(session, target)
 
 
-def _counts(session: Session, target: Path) -> tuple[int, int, int]:
+def _counts(session: Session, target: Path) -> Counts:
     rows, ignored, problems = session.one(
         f"SELECT count(*), count(ignored), count(problem) FROM read_parquet({literal(str(target))})"
     )
@@ -153,7 +223,7 @@ def _result(
     compiled: Compiled,
     target: Path,
     rejects: list[Reject],
-    counts: tuple[int, int, int],
+    counts: Counts,
 ) -> Staged:
     rows, ignored, problems = counts
     if problems:

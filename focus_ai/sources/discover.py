@@ -1,14 +1,15 @@
 """Inputs as people name them become local files with a known format.
 
-A folder is read with all files below it in name order; hidden files and our own outputs are passed over. Standard
-input and object-store objects are copied to the work folder first. Names never leave the place they point to:
-nothing in a file name is used to build an output path.
+A folder is read with all files below it in name order; hidden files are passed over, and our own data sets where
+exports are asked for. Standard input and object-store objects are copied to the work folder first. Names never leave
+the place they point to: nothing in a file name is used to build an output path.
 """
 
 from __future__ import annotations
 
 import glob
 import hashlib
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,26 +17,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from focus_ai.errors import InputError
+from focus_ai.sources.reject import Reject
 from focus_ai.sources.sniff import Format, sniff
 
+# The report of a run begins with these words; what a run writes stands beside it.
+_REPORT, _RUN = "run.json", re.compile(rb'\s*\{\s*"schema": "focus-ai/[a-z-]+@')
+_WRITTEN = re.compile(
+    r"(source-)?run\.json|data/billing_period=[^/]+/.*|(metadata|exceptions|events|allocation)/.*", re.DOTALL
+)
 _SKIPPED = (".md", ".txt~", ".yaml", ".yml", ".toml", ".py", ".html", ".svg", ".png", ".pdf")
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """`name` as shown to people, `path` of the local bytes, and what they are."""
+    """`name` as shown to people, `path` of the local bytes, and what they are. `aside`: what of the file could not be
+    brought into these bytes, where they are a copy of it."""
 
     name: str
     path: Path
     format: Format
     size: int
+    aside: tuple[Reject, ...] = ()
 
 
-def discover(inputs: Sequence[str], spool: Path) -> list[SourceFile]:
-    """Every file that the inputs name, in name order, each once. Raises `InputError` for what does not exist."""
+def discover(inputs: Sequence[str], spool: Path, *, own: bool = True) -> list[SourceFile]:
+    """Every file that the inputs name, in name order, each once. Raises `InputError` for what does not exist.
+
+    `own`: our own data sets in a folder are inputs too, as they are for a check of files.
+    """
     found: dict[str, SourceFile] = {}
     for given in inputs:
-        for name, path in _expand(given, spool):
+        for name, path in _expand(given, spool, own):
             if name not in found:
                 found[name] = SourceFile(name, _plain(path, spool), sniff(path), path.stat().st_size)
     if not found:
@@ -43,7 +55,7 @@ def discover(inputs: Sequence[str], spool: Path) -> list[SourceFile]:
     return [found[name] for name in sorted(found)]
 
 
-def _expand(given: str, spool: Path) -> Iterator[tuple[str, Path]]:
+def _expand(given: str, spool: Path, own: bool) -> Iterator[tuple[str, Path]]:
     if given == "-":
         yield "stdin", _spool_stdin(spool)
     elif "://" in given:
@@ -51,13 +63,17 @@ def _expand(given: str, spool: Path) -> Iterator[tuple[str, Path]]:
 
         yield from fetch(given, spool)
     else:
-        yield from _local(given)
+        yield from _local(given, own)
 
 
-def _local(given: str) -> Iterator[tuple[str, Path]]:
+def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
+    if not given.strip():
+        # As a path it would be the current folder.
+        raise InputError("the name of an input is empty", value=repr(given), next_step="is a shell variable unset?")
     path = Path(given)
     if path.is_dir():
         files = [p for p in sorted(path.rglob("*")) if p.is_file() and _wanted(p, path)]
+        files = files if own else _foreign(files)
         if not files:
             raise InputError("the folder holds no export", where=given, next_step="check the path")
         yield from ((str(p), p) for p in files)
@@ -69,6 +85,16 @@ def _local(given: str) -> Iterator[tuple[str, Path]]:
         if not files:
             raise InputError("the input does not exist", where=given, next_step="check the path; quote a glob")
         yield from ((str(p), p) for p in files)
+
+
+def _foreign(files: list[Path]) -> list[Path]:
+    """The files of a folder without those that a run of ours wrote."""
+    roots = [p.parent for p in files if p.name == _REPORT and _RUN.match(p.read_bytes()[:200])]
+    written = {
+        p for root in roots for p in files
+        if root in p.parents and _WRITTEN.fullmatch(p.relative_to(root).as_posix())
+    }  # fmt: skip
+    return [p for p in files if p not in written]
 
 
 def _wanted(path: Path, root: Path) -> bool:

@@ -10,15 +10,16 @@ import gc
 import json
 import math
 import re
-import zlib
 from collections.abc import Generator, Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from focus_ai.sources.reject import Reject
-from focus_ai.sources.sniff import BOM, Format, head_of, opened, partial
+from focus_ai.sources.packed import Damage, bounded_lines, salvaged
+from focus_ai.sources.reject import Reject, excerpt
+from focus_ai.sources.slips import document_end, element_end, ends_too_early
+from focus_ai.sources.sniff import BOM, Format, head_of
 
 LARGEST = 1 << 30
 LARGE_TEXT = 1 << 20
@@ -71,6 +72,35 @@ _LENIENT = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
+class _Unnumbered(str):
+    """A text whose lines nobody counts: the decoder does so before every error, from the beginning, and
+    in a long text with many errors that takes nearly all the time."""
+
+    def count(self, *_: Any) -> int:
+        return 0
+
+    def rfind(self, *_: Any) -> int:
+        return -1
+
+
+class Text(str):
+    """The text of a refused record, with a note of its size and place, and the number of its lines."""
+
+    note: str | None = None
+    lines: int = 1
+
+
+def _noted(text: str, note: str | None, lines: int = 1) -> Text:
+    noted = Text(text)
+    noted.note, noted.lines = note, lines
+    return noted
+
+
+def _rejected(name: str, row: int | None, reason: str, raw: str | None) -> Reject:
+    told = raw if isinstance(raw, Text) else Text(raw or "")
+    return Reject(name, row, reason, None if raw is None else str(raw), told.note, told.lines)
+
+
 def spool_lines(name: str, path: Path, form: Format, target: Path) -> tuple[list[Reject], int]:
     """Write the file as JSON Lines to `target`, one line per record in the same order, `null` where one was refused.
 
@@ -78,30 +108,44 @@ def spool_lines(name: str, path: Path, form: Format, target: Path) -> tuple[list
     rejects and the length of the longest line.
     """
     rejects: list[Reject] = []
+    damage: list[Damage] = []
     longest = 0
     with target.open("wb") as out:
-        source = _lines(path, form) if form.kind == "jsonl" else _documents(path, form)
-        for row, (value, raw, reason) in enumerate(source, start=1):
+        for row, (value, raw, reason) in enumerate(items(path, form, damage), start=1):
             line = b""
             if reason is None:
                 line, reason = _written(value)
-                raw = None if reason is None else json.dumps(value)
+                raw = None if reason is None else excerpt(json.dumps(value))
             if reason is not None:
                 line = b"null"
-                rejects.append(Reject(name, row, reason, raw))
+                rejects.append(_rejected(name, row, reason, raw))
             longest = max(longest, len(line) + 1)
             out.write(line + b"\n")
-    return rejects, longest
+    return [*rejects, *unpackable(name, damage)], longest
 
 
 def readable(name: str, path: Path, form: Format, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
     """The documents of a file that can be read; the others go to `rejects` with their number."""
-    source = _lines(path, form) if form.kind == "jsonl" else _documents(path, form)
-    for row, (value, raw, reason) in enumerate(source, start=1):
+    damage: list[Damage] = []
+    for row, (value, raw, reason) in enumerate(items(path, form, damage), start=1):
         if reason is None:
             yield value
         else:
-            rejects.append(Reject(name, row, reason, raw))
+            rejects.append(_rejected(name, row, reason, raw))
+    rejects += unpackable(name, damage)
+
+
+def items(path: Path, form: Format, damage: list[Damage]) -> Iterator[_Item]:
+    """Every record or document of a JSON file in order: its value, or its text and the reason why it is refused.
+
+    Damage of a packed file that no refused record tells of is added to the list.
+    """
+    return _lines(path, form, damage) if form.kind == "jsonl" else _documents(path, form, damage)
+
+
+def unpackable(name: str, damage: list[Damage]) -> list[Reject]:
+    """What of a packed file could not be unpacked."""
+    return [Reject(name, None, found.reason, None, found.note) for found in damage]
 
 
 def spool_values(name: str, values: Iterator[dict[str, Any]], target: Path) -> tuple[list[Reject], int]:
@@ -112,7 +156,7 @@ def spool_values(name: str, values: Iterator[dict[str, Any]], target: Path) -> t
         for row, value in enumerate(values, start=1):
             line, reason = _written(value)
             if reason is not None:
-                rejects.append(Reject(name, row, reason, json.dumps(value)))
+                rejects.append(Reject(name, row, reason, excerpt(json.dumps(value))))
                 line = b"null"
             longest = max(longest, len(line) + 1)
             out.write(line + b"\n")
@@ -131,20 +175,18 @@ def _written(value: Any) -> tuple[bytes, str | None]:
 _Item = tuple[Any, str | None, str | None]
 
 
-def _lines(path: Path, form: Format) -> Iterator[_Item]:
-    try:
-        with opened(path, form.compression) as stream:
-            for number, line in enumerate(stream):
-                text = line.removeprefix(BOM) if number == 0 else line
-                if text.strip():
-                    yield _one(text)
-    except (EOFError, OSError, zlib.error) as error:
-        yield None, None, f"truncated_compression:{type(error).__name__}"
+def _lines(path: Path, form: Format, damage: list[Damage] | None = None) -> Iterator[_Item]:
+    with salvaged(path, form.compression, [] if damage is None else damage) as stream:
+        for number, (line, size) in enumerate(bounded_lines(stream, LONGEST_LINE)):
+            text = line.removeprefix(BOM) if number == 0 else line
+            if size > LONGEST_LINE:
+                note = f"a line of {size:,} bytes, of which the first 200 stand here"
+                yield None, _noted(line[:200].decode("utf-8", "replace"), note), "line_too_long"
+            elif text.strip():
+                yield _one(text)
 
 
 def _one(line: bytes) -> _Item:
-    if len(line) > LONGEST_LINE:
-        return None, line[:200].decode("utf-8", "replace"), "line_too_long"
     try:
         text = line.decode("utf-8").strip()
     except UnicodeDecodeError:
@@ -180,41 +222,58 @@ def _decoded(text: str, position: int) -> tuple[Any, int]:
             gc.enable()
 
 
-def _documents(path: Path, form: Format) -> Iterator[_Item]:
-    truncated = None
-    try:
-        with opened(path, form.compression) as stream:
-            body = stream.read(LARGEST + 1)
-    except (EOFError, OSError, zlib.error) as error:
-        truncated = f"truncated_compression:{type(error).__name__}"
-        body = partial(path, form.compression, LARGEST)
+def _documents(path: Path, form: Format, damage: list[Damage] | None = None) -> Iterator[_Item]:
+    found: list[Damage] = []
+    with salvaged(path, form.compression, found) as stream:
+        body = stream.read(LARGEST + 1)
+    cut = found.pop() if found and found[-1].cut else None
+    told = False
     if len(body) > LARGEST:
-        yield None, None, "document_too_large"
+        note = f"JSON documents are read up to {LARGEST:,} bytes; nothing of this one was read"
+        yield None, _noted(body[:200].decode("utf-8", "replace"), note), "document_too_large"
         return
     try:
-        text = body.removeprefix(BOM).decode("utf-8")
+        text, odd = body.removeprefix(BOM).decode("utf-8"), False
     except UnicodeDecodeError:
-        items = _parsed(body.removeprefix(BOM).decode("utf-8", "surrogateescape"), truncated)
-        yield from (_if_utf8(item) for item in items)
-        return
+        text, odd = body.removeprefix(BOM).decode("utf-8", "surrogateescape"), True
     del body
-    yield from _parsed(text, truncated)
+    for item in _parsed(text, cut):
+        told = told or (cut is not None and item[2] == cut.reason)
+        yield _if_utf8(item) if odd else item
+    if damage is not None:
+        damage += [*found, *([cut] if cut and not told else [])]
 
 
-def _parsed(text: str, truncated: str | None) -> Iterator[_Item]:
+def _parsed(text: str, cut: Damage | None) -> Iterator[_Item]:
     """The documents of a text; an array stands for its elements."""
     position = _next(text, 0)
     while position < len(text):
         if text[position] == "[":
-            position = _next(text, (yield from _elements(text, position + 1, truncated)))
+            position = _next(text, (yield from _elements(text, position + 1, cut)))
             continue
         try:
             value, position = _decoded(text, position)
         except (ValueError, RecursionError) as error:
-            yield None, text[position : position + 2000], _reason(error, truncated)
-            break
+            text = text if isinstance(text, _Unnumbered) else _Unnumbered(text)
+            end = document_end(text, position)
+            yield _broken(text, position, end, error, cut)
+            position = _next(text, end)
+            continue
         yield _item(value)
         position = _next(text, position)
+
+
+def _broken(text: str, start: int, end: int, error: Exception, cut: Damage | None) -> _Item:
+    """The refused text between two places. What ends with a file that was cut off is told as cut off."""
+    reason = str(error) if isinstance(error, _Refused) else "broken_json"
+    last = end == len(text)
+    while end > start and text[end - 1] in " \t\r\n,":
+        end -= 1
+    lines = str.count(text, "\n", start, end) + 1
+    size = f"{end - start:,} characters from character {start:,} on" + (f", {lines:,} lines" if lines > 1 else "")
+    if reason == "broken_json" and cut is not None and last:
+        reason, size = cut.reason, f"{size}; {cut.note}"
+    return None, _noted(excerpt(text, start, end), size, lines), reason
 
 
 def _if_utf8(item: _Item) -> _Item:
@@ -224,7 +283,8 @@ def _if_utf8(item: _Item) -> _Item:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return None, text[:2000].encode("utf-8", "backslashreplace").decode("utf-8"), "not_utf8"
+        told = excerpt(text).encode("utf-8", "backslashreplace").decode("utf-8")
+        return None, _noted(told, raw.note, raw.lines) if isinstance(raw, Text) else told, "not_utf8"
     return item
 
 
@@ -235,7 +295,7 @@ def first_documents(path: Path, form: Format, number: int) -> list[dict[str, Any
         found = _first(_elements(head, _next(head, 0) + 1, None), number)
         if len(found) == number:
             return found
-    return _first(_lines(path, form) if form.kind == "jsonl" else _documents(path, form), number)
+    return _first(items(path, form, []), number)
 
 
 def _first(items: Iterator[_Item], number: int) -> list[dict[str, Any]]:
@@ -247,28 +307,35 @@ def _next(text: str, position: int) -> int:
     return _GAP.match(text, position).end()  # type: ignore[union-attr]
 
 
-def _elements(text: str, position: int, truncated: str | None) -> Generator[_Item, None, int]:
-    """The elements of an array one after another, as far as they can be read; returns where the text goes on."""
-    while True:
-        position = _next(text, position)
-        if text[position : position + 1] == "]":
-            return position + 1
+def _elements(text: str, position: int, cut: Damage | None) -> Generator[_Item, None, int]:
+    """The elements of an array one after another. Behind one that cannot be read the next one is looked for. Returns
+    where the text goes on."""
+    before = None
+    position = _next(text, position)
+    while text[position : position + 1] != "]":
+        start = position
         try:
             try:
-                value, position = _decoded(text, position)
+                value, position = _decoded(text, start)
+                position = _next(text, position)
+                if ends_too_early(text, position, value):
+                    raise ValueError
+                before = value
                 yield _item(value)
             except _Refused as error:
                 # It is JSON all the same, so the next element can be found.
-                start, position = position, _LENIENT.raw_decode(text, position)[1]
-                yield None, text[start:position][:2000], str(error)
+                end = _LENIENT.raw_decode(text, start)[1]
+                yield None, excerpt(text, start, end), str(error)
+                position = _next(text, end)
         except (ValueError, RecursionError) as error:
-            yield None, text[position : position + 2000], _reason(error, truncated)
-            return len(text)
+            text = text if isinstance(text, _Unnumbered) else _Unnumbered(text)
+            end = element_end(text, start, before)
+            yield _broken(text, start, end, error, cut)
+            if end == len(text):
+                return end
+            position = _next(text, end)
+    return position + 1
 
 
 def _item(value: Any) -> _Item:
-    return (value, None, None) if isinstance(value, dict) else (None, json.dumps(value)[:2000], "not_an_object")
-
-
-def _reason(error: Exception, truncated: str | None) -> str:
-    return str(error) if isinstance(error, _Refused) else truncated or "broken_json"
+    return (value, None, None) if isinstance(value, dict) else (None, excerpt(json.dumps(value)), "not_an_object")

@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import UsageError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.reject import Reject
-from focus_ai.sources.relation import COMPRESSION, LONGEST_ROW, csv_rejects, renumbered
+from focus_ai.sources.relation import COMPRESSION, csv_rejects, renumbered, with_raw_text
+from focus_ai.sources.rows import LONGEST_ROW
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -77,21 +77,20 @@ def line_form(raw: Mapping[str, Any]) -> LineForm:
     return LineForm(pattern, names, quoted, None if absent is None else str(absent))
 
 
-def text_lines(
-    session: Session, source: SourceFile, path: Path, compression: str, form: LineForm
-) -> tuple[str, tuple[str, ...], list[Reject]]:
+def text_lines(session: Session, source: SourceFile, form: LineForm) -> tuple[str, tuple[str, ...], list[Reject]]:
     """The relation of a text log, its column names, and the lines that do not fit."""
     lines = (
-        f"(SELECT row_number() OVER () AS rn, line AS r FROM read_csv({literal(str(path))}, auto_detect=false, "
+        f"(SELECT row_number() OVER () AS rn, line AS r FROM read_csv({literal(str(source.path))}, auto_detect=false, "
         "header=false, columns={'line': 'VARCHAR'}, delim=chr(1), quote='', escape='', strict_mode=false, "
-        f"compression={literal(COMPRESSION[compression])}, encoding={literal(source.format.encoding)}, "
+        f"compression={literal(COMPRESSION[source.format.compression])}, encoding={literal(source.format.encoding)}, "
         f"max_line_size={LONGEST_ROW}, buffer_size={2 * LONGEST_ROW}, store_rejects=true, rejects_limit=0))"
     ).replace("chr(1)", literal("\x01"))
     fits = f"regexp_matches(r, {literal(form.pattern)})"
     unfit = session.rows(_lines(lines, f"NOT {fits}"))
     # the reader numbers rejected lines as if a header stood above them
-    rejects = [Reject(r.file, (r.row or 0) + 1, "not_utf8", r.raw) for r in csv_rejects(session, source.name)]
+    rejects = [Reject(r.file, (r.row or 0) + 1, _reason(r), None) for r in csv_rejects(session, source.name)]
     if rejects:
+        rejects = with_raw_text(rejects, source, blank=True)
         lines = renumbered(session, lines, rejects)
         unfit = session.rows(_lines(lines, f"NOT {fits}"))
     rejects += [Reject(source.name, int(row), "line_does_not_fit", text) for row, text in sorted(unfit)]
@@ -100,6 +99,10 @@ def text_lines(
     fitting = f"(SELECT rn, {groups} AS g FROM ({_lines(lines, fits if unfit else 'TRUE')}))"
     csv_rejects(session, source.name)
     return f"(SELECT rn, struct_pack({columns}) AS r FROM {fitting})", form.names, rejects
+
+
+def _reason(reject: Reject) -> str:
+    return "line_too_long" if reject.reason == "csv:line_size_over_maximum" else "not_utf8"
 
 
 def _lines(relation: str, condition: str) -> str:

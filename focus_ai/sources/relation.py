@@ -5,22 +5,24 @@ Every relation has a row `r` (typed, columns) or a document `j0` (json) and the 
 
 from __future__ import annotations
 
-import contextlib
+import codecs
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from focus_ai.engine import Session, ident, literal
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import LONGEST_LINE
-from focus_ai.sources.reject import Reject
-from focus_ai.sources.sniff import opened, partial
+from focus_ai.sources.packed import Damage, bounded_lines, opened, salvaged, unpacked
+from focus_ai.sources.reject import LONGEST_RAW, Reject, cut
+from focus_ai.sources.rows import LONGEST_ROW
 
-# A CSV buffer holds at least one row and, unless told, sixteen: that alone would be more than a small memory limit.
-LONGEST_ROW = 16 << 20
 # The quick reader takes lines up to this size; a file with a longer one is read the other way.
 ORDINARY_LINE = 8 << 20
+# The column of a copy that holds the place of each row in the file.
+NUMBER = "focus-ai row number"
 COMPRESSION = {"none": "none", "gzip": "gzip", "zstd": "zstd"}
 
 
@@ -34,7 +36,7 @@ def json_lines(path: Path, compression: str = "none", longest: int | None = None
     """Documents of a JSON Lines file with their record number; a line that is not JSON is NULL.
 
     `array`: those of a file that is one JSON array. There, what is not JSON stops the read with a DuckDB error, and so
-    does any line or element above the limit (`longest`, else LONGEST_LINE), see `too_long`.
+    does any line or element above the limit (`longest`, else LONGEST_LINE).
     """
     return (
         "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
@@ -46,11 +48,6 @@ def json_lines(path: Path, compression: str = "none", longest: int | None = None
 
 def _shape(array: bool) -> str:
     return f"format={literal('array' if array else 'newline_delimited')}"
-
-
-def too_long(error: Exception) -> bool:
-    """Is this the engine's complaint about a line above the limit?"""
-    return "maximum_object_size" in str(error)
 
 
 class Strict(str):
@@ -121,50 +118,69 @@ def bad_documents(
     return Strict(kept) if strict else kept, rejects
 
 
-def with_raw_text(rejects: list[Reject], source: SourceFile) -> list[Reject]:
-    """Fill in the text of lines that the engine could not parse, by their number among the lines that are not blank."""
+def with_raw_text(rejects: list[Reject], source: SourceFile, *, blank: bool = False) -> list[Reject]:
+    """Fill in the text of lines that the engine could not parse, by their number among the lines that are not blank
+    (`blank`: among all lines)."""
     wanted = {r.row for r in rejects if r.raw is None and r.row is not None}
     if not wanted:
         return rejects
-    lines: dict[int, bytes] = {}
+    lines: dict[int, tuple[bytes, int]] = {}
     row = 0
-    # The tail of a damaged compressed file is a reject of its own.
-    damaged = contextlib.suppress(EOFError, OSError, zlib.error)
-    with damaged, opened(source.path, source.format.compression) as stream:
-        for line in stream:
-            if line.strip():
+    with salvaged(source.path, source.format.compression, []) as stream:
+        for line, size in bounded_lines(stream, LONGEST_LINE):
+            if blank or line.strip():
                 row += 1
                 if row in wanted:
-                    lines[row] = line.rstrip(b"\r\n")
-    return [r if r.raw is not None or r.row not in lines else _told(r, lines[r.row]) for r in rejects]
+                    lines[row] = line[: LONGEST_RAW + 4], size
+    return [r if r.raw is not None or r.row not in lines else _told(r, *lines[r.row]) for r in rejects]
 
 
-def _told(reject: Reject, line: bytes) -> Reject:
+def _told(reject: Reject, line: bytes, size: int) -> Reject:
     """The reject with the text of its line; a line that is not UTF-8 says so."""
+    kept = line.rstrip(b"\r\n")
     try:
-        return Reject(reject.file, reject.row, reject.reason, line.decode("utf-8"))
+        reason, raw = reject.reason, codecs.getincrementaldecoder("utf-8")().decode(kept, size == len(line))
     except UnicodeDecodeError:
-        return Reject(reject.file, reject.row, "not_utf8", line.decode("utf-8", "backslashreplace"))
+        reason, raw = "not_utf8", kept.decode("utf-8", "backslashreplace")
+    return replace(reject, reason=reason, raw=raw if size == len(line) else cut(raw, size, "bytes"))
 
 
-def csv_table(source: SourceFile, path: Path, *, compression: str) -> str:
-    """CSV as text columns with the names of the header; rows with another number of cells go to the reject table."""
+def csv_table(source: SourceFile, *, numbered: bool = False) -> str:
+    """CSV as text columns with the names of the header; rows with another number of cells go to the reject table.
+
+    `numbered`: one more cell at the end of each row is its number; otherwise the rows are counted.
+    Raises `InputError` for a header with a name twice: the engine's names are the same in small and capital letters.
+    """
     header = source.format.header
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    small = [name.lower() for name in header]
+    repeated = [name for name in header if small.count(name.lower()) > 1]
     if repeated:
-        raise InputError("a CSV header names a column twice", where=source.name, value=", ".join(repeated))
-    columns = "{" + ", ".join(f"{literal(name or f'column{i}')}: 'VARCHAR'" for i, name in enumerate(header)) + "}"
+        raise InputError(
+            "a CSV header names a column twice", where=source.name, value=", ".join(dict.fromkeys(repeated)),
+            expected="names that differ in more than small and capital letters",
+            next_step="rename one of the columns, or leave it out",
+        )  # fmt: skip
+    types = [f"{literal(name)}: 'VARCHAR'" for name in header]
+    columns = "{" + ", ".join([*types, f"{literal(NUMBER)}: 'BIGINT'"] if numbered else types) + "}"
+    taken = _struct(header) if numbered else "r, row_number() OVER () AS rn"
     return (
-        f"(SELECT r, row_number() OVER () AS rn FROM read_csv({literal(str(path))}, auto_detect=false, header=true, "
-        f"delim={literal(source.format.delimiter)}, quote='\"', escape='\"', columns={columns}, "
-        f"compression={literal(COMPRESSION[compression])}, encoding={literal(source.format.encoding)}, "
+        f"(SELECT {taken} FROM read_csv({literal(str(source.path))}, auto_detect=false, "
+        f"header=true, delim={literal(source.format.delimiter)}, quote='\"', escape='\"', columns={columns}, "
+        f"compression={literal(COMPRESSION[source.format.compression])}, encoding={literal(source.format.encoding)}, "
         f"max_line_size={LONGEST_ROW}, buffer_size={2 * LONGEST_ROW}, store_rejects=true, rejects_limit=0, "
         "null_padding=false) AS r)"
     )
 
 
+def _struct(names: Iterable[str]) -> str:
+    """SQL of the row and its number, where that is a column of its own."""
+    fields = ", ".join(f"{ident(name)} := {ident(name)}" for name in names)
+    return f"struct_pack({fields}) AS r, {ident(NUMBER)} AS rn"
+
+
 def csv_rejects(session: Session, name: str) -> list[Reject]:
-    """What the CSV reader set aside since the last call."""
+    """What the CSV reader set aside since the last call, with the record numbers of a file without blank lines. Of a
+    long text it keeps the beginning only."""
     rows = session.rows("SELECT line, error_type, csv_line FROM reject_errors ORDER BY line, error_type")
     session.sql("DELETE FROM reject_errors")
     session.sql("DELETE FROM reject_scans")
@@ -190,31 +206,92 @@ def renumbered(session: Session, relation: str, rejects: list[Reject]) -> str:
 
 
 def parquet_table(session: Session, path: Path) -> tuple[str, tuple[str, ...]]:
-    """Parquet with every column as text (nested values as JSON text); returns the relation and the column names."""
+    """Parquet with every column as text (nested values as JSON text); returns the relation and the column names.
+
+    The rows are counted, unless a column of the file holds their numbers (see `parquet_parts`).
+    """
     described = session.rows(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)")
     columns = []
+    numbered = NUMBER in (str(name) for name, *_ in described)
     for name, kind, *_ in described:
         nested = any(word in str(kind) for word in ("STRUCT", "[]", "MAP", "JSON"))
         value = f"CAST(to_json({ident(name)}) AS VARCHAR)" if nested else f"CAST({ident(name)} AS VARCHAR)"
-        columns.append(f"{value} AS {ident(name)}")
+        columns.append(f"{value} AS {ident(name)}" if name != NUMBER else ident(name))
     table = f"(SELECT {', '.join(columns)} FROM read_parquet({literal(str(path))}, hive_partitioning=false))"
-    return f"(SELECT r, row_number() OVER () AS rn FROM {table} AS r)", tuple(str(d[0]) for d in described)
+    names = tuple(str(d[0]) for d in described if str(d[0]) != NUMBER)
+    return f"(SELECT {_struct(names) if numbered else 'r, row_number() OVER () AS rn'} FROM {table} AS r)", names
 
 
-def whole(source: SourceFile, spool: Path) -> tuple[Path, str, list[Reject]]:
-    """The file, or for a damaged compressed file what could be decompressed, cut after its last full line."""
+def whole(source: SourceFile, target: Path) -> tuple[SourceFile, list[Reject]]:
+    """The file, or for a damaged packed file a copy (`target`) of what could be unpacked, see `plain`."""
     packing = source.format.compression
     if packing == "none":
-        return source.path, packing, []
+        return source, []
     try:
         with opened(source.path, packing) as stream:
             while stream.read(1 << 22):
                 pass
     except (EOFError, OSError, zlib.error):
-        body = partial(source.path, packing, 1 << 40)
-        kept = body[: body.rfind(b"\n") + 1]
-        target = spool / f"{source.path.name}.part"
-        target.write_bytes(kept)
-        tail = body[len(kept) :].decode("utf-8", "backslashreplace")
-        return target, "none", [Reject(source.name, None, "truncated_compression", tail)]
-    return source.path, packing, []
+        return plain(source, target)
+    return source, []
+
+
+def plain(source: SourceFile, target: Path) -> tuple[SourceFile, list[Reject]]:
+    """An unpacked copy of a file. A line that damage has cut is left out; a reject has it, and says what is lost."""
+    rejects: list[Reject] = []
+    size = line = 0  # of what was written, and up to the end of its last whole line
+    gap = False
+    with target.open("w+b") as out:
+        for piece in unpacked(source.path, source.format.compression):
+            if isinstance(piece, Damage):
+                raw, gap = None, True
+                if piece.inside:
+                    out.seek(line)
+                    tail = out.read(LONGEST_RAW).decode("utf-8", "backslashreplace")
+                    raw = tail if size - line <= LONGEST_RAW else cut(tail, size - line, "bytes")
+                    out.truncate(line)
+                    size = line
+                rejects.append(Reject(source.name, None, piece.reason, raw, piece.note))
+            elif piece:
+                piece = b"\n" + piece if gap and size > line else piece
+                gap = False
+                out.seek(size)
+                out.write(piece)
+                end = piece.rfind(b"\n") + 1
+                line = size + end if end else line
+                size += len(piece)
+    form = replace(source.format, compression="none")
+    return replace(source, path=target, format=form, size=size), rejects
+
+
+def in_utf8(source: SourceFile, target: Path) -> SourceFile:
+    """A copy in UTF-8 of a text of one byte per letter; bytes that stand for none stay as they are."""
+    with opened(source.path, source.format.compression) as stream, target.open("wb") as out:
+        for line in stream:
+            out.write(line.decode("cp1252", "surrogateescape").encode("utf-8", "surrogateescape"))
+    return replace(source, path=target, format=replace(source.format, compression="none", encoding="utf-8"))
+
+
+def parquet_parts(source: SourceFile, target: Path) -> list[Reject]:
+    """Write those row groups of a Parquet file that can be read to `target`, with the row number as one more column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rejects: list[Reject] = []
+    file = pq.ParquetFile(source.path)
+    schema = file.schema_arrow.append(pa.field(NUMBER, pa.int64()))
+    first = 1
+    with pq.ParquetWriter(target, schema) as writer:
+        for place in range(file.num_row_groups):
+            rows = file.metadata.row_group(place).num_rows
+            numbers = pa.array(range(first, first + rows), pa.int64())
+            try:
+                part = file.read_row_group(place)
+            except (pa.ArrowException, OSError) as error:
+                told = (str(error).splitlines() or [type(error).__name__])[0][:200]
+                note = f"rows {first:,} to {first + rows - 1:,}, {rows:,} rows of one damaged part: {told}"
+                rejects.append(Reject(source.name, first, "damaged_parquet", None, note, rows))
+            else:
+                writer.write_table(part.append_column(schema.field(NUMBER), numbers))
+            first += rows
+    return rejects

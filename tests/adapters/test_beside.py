@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from decimal import Decimal
@@ -105,3 +106,39 @@ def test_a_row_with_too_few_cells_is_still_refused(tmp_path: Path) -> None:
     report = convert(tmp_path / "out", tmp_path / "u.csv", jsonl(tmp_path / "p.jsonl", [price("0.07")]))
     assert report["records"]["rejected"] == 1
     assert total(tmp_path / "out") == Decimal("1.4")
+
+
+def test_a_damaged_table_is_laid_beside_as_far_as_it_goes(tmp_path: Path) -> None:
+    """A quote that does not close, a letter of no encoding, and garbage behind the packed rows: 10 + 10 DBU count."""
+    lines = _csv([usage(n, "10") for n in range(1, 5)]).encode().split(b"\n")
+    lines[2] = lines[2].replace(b"u2", b'"u2')
+    lines[3] = lines[3].replace(b"u3", b"u3\xff\xc3\xa9\xc3\xa9 \xc3\xa9")
+    (tmp_path / "u.csv.gz").write_bytes(gzip.compress(b"\n".join(lines)) + b"garbage")
+    report = convert(tmp_path / "out", tmp_path / "u.csv.gz", jsonl(tmp_path / "p.jsonl", [price("0.07")]))
+    told = (tmp_path / "out" / "exceptions" / "rejects.jsonl").read_text().splitlines()
+    assert [(r["row"], r["reason"]) for r in map(json.loads, told)] == [
+        (None, "damaged_compression"), (2, "csv:unquoted_value"), (3, "csv:invalid_encoding"),
+    ]  # fmt: skip
+    assert report["records"]["rejected"] == 2
+    assert total(tmp_path / "out") == Decimal("1.4")
+
+
+@pytest.mark.parametrize("damaged", ["u", "p"])
+def test_a_damaged_part_of_a_parquet_table_costs_that_part(damaged: str, tmp_path: Path) -> None:
+    """Two parts of one row each. Without the second usage 10 DBU count; without the second price, of another key, all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = {"u": [usage(1, "10"), usage(2, "5")], "p": [price("0.07"), price("9", sku_name="OTHER")]}
+    for name, content in tables.items():
+        pq.write_table(pa.Table.from_pylist(content), tmp_path / f"{name}.parquet", row_group_size=1)
+    path = tmp_path / f"{damaged}.parquet"
+    place = pq.read_metadata(path).row_group(1).column(0).dictionary_page_offset
+    data = bytearray(path.read_bytes())
+    data[place : place + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    report = convert(tmp_path / "out", tmp_path / "u.parquet", tmp_path / "p.parquet")
+    told = (tmp_path / "out" / "exceptions" / "rejects.jsonl").read_text().splitlines()
+    assert [(r["row"], r["reason"]) for r in map(json.loads, told)] == [(2, "damaged_parquet")]
+    assert report["records"]["rejected"] == 1
+    assert total(tmp_path / "out") == Decimal("0.7" if damaged == "u" else "1.05")

@@ -86,6 +86,24 @@ def test_a_line_that_is_not_utf8_is_named_and_the_others_keep_their_numbers(tmp_
     assert [(r.row, r.reason) for r in result.rejects] == [(2, "not_utf8")]
 
 
+def test_a_log_with_padding_or_garbage_behind_its_packed_lines(tmp_path: Path) -> None:
+    made_up = mapping(tmp_path, BY_PATTERN)
+    packed = gzip.compress("\n".join([LINES[0], LINES[3]]).encode() + b"\n", mtime=0)
+    for behind, reasons in ((b"\0" * 512, []), (b"garbage", ["damaged_compression"])):
+        (tmp_path / "a.log.gz").write_bytes(packed + behind)
+        result, found = staged(tmp_path / "a.log.gz", tmp_path / "w", made_up)
+        assert [r["source_row"] for r in found] == [1, 2]
+        assert [r.reason for r in result.rejects] == reasons
+
+
+def test_a_long_line_that_is_not_utf8_is_told_in_full(tmp_path: Path) -> None:
+    made_up = mapping(tmp_path, BY_PATTERN)
+    path = jsonl(tmp_path / "calls.log", [LINES[0], "", b"\xff" + b"y" * 20_000, LINES[3]])
+    result, found = staged(path, tmp_path / "w", made_up)
+    assert [r["source_row"] for r in found] == [1, 4]
+    assert [(r.row, r.reason, len(r.raw or "")) for r in result.rejects] == [(3, "not_utf8", 20_004)]
+
+
 @pytest.mark.parametrize(
     ("lines", "known"),
     [

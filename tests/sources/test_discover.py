@@ -57,6 +57,31 @@ def test_what_is_not_there_is_told(given: str, folder: Path, tmp_path: Path) -> 
     assert given in str(told.value)
 
 
+@pytest.mark.parametrize("given", ["", "  "])
+def test_an_empty_name_is_not_the_current_folder(given: str, folder: Path, tmp_path: Path) -> None:
+    """As a shell gives it for a variable that is not set."""
+    with pytest.raises(InputError, match="empty"):
+        discover([given], tmp_path)
+
+
+def test_our_own_data_sets_are_passed_over_where_exports_are_asked_for(folder: Path, tmp_path: Path) -> None:
+    """A data set in the folder of the exports, and one that is the folder itself; files of others stay inputs."""
+    written = ("run.json", "data/billing_period=2026-10/focus-00000.parquet", "exceptions/rejects.jsonl",
+               "metadata/billing_period=2026-10/manifest.json", "events/events.parquet")  # fmt: skip
+    for place in (folder, folder / "deep" / "focus"):
+        for name in written:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text('{\n  "schema": "focus-ai/run@1",\n  "version": "1"\n}')
+    jsonl(folder / "data" / "mine.jsonl", [event(9)])
+    (folder / "other").mkdir()
+    (folder / "other" / "run.json").write_text('{"schema": "another-tool/run@1"}')
+    jsonl(folder / "other" / "data" / "billing_period=1" / "x.jsonl", [event(10)])
+    found = [s.name for s in discover(["."], tmp_path, own=False)]
+    wanted = ["a.jsonl", "b.jsonl", "data/mine.jsonl", "deep/c.jsonl", "other/data/billing_period=1/x.jsonl"]
+    assert found == sorted([*wanted, "other/run.json"])
+    assert len(names(".", spool=tmp_path)) == len(found) + 2 * len(written)  # a check of files looks at all
+
+
 def test_standard_input(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = jsonl(tmp_path / "x.jsonl", [event(1), event(2)]).read_bytes()
     stream = io.TextIOWrapper(io.BytesIO(data))

@@ -43,6 +43,14 @@ def as_csv(events: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") 
     return text.getvalue()
 
 
+def with_unnamed(text: str) -> str:
+    """As spreadsheets write it: two more columns without names and values."""
+    out = io.StringIO(newline="")
+    rows = csv.reader(io.StringIO(text, newline=""))
+    csv.writer(out, lineterminator="\n").writerows([*row, "", ""] for row in rows)
+    return out.getvalue()
+
+
 def as_lines(events: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events)
 
@@ -75,6 +83,12 @@ FORMS: dict[str, bytes] = {
     "pipe.txt": as_csv(EVENTS, "|").encode(),
     "bom-windows.csv": (BOM + as_csv(EVENTS, end="\r\n")).encode(),
     "latin-1.csv": as_csv(EVENTS).encode("latin-1"),
+    "windows-then-unix.csv": "".join(
+        line + ("\r\n" if number < 3 else "\n") for number, line in enumerate(as_csv(EVENTS).split("\n")[:-1])
+    )
+    .replace("line one\r\n", "line one\n")
+    .encode(),
+    "unnamed-columns.csv": with_unnamed(as_csv(EVENTS)).encode(),
     "lines.jsonl.gz": gzip.compress(as_lines(EVENTS).encode(), mtime=0),
     "array.json.gz": gzip.compress(json.dumps(EVENTS).encode(), mtime=0),
     "plain.csv.gz": gzip.compress(as_csv(EVENTS).encode(), mtime=0),
@@ -183,6 +197,107 @@ def test_a_header_alone_is_no_error(tmp_path: Path) -> None:
     path.write_text(as_csv(EVENTS).split("\n")[0] + "\n")
     result, found = staged(path, tmp_path / "w")
     assert (result.read, found, result.rejects) == (0, [], ())
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_letters_of_windows_are_read(packed: bool, tmp_path: Path) -> None:
+    """The euro sign is byte 128 there, which Latin-1 lacks. The byte 129 is no letter: its row is set aside."""
+    lines = as_csv([event(1, team="\u20ac\u00e9"), event(2, team="XX"), event(3, team="\u00fc")]).encode("cp1252")
+    path = tmp_path / "windows.csv"
+    path.write_bytes(gzip.compress(lines, mtime=0) if packed else lines)
+    assert discover([str(path)], tmp_path)[0].format.encoding == "cp1252"
+    assert [r["owner_team"] for r in staged(path, tmp_path / "w")[1]] == ["\u20ac\u00e9", "XX", "\u00fc"]
+    path.write_bytes(lines.replace(b"XX", b"\x81"))
+    result, found = staged(path, tmp_path / "w")
+    assert [r["owner_team"] for r in found] == ["\u20ac\u00e9", "\u00fc"]
+    assert [(r.row, r.reason) for r in result.rejects] == [(2, "csv:invalid_encoding")]
+    assert "\\x81" in str(result.rejects[0].raw)
+
+
+@pytest.mark.parametrize("place", [2, 2000, 29_000])
+def test_one_odd_byte_costs_its_row_wherever_it_stands(place: int, tmp_path: Path) -> None:
+    """30,000 rows are more than the first megabyte; most letters that are not ASCII are UTF-8, so the file is."""
+    path = tmp_path / "x.csv"
+    lines = as_csv([event(n, team="orb\u00e9") for n in range(1, 30_001)]).encode().split(b"\n")
+    lines[place] = lines[place].replace(b"orb", b"orb\xff")
+    path.write_bytes(b"\n".join(lines))
+    assert discover([str(path)], tmp_path)[0].format.encoding == "utf-8"
+    result, found = staged(path, tmp_path / "w")
+    assert {r["owner_team"] for r in found} == {"orb\u00e9"}
+    assert len(found) == 29_999
+    assert [(r.row, r.reason) for r in result.rejects] == [(place, "csv:invalid_encoding")]
+
+
+def test_a_latin_1_file_is_one_wherever_its_letters_stand(tmp_path: Path) -> None:
+    """In the first megabyte there is a letter of UTF-8, behind it two hundred of Latin-1: counted in all of the file."""
+    path = tmp_path / "x.csv"
+    text = as_csv([event(n, team="\u00e9" if n > 29_800 else "a") for n in range(30_000)]).encode("latin-1")
+    path.write_bytes(text.replace(b",a\n", b",\xc3\xa9\xff\n", 1))
+    assert discover([str(path)], tmp_path)[0].format.encoding == "latin-1"
+    assert staged(path, tmp_path / "w")[0].rows == 30_000
+
+
+def test_columns_without_a_name_are_named_by_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,,b,,column1\n1,2,3,4,5\n")
+    assert sniff(path).header == ("a", "column1_", "b", "column3", "column1")
+
+
+def test_names_that_differ_in_capital_letters_only_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(as_csv([event(1, team="a", Team="b")]))
+    with pytest.raises(InputError, match="team, Team"):
+        staged(path, tmp_path / "w")
+
+
+@pytest.mark.parametrize("size", [140_000, 2_000_000])
+def test_a_very_long_cell_is_a_cell(size: int, tmp_path: Path) -> None:
+    """Logged prompts; the csv module alone refuses cells above 128 KB."""
+    path = tmp_path / "x.csv"
+    path.write_text(as_csv([event(1, note="y" * size), event(2, note='say "' + "x" * size)]))
+    assert [r["record_id"] for r in staged(path, tmp_path / "w")[1]] == ["e1", "e2"]
+
+
+def test_a_quote_in_the_first_rows_does_not_stop_recognition(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    lines = as_csv([event(n, team="a") for n in range(5000)]).split("\n")
+    lines[3] = lines[3].replace(",a", ',"a')
+    path.write_text("\n".join(lines))
+    result, found = staged(path, tmp_path / "w")
+    assert (len(found), [r.row for r in result.rejects]) == (4999, [3])
+
+
+def parquet_of(path: Path, groups: int) -> None:
+    table = pa.Table.from_pylist([event(n) for n in range(groups * 100)])
+    pq.write_table(table, path, row_group_size=100)
+
+
+def test_a_parquet_file_without_its_end(tmp_path: Path) -> None:
+    """What it holds stands at the end, so nothing of it can be read."""
+    path = tmp_path / "x.parquet"
+    parquet_of(path, 2)
+    path.write_bytes(path.read_bytes()[:3000])
+    found = discover([str(path)], tmp_path)[0]
+    assert (found.format.kind, found.format.fault) == ("parquet", "damaged_parquet")
+    with pytest.raises(InputError, match="3,000 bytes"):
+        staged(path, tmp_path / "w")
+
+
+@pytest.mark.parametrize("group", [0, 1, 2])
+def test_a_damaged_part_of_a_parquet_file_costs_that_part(group: int, tmp_path: Path) -> None:
+    """Three parts of a hundred rows, the beginning of one overwritten; the rows of the others keep their numbers."""
+    path = tmp_path / "x.parquet"
+    parquet_of(path, 3)
+    place = pq.read_metadata(path).row_group(group).column(0).dictionary_page_offset
+    data = bytearray(path.read_bytes())
+    data[place : place + 100] = b"\xff" * 100
+    path.write_bytes(data)
+    result, found = staged(path, tmp_path / "w")
+    good = [n for n in range(300) if n // 100 != group]
+    assert sorted((r["source_row"], r["record_id"]) for r in found) == [(n + 1, f"e{n}") for n in good]
+    (reject,) = result.rejects
+    assert (reject.row, reject.reason, reject.lines) == (100 * group + 1, "damaged_parquet", 100)
+    assert f"rows {100 * group + 1} to {100 * group + 100}" in str(reject.note)
 
 
 def test_utf_16_is_named(tmp_path: Path) -> None:
