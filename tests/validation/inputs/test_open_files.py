@@ -196,7 +196,9 @@ def test_files_that_differ_become_one_relation_and_say_so(tmp_path: Path) -> Non
 
 def test_a_column_without_values_fits_the_type_of_the_other_files(tmp_path: Path) -> None:
     """pyarrow writes a column of nothing but nulls with the type null; that is no other type than the one beside it."""
-    pq.write_table(pa.table({"BilledCost": ["1"], "Tags": pa.nulls(1), "ListCost": pa.nulls(1)}), tmp_path / "a.parquet")
+    pq.write_table(
+        pa.table({"BilledCost": ["1"], "Tags": pa.nulls(1), "ListCost": pa.nulls(1)}), tmp_path / "a.parquet"
+    )
     pq.write_table(pa.table({"BilledCost": ["2"], "Tags": ["{}"], "ListCost": ["3"]}), tmp_path / "b.parquet")
     query = 'SELECT "Tags", "ListCost" FROM {r} ORDER BY _file'
     found, cells = opened(tmp_path, tmp_path / "a.parquet", tmp_path / "b.parquet", query=query)
