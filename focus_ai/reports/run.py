@@ -137,20 +137,28 @@ def _reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count(number)}" for reason, number in ordered)
 
 
+_CHANGED = {
+    "filled": "filled in where the file had none",
+    "rounded": "rounded to the decimals kept",
+    "rescaled": "price and quantity rescaled to a larger unit, exactly",
+    "products_differ": "price times quantity is no longer the cost, since a price was rounded",
+}
+
+
 def _focus_files(report: Report) -> list[str]:
-    """What became of rows that were FOCUS rows already: filled, rounded, without a home, left out."""
+    """What became of rows that were FOCUS rows already: filled, rounded, rescaled, without a home, left out."""
     told = report.get("focus_files")
     if not told:
         return []
     lines = [f"FOCUS rows taken over  {count(told['rows'])}, as FOCUS {report['focus']}"]
-    for key, words in (("filled", "filled in where the file had none"), ("rounded", "rounded to the decimals kept")):
-        if told[key]:
+    for key, words in _CHANGED.items():
+        if told.get(key):
             lines.append(f"  {words}: " + ", ".join(f"{e['column']} ({count(e['rows'])})" for e in told[key]))
-    for entry in told["no_home"]:
+    moved = [("no column in this version", e) for e in told["no_home"]]
+    moved += [("does not fit its column", e) for e in told.get("set_apart", [])]
+    for words, entry in moved:
         rows = f"{count(entry['rows'])} row{'' if entry['rows'] == 1 else 's'}"
-        lines.append(
-            f"  no column in this version: {entry['column']}, kept as {entry['kept_as']} ({rows}, {_paid(entry)})"
-        )
+        lines.append(f"  {words}: {entry['column']}, kept as {entry['kept_as']} ({rows}, {_paid(entry)})")
     if told["not_selected"]["rows"]:
         lines.append(
             f"  no AI spend, left out: {count(told['not_selected']['rows'])} rows, {_paid(told['not_selected'])}"

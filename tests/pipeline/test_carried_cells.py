@@ -15,6 +15,7 @@ from data_builders import EXPORTS, convert, data_bytes, exceptions, jsonl, rows,
 from focus_ai import api, pipeline
 from focus_ai.engine import Session
 from focus_ai.errors import InternalError
+from focus_ai.reports.run import run_text
 from focus_ai.settings import Settings
 
 ROW = {
@@ -367,6 +368,15 @@ def test_another_owner_is_proved_anew_and_the_old_proof_stays(tmp_path: Path) ->
 
 
 # -- the promise ------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_shows_what_was_kept_elsewhere(tmp_path: Path) -> None:
+    """A price of ten decimals for a million tokens: told per million, with nothing rounded."""
+    fine = {"PricingQuantity": "1000000", "PricingUnit": "Tokens", "ListUnitPrice": "0.0000000375",
+            "ContractedUnitPrice": "0.0000000375", "ListCost": "0.0375", "ContractedCost": "0.0375"}  # fmt: skip
+    shown = run_text(convert(tmp_path / "out", table(tmp_path / "in.csv", {"BillingPeriodStart": "2026-10"}, fine)))
+    assert "does not fit its column: BillingPeriodStart, kept as x_BillingPeriodStart (1 row, 10.5 USD)" in shown
+    assert "price and quantity rescaled to a larger unit, exactly: " in shown
 
 
 def test_a_row_that_is_lost_on_the_way_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
