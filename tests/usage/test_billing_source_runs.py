@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from data_builders import convert, exceptions, rows, total
 
+from focus_ai.reports.run import run_text
+
 BILL = {"billing": {"source": "bill"}}
 USAGE = {"billing": {"source": "usage"}}
 
@@ -208,6 +210,7 @@ def test_projects_that_the_bill_does_not_name_keep_their_usage(tmp_path: Path, o
     assert money(out) == {"billed": Decimal("1.3"), "rated": Decimal("2.5")}
     doubt = report["billing_source"][1]
     assert (doubt["why"], doubt["carried_by"], doubt["tokens"]) == ("sub_account_unknown", "both", 2_000_000)
+    assert "name the sub account of the other: both count, 2,000,000 tokens, 1 day, " in run_text(report)
     # A line that names no project may be of any: the usage is left to the bill, and the report says how much it is.
     lines = [cost("1.30"), cost("2.40", project_id=None)]
     report = convert(out, usage, page(tmp_path / "costs.json", (5, 6, lines)))
