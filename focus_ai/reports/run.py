@@ -179,8 +179,10 @@ def _bills(report: Report) -> list[str]:
 
 
 def _bill(source: Report) -> str:
-    """`openai-organization: bill (usage and bill given), 2 days, 2026-11-16 to 2026-11-17`; what is in doubt says how
-    much it is: `openai: usage export and bill of periods that overlap only partly: both count, 2,125 tokens, 1 day, ...`.
+    """`openai-organization: bill (usage and bill given), 2 days, 2026-11-16 to 2026-11-17`.
+
+    What is in doubt says how much it is: `openai: usage export and bill of periods that overlap only partly: both
+    count, 2,125 tokens, 1 day, ...`.
     """
     days = f"{source['days']} day{'' if source['days'] == 1 else 's'}, {source['from']} to {source['to']}"
     if "why" in source:
