@@ -16,7 +16,7 @@ from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session
 from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus import arrow_schema
-from focus_ai.intake import check_exports, choose, empty, facts, rate_card
+from focus_ai.intake import check_exports, choose, facts, rate_card, unread
 from focus_ai.money import text
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach_users
@@ -85,7 +85,7 @@ def run(
                 delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
                 extra=None if events else _extra(plan, book, chosen), progress=progress,
             )  # fmt: skip
-            staged += [empty(s) for s in sources if s.name not in chosen]
+            staged += [unread(s) for s in sources if s.name not in chosen]
             with Session(delivery.work / "engine", memory_limit=memory_limit, threads=threads) as session:
                 session.seal([delivery.folder])
                 rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)

@@ -11,6 +11,7 @@ from collections.abc import Mapping as MappingType
 from pathlib import Path
 
 from focus_ai.adapters import Mapping, Staged, by_id, recognise, shipped
+from focus_ai.adapters.recognise import claims, damaged, sample
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.pricing.card import RateCard
 from focus_ai.settings import Settings
@@ -29,12 +30,12 @@ def rate_card(settings: Settings) -> RateCard:
 
 
 def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[str, Mapping]) -> dict[str, Mapping]:
-    """The mapping of every input. Empty files have none; when all are empty that is an error."""
+    """The mapping of every input. Files of which nothing can be read have none; that all are such is an error."""
     known = {**shipped(), **own}
     forced = by_id(adapter, own) if adapter else next(iter(own.values())) if len(own) == 1 else None
     chosen: dict[str, Mapping] = {}
     for source in sources:
-        if source.format.kind == "empty":
+        if source.format.kind == "empty" or source.format.fault:
             continue
         if source.format.kind == "unknown" and not _text_log(source, known.values()):
             raise InputError(
@@ -49,6 +50,8 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
             chosen[source.name] = _own_or_shipped(source, forced, known)
         else:
             chosen[source.name] = recognise(source, known)
+    if not chosen and (faulty := next((s for s in sources if s.format.fault), None)):
+        raise damaged(faulty)
     if not chosen:
         raise InputError("every input is empty", where=", ".join(s.name for s in sources[:5]))
     return chosen
@@ -56,15 +59,11 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
 
 def _text_log(source: SourceFile, known: Iterable[Mapping]) -> bool:
     """Is this a text whose lines a mapping describes?"""
-    from focus_ai.adapters.recognise import claims, sample
-
     seen = sample(source)
     return any(claims(m, seen) for m in known if m.line is not None)
 
 
 def _own_or_shipped(source: SourceFile, own: Mapping, known: MappingType[str, Mapping]) -> Mapping:
-    from focus_ai.adapters.recognise import claims, sample
-
     seen = sample(source)
     if not own.recognise or claims(own, seen):
         return own
@@ -98,6 +97,8 @@ def check_exports(settings: Settings, own: MappingType[str, Mapping]) -> None:
             raise UsageError(f"no adapter is called {name!r}", where=f"exports.{name}", expected=nearest(name, known))
 
 
-def empty(source: SourceFile) -> Staged:
-    gone = (Reject(source.name, None, "empty_file", None),)
+def unread(source: SourceFile) -> Staged:
+    """What stands for a file without a mapping: no record, and why nothing of it can be read."""
+    form = source.format
+    gone = (Reject(source.name, None, form.fault or "empty_file", None, form.detail or None),)
     return Staged(source.name, "", Path(), (), 0, 0, 0, gone)

@@ -181,7 +181,12 @@ def _also_billed(session: Session, relation: str) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-_WORDS = {"empty_file": "the file is empty", "truncated_compression": "the compressed file ends too early"}
+_WORDS = {
+    "empty_file": "the file is empty",
+    "truncated_compression": "the compressed file ends too early",
+    "damaged_compression": "the compressed file is damaged",
+    "damaged_parquet": "the Parquet file is damaged",
+}
 # Defaults that every source leaves unsaid are no news.
 _SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}
 _ASSUMED = {

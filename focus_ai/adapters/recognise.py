@@ -32,14 +32,19 @@ class Sample:
     lines: tuple[str, ...] = ()
 
 
+def damaged(source: SourceFile) -> InputError:
+    """The error that names a file of which nothing can be read."""
+    return InputError(
+        "the file is damaged; nothing of it can be read", where=source.name,
+        value=source.format.detail or source.format.fault, next_step="fetch or write it again",
+    )  # fmt: skip
+
+
 def sample(source: SourceFile) -> Sample:
     """Read enough of a file to recognise it. Raises `InputError` for a file of which nothing can be read."""
     form = source.format
     if form.fault:
-        raise InputError(
-            "the file is damaged; nothing of it can be read", where=source.name, value=form.detail or form.fault,
-            next_step="fetch or write it again",
-        )  # fmt: skip
+        raise damaged(source)
     if form.kind in ("json", "jsonl"):
         return Sample(form.kind, tuple(first_documents(source.path, form, SAMPLE)))
     if form.kind == "csv":

@@ -113,12 +113,19 @@ def _relation(
     session: Session, source: SourceFile, mapping: Mapping, spool: Path
 ) -> tuple[SourceFile, str, str, tuple[str, ...], list[Reject]]:
     """What is read (of a damaged packed file a copy), its relation, the mode, the columns, and what cannot be read."""
+    import duckdb
+
     form = source.format
     if mapping.line is not None:
         source, relation, columns, rejects = _log(session, source, mapping.line, spool)
         return source, relation, "columns", columns, rejects
     if form.kind == "parquet":
-        relation, columns = parquet_table(session, source.path)
+        try:
+            relation, columns = parquet_table(session, source.path)
+        except duckdb.Error:
+            source, rejects = _parts(source, spool)
+            relation, columns = parquet_table(session, source.path)
+            return source, relation, "columns", columns, rejects
         return source, relation, "columns", columns, []
     if form.kind == "csv":
         source, rejects = whole(source, spool.with_suffix(".part"))
@@ -198,10 +205,14 @@ def _parquet_anew(
     session: Session, source: SourceFile, compiled: Compiled, target: Path, spool: Path
 ) -> tuple[Counts, list[Reject]]:
     """Stage those parts of a damaged Parquet file that can be read."""
-    parts = spool.with_suffix(".parts.parquet")
-    unfit = parquet_parts(source, parts)
-    relation, _ = parquet_table(session, parts)
+    source, unfit = _parts(source, spool)
+    relation, _ = parquet_table(session, source.path)
     return _write(session, compiled, relation, target), unfit
+
+
+def _parts(source: SourceFile, spool: Path) -> tuple[SourceFile, list[Reject]]:
+    parts = spool.with_suffix(".parts")
+    return replace(source, path=parts), parquet_parts(source, parts)
 
 
 def _write(session: Session, compiled: Compiled, relation: str, target: Path) -> Counts:

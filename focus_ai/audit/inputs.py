@@ -15,7 +15,7 @@ from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session, ident
 from focus_ai.errors import UsageError
-from focus_ai.intake import check_exports, choose, empty, facts, rate_card
+from focus_ai.intake import check_exports, choose, facts, rate_card, unread
 from focus_ai.ownership import OwnerBook
 from focus_ai.pricing import charges
 from focus_ai.settings import Settings
@@ -88,7 +88,7 @@ def opened(
                 tasks, work, jobs=jobs, memory_limit=memory_limit, threads=threads,
                 extra=frozenset((*book.needs, *fields)), progress=progress,
             )  # fmt: skip
-            staged += [empty(s) for s in sources if s.name not in chosen]
+            staged += [unread(s) for s in sources if s.name not in chosen]
             with Session(work / "engine", memory_limit=memory_limit, threads=threads) as session:
                 session.seal([work])
                 plan = pipeline.Plan(settings, settings.convert.focus, "day", "decimal")

@@ -11,6 +11,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from data_builders import convert, event, exceptions, jsonl, rows, staged
 
@@ -283,6 +285,20 @@ def test_an_empty_file_beside_a_good_one(content: bytes, tmp_path: Path, out: Pa
     assert report["records"]["events"] == 1
     assert [w["code"] for w in report["warnings"] if "empty.jsonl" in w["message"]] == ["empty_file"]
     assert [(e["row"], e["reason"]) for e in exceptions(out, "rejects")] == [(None, "empty_file")]
+
+
+@pytest.mark.parametrize("adapter", [None, "generic-event"])
+def test_a_damaged_file_beside_a_good_one(adapter: str | None, tmp_path: Path, out: Path) -> None:
+    """A Parquet file that lost its end; with and without a forced adapter the good file is converted."""
+    pq.write_table(pa.Table.from_pylist([event(1)]), tmp_path / "bad.parquet")
+    (tmp_path / "bad.parquet").write_bytes((tmp_path / "bad.parquet").read_bytes()[:500])
+    good = jsonl(tmp_path / "good.jsonl", [event(2)])
+    report = convert(out, tmp_path / "bad.parquet", good, adapter=adapter)
+    assert (report["records"]["read"], report["records"]["events"]) == (1, 1)
+    assert [w["code"] for w in report["warnings"] if "bad.parquet" in w["message"]] == ["damaged_parquet"]
+    assert [(e["row"], e["reason"]) for e in exceptions(out, "rejects")] == [(None, "damaged_parquet")]
+    with pytest.raises(InputError, match="500 bytes"):
+        convert(out.with_name("alone"), tmp_path / "bad.parquet", adapter=adapter)
 
 
 def test_only_empty_files_is_an_error_and_writes_nothing(tmp_path: Path, out: Path) -> None:
