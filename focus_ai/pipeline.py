@@ -17,6 +17,7 @@ from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session
 from focus_ai.focus import arrow_schema, create_places, rows_sql
 from focus_ai.focus.carried import Carried, create_carried
+from focus_ai.focus.dimensions import Dimensions
 from focus_ai.focus.rows import carried_sql, month_bounds, order_sql
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach, attach_users
@@ -35,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 Span = tuple[str, str]
 # Rows that are sorted at once: of requests, which are read from the staged files again for every slice, and of groups.
 SLICE = 400_000
-GROUPED_SLICE = 60_000
+GROUPED_SLICE = 40_000
 
 
 @dataclass(frozen=True)
@@ -159,21 +160,32 @@ def write_periods(
     """Write one Parquet file per billing period; returns the files by period (YYYY-MM)."""
     schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact", extra=rated.extra)
     months = periods(session, rated, plan)
+    parts = _dimensions(session, rated, plan)
 
     def write(month: str) -> Written | None:
         path = folder / "data" / f"billing_period={month[:7]}" / "focus-00000.parquet"
-        queries = [_rows(rated, plan, month, span) for span in months[month]]
-        return write_parquet(session, queries, order_sql(), schema, path, footer)
+        if parts is None:
+            queries = [_rows(rated, plan, month, span) for span in months[month]]
+            return write_parquet(session, queries, order_sql(), schema, path, footer)
+        queries = [parts.select(charges.with_costs(rated.usage), month, span) for span in months[month]]
+        return write_parquet(session, queries, parts.order, schema, path, footer, beside=parts.beside(month))
 
     found: dict[str, list[Written]] = {}
     # Rows of requests are many and fill the memory that the engine may use; grouped rows are few.
-    with ThreadPoolExecutor(1 if plan.grain == "request" else 2) as pool:
+    with ThreadPoolExecutor(1 if plan.grain == "request" else 3) as pool:
         for done, (month, written) in enumerate(zip(months, pool.map(write, months), strict=True)):
             if progress:
                 progress("write", done, len(months))
             if written is not None:
                 found[month[:7]] = [written]
     return found
+
+
+def _dimensions(session: Session, rated: Rated, plan: Plan) -> Dimensions | None:
+    """The columns that places, owners and prices tell, where every row is usage; lines of a bill tell them apart."""
+    if not rated.usage or rated.has_bills or rated.carried:
+        return None
+    return Dimensions(session, plan.focus, request=plan.grain == "request", prices=rating.PRICE_COLUMNS)
 
 
 def _rows(rated: Rated, plan: Plan, month: str, span: Span) -> str:

@@ -228,9 +228,9 @@ def _assemble(
     select["raw"] = "CAST(NULL AS VARCHAR)"
     if scope.mode != "typed" and not mapping.private:
         select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
-    # 126 bits: as much as fits into a decimal, which Parquet keeps exactly (a HUGEINT it would store as a double).
+    # A UUID is the one type of 128 bits that Parquet keeps exactly and that turns into text quickly.
     key = "key_text, focus_copy" if mapping.focus_rows else "key_text"
-    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, {key})) >> 2 AS DECIMAL(38, 0))"
+    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, {key})) AS UUID)"
     if mapping.focus_rows:
         select["focus_row"] = "focus_row"
     for group in ("money_family", "same_usage"):

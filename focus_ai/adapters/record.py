@@ -34,7 +34,7 @@ SPANS = (
 )  # fmt: skip
 # Columns that every staged record has besides its fields.
 HOUSEKEEPING = {
-    "record_key": "DECIMAL(38, 0)",
+    "record_key": "UUID",
     "profile_hash": "UBIGINT",
     "problem": "VARCHAR",
     "ignored": "VARCHAR",

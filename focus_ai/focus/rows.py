@@ -6,7 +6,7 @@ fills (capacity reservations, commitments, availability zones) are null of their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from focus_ai.engine import ident, literal
@@ -14,6 +14,8 @@ from focus_ai.focus.columns import Column, load, output_columns
 from focus_ai.focus.meters import meters
 
 _SQL_TYPE = {"String": "VARCHAR", "JSON": "VARCHAR", "DateTime": "TIMESTAMPTZ", "Integer": "BIGINT"}
+# By time, then by charge; equal ids differ in what follows.
+_ORDER = ("ChargePeriodStart", "x_ChargeId", "SkuPriceId", "x_RequestId", "x_LineItem", "BilledCost")
 _REQUEST = {
     "x_RequestId": "c.record_id",
     "x_LogicalRequestId": "c.logical_request_id",
@@ -152,11 +154,16 @@ def rows_sql(
     columns of FOCUS files in the same run, which these rows leave empty.
     """
     known = expressions(month, billed=billed, request=request)
-    columns = ", ".join(_column(c, known) for c in output_columns(version, extra=extra))
+    columns = ", ".join(column_sql(c, known) for c in output_columns(version, extra=extra))
+    return f"SELECT {columns} {span_sql(charges, span)}"
+
+
+def span_sql(charges: str, span: tuple[str, str]) -> str:
+    """FROM and WHERE of the charges `c` that start in the span, with their place `l` and owner `o`."""
     start, end = map(_instant, span)
     return (
-        f"SELECT {columns} FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash "
-        f"JOIN owners o ON o.owner_id = c.owner_id WHERE c.period_start >= {start} AND c.period_start < {end}"
+        f"FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash JOIN owners o ON o.owner_id = c.owner_id "
+        f"WHERE c.period_start >= {start} AND c.period_start < {end}"
     )
 
 
@@ -172,12 +179,13 @@ def carried_sql(version: str, month: str, span: tuple[str, str], extra: Sequence
     return f"SELECT {columns} FROM carried_rows WHERE {' AND '.join(tests)}"
 
 
-def order_sql() -> str:
-    """The total order of rows inside a file: by time, then by charge; equal ids differ in what follows."""
-    return '"ChargePeriodStart", "x_ChargeId", "SkuPriceId", "x_RequestId", "x_LineItem", "BilledCost"'
+def order_sql(columns: Collection[str] = _ORDER) -> str:
+    """The total order of rows inside a file, by those columns that there are."""
+    return ", ".join(ident(name) for name in _ORDER if name in columns)
 
 
-def _column(column: Column, known: dict[str, str]) -> str:
+def column_sql(column: Column, known: Mapping[str, str]) -> str:
+    """SQL of one column in the type of its model; null where nothing is known of it."""
     sql = known.get(column.name, "NULL")
     if column.type == "Decimal":
         precision, scale = column.decimal() or (38, 18)
@@ -207,9 +215,10 @@ def _token_columns(*, billed: bool) -> dict[str, str]:
     for name, meter in meters().items():
         if meter.column:
             columns.setdefault(meter.column, []).append(name)
+    tokens = "CAST(c.quantity AS BIGINT)" if billed else "coalesce(c.tokens, CAST(c.quantity AS BIGINT))"
     counted = " AND c.consumed_unit = 'Tokens'" if billed else ""  # a line without a quantity counts no tokens
     return {
-        column: f"CASE WHEN c.meter IN ({', '.join(map(literal, names))}){counted} THEN CAST(c.quantity AS BIGINT) END"
+        column: f"CASE WHEN c.meter IN ({', '.join(map(literal, names))}){counted} THEN {tokens} END"
         for column, names in columns.items()
     }
 
@@ -227,16 +236,21 @@ def _description(*, billed: bool = False) -> str:
 
 
 def _charge_key(*, billed: bool, request: bool) -> str:
-    """What makes a charge: period, price, place, owner (and the request, or the billed line)."""
+    """What makes a charge: period, price, place and owner, or the billed line; of a request the record and the price.
+
+    The id of a request therefore stays when the owner map gives it to somebody else.
+    """
+    if request and not billed:
+        return "c.price_key, c.record_key"
     parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "l.place_key", "o.owner_key"]
     if billed:
         parts += ["c.sku_price_id", "c.meter", "c.currency", "c.line_facts", "c.invoice_id", "c.category"]
         parts += ["c.quantity_basis"]
     else:
-        parts += ["c.price_key"] + (["c.record_key"] if request else [])
+        parts += ["c.price_key"]
     key = ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
     # An empty part is left out, so that a log which does not link its attempts keeps its ids.
-    return key if billed or request else f"{key}, c.attempt_use"
+    return key if billed else f"{key}, c.attempt_use"
 
 
 def columns_of(version: str) -> Sequence[str]:

@@ -129,7 +129,10 @@ def _create_unpriced(
     ]
     open_prices = "JOIN prices p ON p.price_set = s.price_set AND p.reason IS NOT NULL"
     if session.rows("SELECT 1 FROM prices WHERE reason IS NOT NULL LIMIT 1"):
+        lacking = _lacking(session, meters)
         for meter, sql in zip(meters, quantities(meters).values(), strict=True):
+            if meter.number not in lacking:
+                continue
             parts.append(
                 f"SELECT {facts}, CAST({sql} AS DECIMAL(38, 9)), TRUE FROM {joined} {open_prices} "
                 f"AND p.meter_no = {meter.number} WHERE {sql} > 0"
@@ -145,6 +148,20 @@ def _create_unpriced(
     session.sql(f"CREATE TABLE unpriced_meters AS {parts[0]}")
     for part in parts[1:]:
         session.sql(f"INSERT INTO unpriced_meters {part}")
+
+
+def _lacking(session: Session, meters: Sequence[MeterColumn]) -> set[int]:
+    """The numbers of the meters of which some event has a quantity and no price."""
+    unpriced = session.rows("SELECT DISTINCT meter_no FROM prices WHERE reason IS NOT NULL")
+    asked = [m for m in meters if (m.number,) in unpriced]
+    if not asked:
+        return set()
+    tests = ", ".join(
+        f"coalesce(bool_or(q_{m.name} > 0 AND price_set IN (SELECT price_set FROM prices WHERE reason IS NOT NULL "
+        f"AND meter_no = {m.number})), FALSE)"
+        for m in asked
+    )
+    return {m.number for m, some in zip(asked, session.one(f"SELECT {tests} FROM usage_groups"), strict=True) if some}
 
 
 def _input_fields(meters: Sequence[MeterColumn]) -> set[str]:
@@ -167,21 +184,21 @@ def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: b
                           if m.name == "output"), "NULL")  # fmt: skip
         parts.append(
             f"SELECT {keys}, n.meter_no, CAST({quantity} AS DECIMAL(38, 9)) AS quantity, "
+            f"TRY_CAST({quantity} AS BIGINT) AS tokens, "
             f"CAST({reasoning} AS BIGINT) AS reasoning FROM usage_groups g CROSS JOIN (VALUES {numbers}) n(meter_no) "
             f"WHERE {quantity} > 0"
         )
     if with_other:
         parts.append(
             f"SELECT {keys}, p.meter_no, CAST(g.quantity AS DECIMAL(38, 9)) AS quantity, "
-            "CAST(NULL AS BIGINT) AS reasoning FROM other_groups g "
+            "CAST(NULL AS BIGINT) AS tokens, CAST(NULL AS BIGINT) AS reasoning FROM other_groups g "
             "JOIN prices p ON p.price_set = g.price_set AND p.meter = g.meter"
         )
     if not parts:
         return ""
-    # Tokens are whole numbers and nearly all prices are per million: that product needs no rounding at all.
-    pq = priced_quantity("c.quantity", "p.unit_size")
+    pq = priced_quantity("c.quantity", "p.unit_size", "c.tokens")
     return (
-        f"SELECT c.*, p.* EXCLUDE (price_set, meter_no), {pq} AS pricing_quantity "
+        f"SELECT c.*, p.* EXCLUDE (price_set, meter_no), p.rowid AS price_no, {pq} AS pricing_quantity "
         f"FROM ({' UNION ALL '.join(parts)}) c "
         "JOIN prices p ON p.price_set = c.price_set AND p.meter_no = c.meter_no"
     )

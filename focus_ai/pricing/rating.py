@@ -261,17 +261,26 @@ def quantities(meters: Sequence[MeterColumn]) -> dict[str, str]:
     return found
 
 
-def priced_quantity(quantity: str, unit_size: str) -> str:
-    """SQL of PricingQuantity as DECIMAL(19,9): exact for powers of ten, else rounded once, half-even."""
+def priced_quantity(quantity: str, unit_size: str, whole: str | None = None) -> str:
+    """SQL of PricingQuantity as DECIMAL(19,9): exact for powers of ten, else rounded once, half-even.
+
+    `whole`: SQL of the quantity as a BIGINT, or null. Tokens priced per million, which nearly all are, need no wide
+    numbers then.
+    """
     units = f"CAST(CAST({quantity} AS DECIMAL(28, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS HUGEINT)"
-    by_million = f"CAST(CAST({quantity} AS DECIMAL(19, 0)) * CAST(0.000001 AS DECIMAL(6, 6)) AS DECIMAL(19, 9))"
-    whole, rest = f"({units} // {unit_size})", f"({units} % {unit_size})"
-    up = f"(2 * {rest} > {unit_size} OR (2 * {rest} = {unit_size} AND {whole} % 2 = 1))"
+    millionth = "CAST(0.000001 AS DECIMAL(6, 6)) AS DECIMAL(19, 9))"
+    full, rest = f"({units} // {unit_size})", f"({units} % {unit_size})"
+    up = f"(2 * {rest} > {unit_size} OR (2 * {rest} = {unit_size} AND {full} % 2 = 1))"
     rounded = (
-        f"CAST(CAST({whole} + CASE WHEN {up} THEN 1 ELSE 0 END AS DECIMAL(19, 0)) "
+        f"CAST(CAST({full} + CASE WHEN {up} THEN 1 ELSE 0 END AS DECIMAL(19, 0)) "
         "* CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(19, 9))"
     )
-    return f"CASE WHEN {unit_size} = 1000000 AND {quantity} = floor({quantity}) THEN {by_million} ELSE {rounded} END"
+    quick = f"{unit_size} = 1000000 AND {quantity} = floor({quantity}) THEN CAST(CAST({quantity} AS DECIMAL(19, 0))"
+    if whole is not None:
+        quick = (
+            f"{unit_size} = 1000000 AND {whole} BETWEEN 0 AND 999999999999 THEN CAST(CAST({whole} AS DECIMAL(12, 0))"
+        )
+    return f"CASE WHEN {quick} * {millionth} ELSE {rounded} END"
 
 
 __all__ = [

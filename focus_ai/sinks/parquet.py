@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,21 +38,42 @@ def write_parquet(
     path: Path,
     footer: Mapping[str, str],
     *,
+    beside: Callable[[Any], Any] | None = None,
     compression: str = "zstd",
 ) -> Written | None:
     """Write the rows of the queries, one after another and each in `order`, as one file.
 
-    The columns of a query are those of the schema, by position. How rows are spread over queries does not show in the
-    rows; in the bytes it shows at most where a column of many values leaves its dictionary.
-    Text of few values arrives as dictionaries and is written as such. None, and no file, when there are no rows.
+    The columns of a query, or of what `beside` makes of a batch of its rows, are those of the schema, by position. How
+    rows are spread over queries does not show in the rows; in the bytes it shows at most where a column of many values
+    leaves its dictionary. Text of few values arrives as dictionaries and is written as such. None, and no file, when
+    there are no rows.
     """
     import pyarrow as pa
 
-    readers = (session.connection.cursor().sql(f"{query} ORDER BY {order}").to_arrow_reader(BATCH) for query in queries)
-    reader = next(readers)
-    physical = pa.schema([_physical(want, have) for want, have in zip(schema, reader.schema, strict=True)])
-    groups = row_groups(itertools.chain(reader, itertools.chain.from_iterable(readers)), physical)
-    return write_groups(groups, path, footer, compression=compression)
+    batches = _batches(session, [f"{query} ORDER BY {order}" for query in queries])
+    if beside is not None:
+        batches = map(beside, batches)
+    first = next(batches, None)
+    if first is None:
+        return None
+    physical = pa.schema([_physical(want, have) for want, have in zip(schema, first.schema, strict=True)])
+    return write_groups(row_groups(itertools.chain([first], batches), physical), path, footer, compression=compression)
+
+
+def _batches(session: Session, queries: Sequence[str]) -> Iterator[Any]:
+    """The rows of the queries, one after another. While those of one are taken, the engine sorts those of the next."""
+
+    def start(query: str) -> tuple[Any, Any]:
+        reader = session.connection.cursor().sql(query).to_arrow_reader(BATCH)
+        return next(reader, None), reader
+
+    with ThreadPoolExecutor(1) as ahead:
+        pending = ahead.submit(start, queries[0])
+        for query in [*queries[1:], None]:
+            first, more = pending.result()
+            if query is not None:
+                pending = ahead.submit(start, query)
+            yield from (batch for batch in itertools.chain([first] if first else [], more) if batch.num_rows)
 
 
 def write_groups(

@@ -50,9 +50,9 @@ def deduplicate(
     """
     total = session.one("SELECT count(*) FROM staged")[0]
     passes = max(1, -(-int(total) // PER_PASS))
-    session.sql("CREATE TABLE repeated (record_key DECIMAL(38, 0))")
+    session.sql("CREATE TABLE repeated (record_key UUID)")
     for number in range(passes):
-        bucket = f"WHERE record_key % {passes} = {number}" if passes > 1 else ""
+        bucket = f"WHERE hash(record_key) % {passes} = {number}" if passes > 1 else ""
         session.sql(
             f"INSERT INTO repeated SELECT record_key FROM staged {bucket} GROUP BY record_key HAVING count(*) > 1"
         )
