@@ -172,7 +172,7 @@ def write_periods(
 
     found: dict[str, list[Written]] = {}
     # Rows of requests are many and fill the memory that the engine may use; grouped rows are few.
-    with ThreadPoolExecutor(1 if plan.grain == "request" else 3) as pool:
+    with ThreadPoolExecutor(1 if plan.grain == "request" else 2) as pool:
         for done, (month, written) in enumerate(zip(months, pool.map(write, months), strict=True)):
             if progress:
                 progress("write", done, len(months))
