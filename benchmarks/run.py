@@ -115,7 +115,7 @@ def cases(files: dict[str, Path], litellm: str | None) -> dict[str, Case]:
     found = [
         Case("help", [python, "-c", START, "--help"]),
         Case("floor", [python, str(HERE / "floor.py"), plain]),
-        Case("floor-table", [python, str(HERE / "floor.py"), plain, "--table"]),
+        Case("stream", [python, str(HERE / "floor.py"), plain, "--stream"]),
         convert("day", plain, "day", "--no-validate"),
         convert("request", plain, "request", "--no-validate"),
         convert("day-checked", plain, "day"),

@@ -28,9 +28,10 @@ REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "c
 ROUNDED = ("reported_cost",)
 # Decimals that a quantity in `other_meters` keeps.
 METER_PLACES = 9
-# More tokens in one call than any model takes, or more in one bucket than the fields hold exactly.
 _LITERAL = re.compile("'([^']|'')*'")
-ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000}
+# More tokens in one call than any model takes, more in one bucket than the fields hold exactly, more money on one line
+# than can be added up.
+ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000, "amount": 1_000_000_000_000_000}
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,9 @@ def _assemble(
         for name in ("reported_input_tokens", "reported_output_tokens")
         if name in last
     )
-    too_many = f"CASE WHEN {absurd} THEN 'absurd:tokens' END" if absurd else "NULL"
+    huge = " OR ".join(f"abs({name}) >= {ABSURD['amount']}" for name in ("billed_cost", "list_amount") if name in out)
+    checks = [(absurd, "absurd:tokens"), (huge, "absurd:amount")]
+    too_many = _first_reason([(c, literal(reason)) for c, reason in checks if c])
     owners = [n for n in ("source_instance", "account_id") if n in out]
     instance = ", ".join(f"coalesce({n}, '')" for n in owners) or "''"
     select["problem"] = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {too_many}) END"

@@ -71,7 +71,7 @@ def create_billed(
         f"""CREATE TABLE billed_groups AS
         SELECT period_start, period_end, place_hash, owner_id, sku_hash, currency, category, invoice_id, quantity_basis,
                sum(billed_cost) AS amount, sum(listed) AS listed, sum(requests) AS requests,
-               NULLIF(sum(units), 0) AS units
+               NULLIF(sum(CAST(units AS DECIMAL(38, 12))), 0) AS units
         FROM ({lines}) GROUP BY ALL"""
     )
     session.sql(f"CREATE TABLE billed_charges AS {_charges()}")
@@ -93,21 +93,24 @@ def _charges() -> str:
     # A negative amount is a negative quantity at a price that is not negative.
     signed = (
         "SELECT *, CASE WHEN amount < 0 THEN -1 ELSE 1 END AS direction, "
-        "CASE WHEN measured THEN CAST(abs(units) AS DECIMAL(28, 9)) ELSE CAST(1 AS DECIMAL(28, 9)) END AS consumed, "
+        "CASE WHEN measured THEN CAST(abs(units) AS DECIMAL(38, 9)) ELSE CAST(1 AS DECIMAL(38, 9)) END AS consumed, "
         f"CASE WHEN measured THEN size ELSE 1 END AS block FROM ({sized})"
     )
     blocks = f"SELECT *, {_half_even(_digits('consumed'), 'CAST(block AS HUGEINT)')} AS q9 FROM ({signed})"
     # A line so small that its quantity rounds to nothing is counted as one charge.
     counted = (
         "SELECT * REPLACE (CASE WHEN q9 = 0 THEN FALSE ELSE measured END AS measured, "
-        "CASE WHEN q9 = 0 THEN CAST(1 AS DECIMAL(28, 9)) ELSE consumed END AS consumed, "
+        "CASE WHEN q9 = 0 THEN CAST(1 AS DECIMAL(38, 9)) ELSE consumed END AS consumed, "
         f"CASE WHEN q9 = 0 THEN CAST(1000000000 AS HUGEINT) ELSE q9 END AS q9) FROM ({blocks})"
     )
     prices = ", ".join(
         f"{_nine(_half_even(_digits(f'abs({amount})'), 'q9'))} AS {name}"
         for amount, name in (("listed", "list_price"), ("amount", "net_price"))
     )
-    priced = f"SELECT *, {prices}, CAST({_nine('q9 * direction')} AS DECIMAL(19, 9)) AS blocks FROM ({counted})"
+    sums = f"SELECT *, {prices}, {_nine('q9 * direction', 19)} AS blocks FROM ({counted})"
+    # Rupiah can pass a price of 10^9, byte-seconds a quantity of 10^10: such a line has its amount and no unit price.
+    fits = "priced AND list_price IS NOT NULL AND net_price IS NOT NULL AND blocks IS NOT NULL"
+    priced = f"SELECT * REPLACE ({fits} AS priced) FROM ({sums})"
 
     def only(sql: str) -> str:
         return f"CASE WHEN priced THEN {sql} END"
@@ -146,6 +149,7 @@ def _half_even(top: str, bottom: str) -> str:
     )
 
 
-def _nine(units: str) -> str:
-    """SQL of a number of billionths as DECIMAL(18,9)."""
-    return f"CAST(CAST({units} AS DECIMAL(18, 0)) * CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(18, 9))"
+def _nine(units: str, digits: int = 18) -> str:
+    """SQL of a number of billionths as DECIMAL(digits,9); null when it does not fit."""
+    whole = f"TRY_CAST({units} AS DECIMAL({digits}, 0))"
+    return f"CAST({whole} * CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL({digits}, 9))"
