@@ -19,6 +19,7 @@ from focus_ai.errors import UsageError
 
 # Names of the values that are computed once, in layers above the record.
 _NAMES = re.compile(r"__[vx]\d+")
+_TOKEN = re.compile(r"\x00R(\d+)\x00")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Scope:
     _levels: dict[str, int] = field(default_factory=dict)
     _inside: str | None = None
     _paths: list[Path] = field(default_factory=list)
+    # The tree of the paths, and how many of them it was made of.
+    _grown: tuple[int, dict[str, dict[str, object]]] = field(default=(-1, {}))
     _let_keys: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
     def path(self, text: str) -> str:
@@ -218,6 +221,8 @@ class Scope:
 
     def _tree(self) -> dict[str, dict[str, object]]:
         """Struct tree of the typed reader; a path used as a whole value is a leaf even when longer paths exist."""
+        if self._grown[0] == len(self._paths):
+            return self._grown[1]
         tree: dict[str, dict[str, object]] = {}
         leaves = {self._object_keys(p) for p in self._paths}
         for keys in sorted(leaves, key=len):
@@ -226,6 +231,7 @@ class Scope:
             node = tree
             for key in keys:
                 node = node.setdefault(key, {})  # type: ignore[assignment]
+        self._grown = len(self._paths), tree
         return tree
 
     @staticmethod
@@ -247,11 +253,7 @@ class Scope:
 
     def resolve(self, sql: str) -> str:
         """Replace the registered references by their SQL, in the reading mode of this scope."""
-        for index in reversed(range(len(self._paths))):
-            token = _token(index)
-            if token in sql:
-                sql = sql.replace(token, self._reference(self._paths[index]))
-        return sql
+        return _TOKEN.sub(lambda found: self._reference(self._paths[int(found[1])]), sql)
 
     def _reference(self, path: Path) -> str:
         level = self.depth - path.up

@@ -2,9 +2,9 @@
 
 Clean JSON Lines, and an array of records, are read straight into typed leaves; anything unusual in the file (a broken
 line, a repeated key, a record to set aside) makes the whole file go through the slower, exact way, so the outcome does
-not depend on size. Two things only small files tell: a repeated key or NaN under a key that no mapping reads, and the
-digits of a reported cost beyond the fifteenth when the file writes it as a JSON number. CSV and Parquet are read by the
-engine too, and once more part by part where it stops or sets rows aside.
+not depend on size. Three things only small files tell: a repeated key or NaN under a key that no mapping reads, a comma
+behind the last member of an object, and the digits of a reported cost beyond the fifteenth when the file writes it as a
+JSON number. CSV and Parquet are read by the engine too, and once more part by part where it stops or sets rows aside.
 """
 
 from __future__ import annotations

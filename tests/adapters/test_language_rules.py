@@ -155,7 +155,9 @@ def test_every_reason_of_the_program_is_in_the_mapping_readme() -> None:
     pattern = (
         r"(?:f?[\"'])((?:wrong_type|missing|no_time_zone|impossible_time|negative|too_many_decimals|unknown_value):"
     )
-    pattern += r"|meters_mismatch|absurd:(?:tokens|amount)|broken_json|not_an_object|not_a_number|duplicate_key|not_utf8"
+    pattern += (
+        r"|meters_mismatch|absurd:(?:tokens|amount)|broken_json|not_an_object|not_a_number|duplicate_key|not_utf8"
+    )
     pattern += r"|line_too_long|line_does_not_fit|csv:|empty_file|truncated_compression)"
     used = set(re.findall(pattern, code))
     readme = (root / "mappings" / "README.md").read_text(encoding="utf-8")

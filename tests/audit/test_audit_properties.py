@@ -84,7 +84,7 @@ def test_the_money_is_that_of_the_conversion(case: str, tmp_path: Path) -> None:
         assert sum((Decimal(row["cost"]) for row in rows), Decimal(0)) == found.get("USD", Decimal(0))
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(CALLS, st.randoms(use_true_random=False))
 def test_order_changes_nothing(tmp_path: Path, calls: list[dict[str, Any]], rng: random.Random) -> None:
     events = named(calls)
@@ -97,7 +97,7 @@ def test_order_changes_nothing(tmp_path: Path, calls: list[dict[str, Any]], rng:
     assert comparable(first) == comparable(second)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(CALLS, st.data())
 def test_duplicates_change_only_their_count(tmp_path: Path, calls: list[dict[str, Any]], data: st.DataObject) -> None:
     events = named(calls)
@@ -108,7 +108,7 @@ def test_duplicates_change_only_their_count(tmp_path: Path, calls: list[dict[str
     assert without_duplicates(once) == without_duplicates(twice)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(CALLS)
 def test_waste_is_part_of_the_spend(tmp_path: Path, calls: list[dict[str, Any]]) -> None:
     report = api.audit([str(jsonl(tmp_path / "log.jsonl", named(calls)))])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from data_builders import event, staged
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from focus_ai.sources import Reject
@@ -111,6 +111,7 @@ def test_a_line_too_long_says_how_long(tmp_path: Path) -> None:
     assert f"{len(long) + 1:,} bytes" in str(result.rejects[0].note)
 
 
+@settings(max_examples=40)
 @given(st.integers(2, 12), st.data())
 def test_a_missing_character_never_costs_a_whole_neighbour(tmp_path: Path, number: int, data: st.DataObject) -> None:
     """One character of one element of an array is taken away: of all others, those that do not touch it are read."""
@@ -177,6 +178,7 @@ def test_rows_keep_their_numbers(tmp_path: Path) -> None:
     assert [(r.row, r.reason) for r in result.rejects] == [(2, "csv:missing_columns"), (4, "csv:unquoted_value")]
 
 
+@settings(max_examples=30)
 @given(
     st.lists(
         st.sampled_from(["a", '"a,b"', '"a\nb"', '"say ""x"""', ' "c" ', 'in"side', '""']), min_size=1, max_size=12
