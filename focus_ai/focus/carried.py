@@ -65,7 +65,8 @@ def create_carried(
     model = load(version)
     values = {column.name: f"v{number}" for number, column in enumerate(model.all_columns)}
     found = [f"{value(column, cells)} AS {values[column.name]}" for column in model.all_columns]
-    session.sql(f"CREATE TEMP VIEW focus_read AS SELECT *, {', '.join(found)} FROM focus_source")
+    session.sql(f"CREATE TEMP TABLE focus_read AS SELECT *, {', '.join(found)} FROM focus_source")
+    session.sql("DROP TABLE focus_source")
     stays = staying(cells, model)
     left = leftovers(cells, model, values)
     kept = names_for(carry_report.used(session, left), [*model.all_names, *stays])
@@ -75,8 +76,7 @@ def create_carried(
     session.sql(f"CREATE TABLE {TABLE} AS SELECT {', '.join(columns)} FROM focus_read")
     _all_there(session, rows)
     report = carry_report.told(session, model, cells, values, kept)
-    session.sql("DROP VIEW focus_read")
-    session.sql("DROP TABLE focus_source")
+    session.sql("DROP TABLE focus_read")
     extra = {*stays, *(name for entry, name in kept.items() if entry.into is None)}
     return Carried(tuple(sorted(extra)), report)
 

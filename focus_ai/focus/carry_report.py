@@ -1,6 +1,6 @@
 """What the run report says about rows of FOCUS files: what was filled in, rounded, rescaled or moved, with its money.
 
-In: the view `focus_read` (the cells, and the value `v…` of every column of the version).
+In: the table `focus_read` (the cells, and the value `v…` of every column of the version).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from focus_ai.focus.carry_readings import is_number, rules, scale
 from focus_ai.focus.carry_values import QUANTITY, UNIT, UNIT_PRICES, own
 from focus_ai.focus.columns import Column, FocusVersion
 
+_WITH_MONEY = ("products_differ", "kept")
 _PRODUCTS = {"ListUnitPrice": "ListCost", "ContractedUnitPrice": "ContractedCost"}
 
 
@@ -43,14 +44,20 @@ def told(
         if price in _PRODUCTS
     }
     rescaled = {name: f"per_more > 0 AND {values[name]} IS NOT NULL" for name in (UNIT, *changed) if name in cells}
+    apart = {f"{number}": entry for number, entry in enumerate(kept)}
+    found = _rows(session, {
+        "filled": filled,
+        "rounded": rounded,
+        "rescaled": {n: rescaled[n] for n in columns if n in rescaled},
+        "products_differ": broken,
+        "kept": {key: f"({entry.sql}) IS NOT NULL" for key, entry in apart.items()},
+    })  # fmt: skip
+    moved = found.pop("kept")
     return {
-        "rows": int(session.one("SELECT count(*) FROM focus_source")[0]),
-        "filled": _rows(session, filled),
-        "rounded": _rows(session, rounded),
-        "rescaled": _rows(session, {n: rescaled[n] for n in columns if n in rescaled}),
-        "products_differ": _rows(session, broken, money=True),
-        "set_apart": _moved(session, kept, known=True),
-        "no_home": _moved(session, kept, known=False),
+        "rows": int(session.one("SELECT count(*) FROM focus_read")[0]),
+        **found,
+        "set_apart": _moved(moved, apart, kept, known=True),
+        "no_home": _moved(moved, apart, kept, known=False),
         "not_selected": _not_selected(session),
     }
 
@@ -77,20 +84,16 @@ def _is_rounded(column: Column, cells: Cells, value: str) -> str:
     return f"{digits} AND per_more = 0 AND {value} IS NOT NULL"
 
 
-def _moved(session: Session, kept: Mapping[Left, str], *, known: bool) -> list[dict[str, Any]]:
+def _moved(
+    found: Sequence[Mapping[str, Any]], apart: Mapping[str, Left], kept: Mapping[Left, str], *, known: bool
+) -> list[dict[str, Any]]:
     """Cells that another column holds: where they are kept and the money of their rows."""
-    chosen = {f"{number}": entry for number, entry in enumerate(kept) if entry.known is known}
-    found = _rows(session, {key: f"({entry.sql}) IS NOT NULL" for key, entry in chosen.items()}, money=True)
     moved = [
-        {
-            "column": chosen[f["column"]].name,
-            "kept_as": kept[chosen[f["column"]]],
-            "rows": f["rows"],
-            "money": f["money"],
-        }
+        {"column": entry.name, "kept_as": kept[entry], "rows": f["rows"], "money": f["money"]}
         for f in found
+        if (entry := apart[f["column"]]).known is known
     ]
-    return sorted(moved, key=lambda entry: (entry["column"], entry["kept_as"]))
+    return sorted(moved, key=lambda told: (told["column"], told["kept_as"]))
 
 
 def _not_selected(session: Session) -> dict[str, Any]:
@@ -111,15 +114,24 @@ def _counted(session: Session, tests: Sequence[str]) -> list[int]:
     return [int(n) for n in session.one(f"SELECT {sums} FROM focus_read")]
 
 
-def _rows(session: Session, tests: Mapping[str, str], *, money: bool = False) -> list[dict[str, Any]]:
-    """Columns with the rows for which their condition holds, without those of which it never does."""
-    counts = dict(zip(tests, _counted(session, list(tests.values())), strict=True))
-    found = [{"column": name, "rows": n} for name, n in counts.items() if n]
-    if money and found:
-        sums = ", ".join(f"CAST(sum(CASE WHEN {tests[str(f['column'])]} THEN paid END) AS VARCHAR)" for f in found)
-        paid = session.rows(f"SELECT paid_in, {sums} FROM focus_read GROUP BY 1 ORDER BY 1")
-        for place, entry in enumerate(found, start=1):
-            entry["money"] = [_amount(row[0], row[place]) for row in paid if row[place] is not None]
+def _rows(session: Session, groups: Mapping[str, Mapping[str, str]]) -> dict[str, list[dict[str, Any]]]:
+    """For each group the columns with the rows for which their condition holds, without those of which it never does.
+
+    The groups of `_WITH_MONEY` say how much money those rows are. All groups are counted in one pass.
+    """
+    tests = [(group, name, sql) for group, members in groups.items() for name, sql in members.items()]
+    counts = _counted(session, [sql for _, _, sql in tests])
+    found: dict[str, list[dict[str, Any]]] = {group: [] for group in groups}
+    paid: list[tuple[dict[str, Any], str]] = []
+    for (group, name, sql), number in zip(tests, counts, strict=True):
+        if number:
+            found[group].append(entry := {"column": name, "rows": number})
+            paid += [(entry, sql)] if group in _WITH_MONEY else []
+    if paid:
+        sums = ", ".join(f"CAST(sum(CASE WHEN {sql} THEN paid END) AS VARCHAR)" for _, sql in paid)
+        by_currency = session.rows(f"SELECT paid_in, {sums} FROM focus_read GROUP BY 1 ORDER BY 1")
+        for place, (entry, _) in enumerate(paid, start=1):
+            entry["money"] = [_amount(row[0], row[place]) for row in by_currency if row[place] is not None]
     return found
 
 
