@@ -14,6 +14,7 @@ from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session
+from focus_ai.engine.session import USUAL_MEMORY
 from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus import arrow_schema
 from focus_ai.intake import check_exports, choose, facts, rate_card, unread
@@ -32,6 +33,9 @@ from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import Reject, SourceFile, discover
 from focus_ai.usage import attempts
 from focus_ai.validate_run import check_written, refuse_faulty
+
+# Rows of FOCUS files are wide: hundreds of texts, each read and kept.
+FOCUS_MEMORY = 2 * USUAL_MEMORY
 
 Progress = Callable[[str, int, int], None]
 
@@ -86,7 +90,10 @@ def run(
                 extra=None if events else _extra(plan, book, chosen), progress=progress,
             )  # fmt: skip
             staged += [unread(s) for s in sources if s.name not in chosen]
-            with Session(delivery.work / "engine", memory_limit=memory_limit, threads=threads) as session:
+            room = FOCUS_MEMORY if any(m.focus_rows for m in chosen.values()) else USUAL_MEMORY
+            with Session(
+                delivery.work / "engine", memory_limit=memory_limit, threads=threads, for_two=room
+            ) as session:  # fmt: skip
                 session.seal([delivery.folder])
                 rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
                 result = _deliver(

@@ -12,7 +12,6 @@ from typing import Any
 
 from focus_ai import __version__, report
 from focus_ai.engine import Session
-from focus_ai.engine.session import default_memory_limit
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.focus.rows import month_bounds
 from focus_ai.intake import rate_card
@@ -86,8 +85,7 @@ def run(
             ]  # fmt: skip
             if close is not None:
                 add_bill_rows(sides[1], _schema(sides), work)
-            limit = memory_limit or default_memory_limit(MEMORY)
-            with Session(work / "engine", memory_limit=limit, threads=threads) as session:
+            with Session(work / "engine", memory_limit=memory_limit, threads=threads, for_two=MEMORY) as session:
                 folders = [work, *(d for s in sides for d in s.datasets)]
                 folders += [delivery.folder, delivery.out] if delivery else []
                 session.seal(folders, [f for s in sides for f in s.files])

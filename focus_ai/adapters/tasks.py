@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from focus_ai.adapters.mapping import Mapping
@@ -13,7 +14,6 @@ from focus_ai.adapters.quick import aside, direct, stage_quickly
 from focus_ai.adapters.stage import stage
 from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session
-from focus_ai.engine.session import default_memory_limit
 from focus_ai.sources.discover import SourceFile
 
 # JSON documents up to this size fit into the usual memory.
@@ -21,7 +21,7 @@ DOCUMENT = 8 << 20
 
 # What the engine may plan with while it reads. Read buffers count in full although little of them is ever touched:
 # the process stays near 400 MB, and below this it starts to spill for nothing.
-STAGING_MEMORY = "800MB"
+STAGING_MEMORY = 800_000_000
 
 Task = tuple[SourceFile, Mapping, MappingType[str, str]]
 
@@ -64,25 +64,25 @@ def _one(
     call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool, frozenset[str] | None],
 ) -> Staged:
     source, mapping, facts, target, memory_limit, threads, numbered, extra = call
-    usual, memory_limit = memory_limit or STAGING_MEMORY, memory_limit or _room(source) or STAGING_MEMORY
     work = target.with_suffix(".work")
+    opened = partial(Session, work, memory_limit=memory_limit, threads=threads)
     if not numbered and direct(source, mapping):
         # Rows of a clean file carry no number, so they may be written in any order, by all threads.
-        with Session(work, memory_limit=usual, threads=threads, keep_order=False) as session:
+        with opened(for_two=STAGING_MEMORY, keep_order=False) as session:
             session.seal([target.parent], [source.path])
             quick = stage_quickly(session, source, mapping, target, facts=facts, extra=extra)
         if quick is not None and not quick.ignored:
             return quick
         if quick is not None:
-            with Session(work, memory_limit=memory_limit, threads=threads) as session:
+            with opened(for_two=_room(source)) as session:
                 session.seal([target.parent], [source.path])
                 return aside(session, source, mapping, quick, facts=facts, extra=extra)
-    with Session(work, memory_limit=memory_limit, threads=threads) as session:
+    with opened(for_two=_room(source)) as session:
         session.seal([target.parent], [source.path])
         return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra, exact=True)
 
 
-def _room(source: SourceFile) -> str | None:
+def _room(source: SourceFile) -> int:
     """A JSON document is held whole, many times over; a large one gets more memory than is usual."""
     large = source.format.kind == "json" and source.size > DOCUMENT
-    return default_memory_limit(450_000_000 + 40 * source.size) if large else None
+    return 450_000_000 + 40 * source.size if large else STAGING_MEMORY

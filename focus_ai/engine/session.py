@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -11,18 +10,22 @@ from typing import Any
 from focus_ai.engine.sql import literal, literals
 from focus_ai.errors import UsageError
 
+# Bytes that two threads need for any size of input, because the engine spills to the work folder.
+USUAL_MEMORY = 400_000_000
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
-def default_memory_limit(wanted: int = 400_000_000) -> str:
-    """`wanted` bytes, or 60 % of a smaller machine.
 
-    400 MB are enough for any size of input, because the engine spills to the work folder. More memory
+def default_memory_limit(connection: Any, for_two: int = USUAL_MEMORY) -> str:
+    """What the engine may use when nobody says so: `for_two` bytes for every two threads, each of which has buffers.
+
+    Never more than 60 % of the machine or container, of which the engine takes 80 % by itself. More memory
     (`--memory-limit 4GB`) makes very large runs somewhat quicker.
     """
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return f"{wanted // 1_000_000}MB"
-    return f"{min(total * 6 // 10, wanted) // 1_000_000}MB"
+    threads, own = connection.execute("SELECT current_setting('threads'), current_setting('memory_limit')").fetchone()
+    number, _, unit = str(own).partition(" ")
+    whole, _, tenths = number.partition(".")
+    most = (int(whole) * 10 + int(tenths[:1] or 0)) * _UNITS.get(unit, 1 << 40) // 10 * 3 // 4
+    return f"{max(1, min(for_two * max(2, int(threads)) // 2, most) // 1_000_000)}MB"
 
 
 class Session:
@@ -33,15 +36,20 @@ class Session:
     """
 
     def __init__(
-        self, work: Path, *, memory_limit: str | None = None, threads: int | None = None, keep_order: bool = True
-    ) -> None:
+        self, work: Path, *, memory_limit: str | None = None, threads: int | None = None, keep_order: bool = True,
+        for_two: int = USUAL_MEMORY,
+    ) -> None:  # fmt: skip
+        """`for_two`: bytes for every two threads when no limit is given (`default_memory_limit`)."""
         import duckdb
 
         self.work = work
         work.mkdir(parents=True, exist_ok=True)
         self.connection: Any = duckdb.connect(":memory:")
+        if threads is not None:
+            self.connection.execute(f"SET threads={int(threads)}")
         try:
-            self.connection.execute(f"SET memory_limit={literal(memory_limit or default_memory_limit())}")
+            limit = memory_limit or default_memory_limit(self.connection, for_two)
+            self.connection.execute(f"SET memory_limit={literal(limit)}")
         except duckdb.Error as error:
             raise UsageError(
                 "the memory limit is not understood",
@@ -56,8 +64,6 @@ class Session:
             "SET enable_progress_bar=false",
         ):
             self.connection.execute(statement)
-        if threads is not None:
-            self.connection.execute(f"SET threads={int(threads)}")
 
     def seal(self, folders: Iterable[Path], files: Iterable[Path] = ()) -> None:
         """Shut external access except for these folders and files, and lock the configuration."""

@@ -54,8 +54,8 @@ def create_carried(
         "e.currency AS paid_in, e.charge_category AS category, e.same_usage IS NOT NULL AS for_models, "
         f"{cells.read('CAST(e.focus_row AS JSON)')}"
     )
-    session.sql(
-        f"CREATE TEMP TABLE focus_source AS SELECT *, {per_more(cells)} AS per_more FROM ("
+    source = (
+        f"SELECT *, {per_more(cells)} AS per_more FROM ("
         f"SELECT {facts}, o.* EXCLUDE (owner_id), s.* EXCLUDE (sku_hash), l.account_id, l.service FROM "
         f"(SELECT *, {owner_hash} AS evidence_hash, {sku_key} AS sku_hash, {place_hash} AS place_hash {rows}) e "
         "JOIN owner_spans n ON e.evidence_hash = n.owner_hash AND e.event_time >= n.t_from AND e.event_time < n.t_to "
@@ -65,8 +65,7 @@ def create_carried(
     model = load(version)
     values = {column.name: f"v{number}" for number, column in enumerate(model.all_columns)}
     found = [f"{value(column, cells)} AS {values[column.name]}" for column in model.all_columns]
-    session.sql(f"CREATE TEMP TABLE focus_read AS SELECT *, {', '.join(found)} FROM focus_source")
-    session.sql("DROP TABLE focus_source")
+    session.sql(f"CREATE TEMP TABLE focus_read AS SELECT *, {', '.join(found)} FROM ({source})")
     stays = staying(cells, model)
     left = leftovers(cells, model, values)
     kept = names_for(carry_report.used(session, left), [*model.all_names, *stays])

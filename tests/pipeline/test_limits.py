@@ -11,9 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
-from data_builders import convert, event, jsonl
+from data_builders import convert, event, jsonl, staged
 
+from focus_ai.engine import Session
 from focus_ai.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +87,23 @@ def test_a_document_of_thirty_megabytes(tmp_path: Path, out: Path) -> None:
     assert convert(out, path)["records"]["events"] == 1
     with pytest.raises(UsageError, match="--memory-limit"):
         convert(out, path, memory_limit="100MB")
+
+
+@pytest.mark.parametrize(("threads", "shown"), [(1, "9.5 MiB"), (2, "9.5 MiB"), (8, "38.1 MiB")])
+def test_every_two_threads_have_their_memory(threads: int, shown: str, tmp_path: Path) -> None:
+    """10 MB for every two threads: 10,000,000 and 40,000,000 bytes in units of 1,048,576, cut to tenths."""
+    with Session(tmp_path, threads=threads, for_two=10_000_000) as session:
+        assert session.one("SELECT current_setting('memory_limit')") == (shown,)
+
+
+def test_rows_of_focus_files_are_staged_in_small_groups(tmp_path: Path) -> None:
+    """A row is some 4 KB of text: a usual group of 122,880 of them would be half a gigabyte to whoever reads it."""
+    path = tmp_path / "x.csv"
+    names = (
+        "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingAccountId,BillingCurrency,BillingPeriodStart,"
+        "BillingPeriodEnd,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ProviderName,ServiceName"
+    )
+    times = "2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,2026-10-02T00:00:00Z,2026-10-03T00:00:00Z"
+    path.write_text(names + "\n" + "".join(f"{n},{n},{n},{n},a,USD,{times},Usage,P,S\n" for n in range(9000)))
+    result, _ = staged(path, tmp_path / "w")
+    assert [pq.read_metadata(result.parquet).row_group(n).num_rows for n in range(2)] == [8192, 808]
