@@ -125,6 +125,16 @@ class _Form:
         return f"sign(u_{n}) * (a_{n} * w + {self.floor()} + {one}) AS s_{n}"
 
 
+def token_count(columns: Collection[str]) -> str:
+    """SQL of the tokens of a row, null where it counts none.
+
+    Rows of clouds count them in units of their own (`1K tokens`, `Units`, `requests`): there the token columns tell.
+    """
+    held = [c for c in TOKENS if c in columns]
+    counted = f"CAST(coalesce({', '.join(held)}) AS DECIMAL(38, 9))" if held else "NULL"
+    return f"CASE WHEN ConsumedUnit = 'Tokens' THEN ConsumedQuantity ELSE {counted} END"
+
+
 def measure(session: Session, columns: Mapping[str, str], source: str) -> Shape:
     """Look at the numbers of the origin rows in `source` and of the table `plans`."""
     units = _units(columns)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from focus_ai.allocation.amounts import token_count
 from focus_ai.allocation.match import COLUMNS
 from focus_ai.allocation.rules import NOBODY, Basis, Rule, Stage, Target, float_free
 from focus_ai.engine import Session, ident, literal
@@ -163,10 +164,10 @@ class Weights:
         group = ", ".join(f"{column} AS g{n}" for n, column in enumerate(names))
         keys = ", ".join(f"g{n}" for n in range(len(names)))
         if basis.metric == "tokens":
-            weight = self._token_weight(basis)
+            weight, count = self._token_weight(basis), token_count(self.columns)
             query = (
-                f"SELECT {when} AS w, {group}, {weight} AS weight, sum(ConsumedQuantity) AS value FROM direct "
-                f"WHERE ConsumedUnit = 'Tokens' AND {condition} GROUP BY ALL"
+                f"SELECT {when} AS w, {group}, {weight} AS weight, sum({count}) AS value FROM direct "
+                f"WHERE {count} IS NOT NULL AND {condition} GROUP BY ALL"
             )
         elif basis.metric == "requests":
             # Every meter row of a call counts it: one of them speaks for all.

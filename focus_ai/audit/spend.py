@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from focus_ai.allocation.amounts import TOKENS, token_count
 from focus_ai.audit.cube import Cube
 from focus_ai.audit.finding import plain, share, table, total
 from focus_ai.audit.inputs import Opened
@@ -41,8 +42,8 @@ def create_spend(audit: Opened) -> None:
         session.sql(
             "INSERT INTO spend SELECT CAST(ChargePeriodStart AS DATE), x_Team, x_Product, x_Feature, x_Environment, "
             "x_OwnerStatus, x_UnattributedReason, NULL, NULL, NULL, ServiceName, x_ModelId, BillingCurrency, 'billed', "
-            "0, coalesce(sum(x_RequestCount), 0)::BIGINT, coalesce(sum(ConsumedQuantity) FILTER "
-            "(ConsumedUnit = 'Tokens'), 0)::HUGEINT, coalesce(sum(EffectiveCost), 0) FROM carried_rows GROUP BY ALL"
+            f"0, coalesce(sum(x_RequestCount), 0)::BIGINT, coalesce(sum({token_count(TOKENS)}), 0)::HUGEINT, "
+            "coalesce(sum(EffectiveCost), 0) FROM carried_rows GROUP BY ALL"
         )
 
 

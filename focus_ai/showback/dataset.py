@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from focus_ai.allocation.amounts import TOKENS
 from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import InputError
 
@@ -195,6 +196,8 @@ def _selected(data: Dataset) -> str:
     moment = ident("ChargePeriodStart")
     day = f"CAST(TRY_CAST({moment} AS TIMESTAMPTZ) AS DATE)" if has["ChargePeriodStart"] != "DATE" else moment
     unit = word("ConsumedUnit")
+    # Rows of clouds count tokens in units of their own; there our token columns tell, one of them per row.
+    counted = ", ".join(number(c, "DECIMAL(38, 6)") for c in TOKENS)
     size = f"TRY_CAST(regexp_extract({word('PricingUnit')}, '^([0-9]+) ', 1) AS BIGINT)"
     price = f"CAST({number('ContractedUnitPrice')} AS DECIMAL(18, 9))"
     columns = {
@@ -205,7 +208,8 @@ def _selected(data: Dataset) -> str:
         "currency": word("BillingCurrency"),
         "cost": number("EffectiveCost"),
         "billed": number("BilledCost"),
-        "tokens": f"CASE WHEN {unit} = 'Tokens' THEN CAST({number('ConsumedQuantity')} AS DECIMAL(38, 6)) END",
+        "tokens": f"CASE WHEN {unit} = 'Tokens' THEN CAST({number('ConsumedQuantity')} AS DECIMAL(38, 6)) "
+        f"ELSE coalesce({counted}) END",
         "token_type": word("x_TokenType"),
         "tier": word("x_ProcessingTier"),
         "category": f"coalesce({word('ChargeCategory')}, 'Usage')",

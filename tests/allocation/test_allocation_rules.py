@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,20 @@ def test_requests_and_products_as_weights(tmp_path: Path) -> None:
         source = dataset(tmp_path / metric, [row(1, ServiceName="Licence"), *direct])
         window = api.allocate(source, rules(tmp_path, text))["rules"][0]["windows"][0]
         assert [(t["target"], t["ratio"]) for t in window["targets"]] == [("team/a", shares[0]), ("team/b", shares[1])]
+
+
+def test_tokens_of_rows_that_count_them_in_other_units(tmp_path: Path) -> None:
+    """Three million Tokens of a, a million of b in blocks of a thousand Units, none in the requests of c: 4.00 becomes
+    3.00 and 1.00."""
+    units = {"PricingUnit": "Units", "ConsumedUnit": "Units", "ListUnitPrice": D("0.0025")}
+    cloud = owned(3, "b", 1_000_000, **units) | {"PricingQuantity": D(1000), "ConsumedQuantity": D(1_000_000)}
+    calls = owned(4, "c", 500, **units | {"ConsumedUnit": "requests"}) | {"x_InputTokens": None}
+    rows = [row(1, ServiceName="Licence", ListUnitPrice=D(4)), owned(2, "a", 3_000_000), cloud, calls]
+    text = HEAD + rule("a", "    match: {service: Licence}\n    method: proportional\n    basis: {metric: tokens}")
+    made = api.allocate(dataset(tmp_path / "in", rows), rules(tmp_path, text))
+    assert [(t["target"], t["effective_cost"]) for t in made["rules"][0]["windows"][0]["targets"]] == [
+        ("team/a", "3"), ("team/b", "1"),
+    ]  # fmt: skip
 
 
 def test_a_table_of_weights(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from data_builders import EXPORTS, convert, exceptions, jsonl, rows, staged, total
 
+from focus_ai import api
+
 CASES = EXPORTS / "focus" / "focus-cost-and-usage"
 SAMPLES = Path(__file__).parents[3] / "shared" / "reference" / "providers" / "samples"
 sampled = pytest.mark.skipif(not SAMPLES.is_dir(), reason="reference samples are not beside this checkout")
@@ -298,3 +300,15 @@ def test_what_was_read_comes_back_from_our_own_data_set(tmp_path: Path, case: st
     # the owners are read from our own columns then, which is all that differs
     first, again = ([{**r, "x_OwnerEvidence": None} for r in rows(tmp_path / name)] for name in ("first", "again"))
     assert first == again and tokens(first) > 0
+
+
+def test_report_and_audit_count_the_tokens_of_clouds(tmp_path: Path) -> None:
+    """Vertex AI writes tokens as `requests`: 500,000 + 40,000 are told by the token columns, not by the unit."""
+    lines = (CASES / "google-jsonl" / "input.jsonl").read_text(encoding="utf-8").splitlines()[:2]
+    source = jsonl(tmp_path / "rows.jsonl", [json.loads(line) for line in lines])
+    convert(tmp_path / "out", source)
+    assert {row["ConsumedUnit"] for row in rows(tmp_path / "out")} == {"requests"}
+    report = api.report(tmp_path / "out")
+    assert report["totals"]["tokens"] == api.audit([str(source)])["totals"]["tokens"] == 540_000
+    # 0.25 for half a million
+    assert {m["name"]: m["cost_per_million_tokens"] for m in report["models"]}["gemini-3.7-flash"] == "0.5"
