@@ -223,6 +223,12 @@ def _create_scope(session: Session, by: Collection[str]) -> None:
         for mark in "rb"
     )
 
+    # Credits, tax and adjustments stand on the bill only: their accounts are compared as those of the usage are.
+    of_usage = ", ".join(
+        f"CASE WHEN u.is_usage IS NULL THEN c.{name} ELSE u.{name} END AS u_{name}"
+        for name in ("account_r", "account_b", "sub_account_r", "sub_account_b", "sides")
+    )
+
     def shared(name: str) -> str:
         return (
             f"EXISTS (SELECT 1 FROM shared_ids i WHERE i.channel IS NOT DISTINCT FROM x.channel AND i.name = '{name}')"
@@ -231,14 +237,15 @@ def _create_scope(session: Session, by: Collection[str]) -> None:
     session.sql(
         f"""CREATE OR REPLACE TABLE scope AS SELECT *, CAST(dense_rank() OVER (ORDER BY channel, kind, meter_key)
           AS INTEGER) AS gid FROM (SELECT DISTINCT channel, kind, meter, meter_key, keep_meter,
-          ({_kept("account")}) AND (sides = 1 OR {shared("account")}) AS keep_account,
-          ({_kept("sub_account")}) AND (sides = 1 OR {shared("sub_account")}) AS keep_sub_account,
+          ({_kept("account", "u_")}) AND (u_sides = 1 OR {shared("account")}) AS keep_account,
+          ({_kept("sub_account", "u_")}) AND (u_sides = 1 OR {shared("sub_account")}) AS keep_sub_account,
           ({_kept("model", "m_")}) AS keep_model, ({_kept("tier", "m_")}) AS keep_tier
         FROM (SELECT *, {in_meter} FROM (
           SELECT k.side, k.channel, k.kind, k.meter, k.model, k.tier, c.* EXCLUDE (channel, is_usage),
-                 {meter_key} AS meter_key
+                 {of_usage}, {meter_key} AS meter_key
           FROM known k JOIN channel_scope c
-            ON c.channel IS NOT DISTINCT FROM k.channel AND c.is_usage = (k.kind = 'usage'))) x)"""
+            ON c.channel IS NOT DISTINCT FROM k.channel AND c.is_usage = (k.kind = 'usage')
+          LEFT JOIN channel_scope u ON u.channel IS NOT DISTINCT FROM k.channel AND u.is_usage)) x)"""
     )
 
 

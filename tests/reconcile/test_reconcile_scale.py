@@ -55,6 +55,18 @@ def test_the_discount_is_a_credit_line(tmp_path: Path) -> None:
     assert cost(found, "BilledCost") == D("3.57")
 
 
+def test_a_credit_of_an_account_that_the_log_does_not_name(tmp_path: Path) -> None:
+    """The log names no account: usage of 4.00 and credit of 1.00 of one account are one bill of 3.00 for 4.00 rated."""
+    log = events(tmp_path / "log.jsonl", [(DAY, "a", 2_400_000), (DAY, "b", 800_000)])
+    paper = bill(
+        tmp_path / "bill.csv", [f"openai,{DAY},4.00,Usage,org-9", f"openai,{DAY},-1.00,Credit,org-9"],
+        HEADER + ",account",
+    )  # fmt: skip
+    report = close(tmp_path, log, paper, "scale")
+    assert {r["x_Team"]: r["EffectiveCost"] for r in rows(tmp_path)} == {"a": D("2.25"), "b": D("0.75")}
+    assert [(i["account"], i["delta"]) for i in report["invoices"]] == [(None, "-1")]
+
+
 def test_thirds_get_the_missing_unit_once(tmp_path: Path) -> None:
     log = events(tmp_path / "log.jsonl", [(DAY, team, 1_000_000) for team in "abc"])
     close(tmp_path, log, bill(tmp_path / "bill.csv", [f"openai,{DAY},1.00,Usage"], HEADER), "scale")
