@@ -59,10 +59,16 @@ class Closing:
 
     def _number(self, side: str, names: Collection[str]) -> None:
         """Table `<side>_rows`: these columns of the rows of a side, with their number and bucket."""
+        import pyarrow.parquet as pq
+
         source = self.rated if side == "rated" else self.billed
         paths = [p for found in source.files.values() for p in found]
+        # Columns that no file of this side has are those of the other side's exports.
+        held = {f.name for path in paths for f in pq.read_schema(path)}
+        other = "".join(f"CAST(NULL AS VARCHAR) AS {ident(n)}, " for n in source.columns if n not in held)
         self.session.sql(
-            f"CREATE OR REPLACE VIEW {side}_all AS SELECT *, row_number() OVER () AS seq FROM {relation(paths)}"
+            f"CREATE OR REPLACE VIEW {side}_all AS SELECT *, {other}row_number() OVER () AS seq "
+            f"FROM {relation(paths, ', union_by_name=true')}"
         )
         columns = {n: k.upper() if k.startswith("decimal") else k for n, k in source.columns.items()}
         lines = row_lines(f"{side}_all", columns, billed=side == "billed", carry="seq")
@@ -230,10 +236,11 @@ def _same_columns(out: Path, closing: Closing) -> None:
     import pyarrow.parquet as pq
 
     for path in sorted((out / "data").rglob("*.parquet")):
-        if pq.read_schema(path).names != closing.billed.schema.names:
+        if (names := pq.read_schema(path).names) != closing.billed.schema.names:
             raise UsageError(
                 "the data set in place was made with other columns", where=str(path.parent.name),
-                next_step="use the --focus version it was made with, or choose another --close-out",
+                value=", ".join(sorted(set(names) ^ set(closing.billed.schema.names))[:5]),
+                next_step="use its --focus version and the exports of its clouds, or choose another --close-out",
             )  # fmt: skip
 
 

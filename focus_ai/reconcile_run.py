@@ -112,24 +112,33 @@ def run(
 
 
 def _schema(sides: Sequence[Side]) -> Any:
-    """The Arrow schema that the rows of both sides share. Raises `UsageError` when they differ."""
+    """The Arrow schema of the closed rows: the columns of both sides.
+
+    Texts behind x_ may stand on one side only, as those of a cloud's own export do. Raises `UsageError` when the sides
+    differ in anything else.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schemas = {name: [plain(pq.read_schema(f)) for f in side.files] for name, side in zip("rb", sides, strict=True)}
-    every = [*schemas["r"], *schemas["b"]]
+    every = list(dict.fromkeys(plain(pq.read_schema(f)) for side in sides for f in side.files))
     if not every:
         raise InputError("no rows to close", next_step="give usage and a bill")
-    names = every[0].names
-    for schema in every[1:]:
-        if schema.names != names:
-            other = sorted(set(schema.names) ^ set(names))[:5]
+    fields = {f.name: f for schema in every for f in schema}
+    texts = {n for n, f in fields.items() if n.startswith("x_") and pa.types.is_string(f.type)}
+    fixed = [[f for f in schema if f.name not in texts] for schema in every]
+    for held in fixed[1:]:
+        if held != fixed[0]:
+            other = sorted({f.name for f in held} ^ {f.name for f in fixed[0]})[:5]
             raise UsageError(
                 "the two sides have different columns", value=", ".join(other),
                 next_step="make both sides with one --focus version, or give raw exports",
             )  # fmt: skip
     for schema in every:
         exact(schema, "rows to close")
-    return every[0]
+    if len(every) == 1:
+        return every[0]
+    names = [n for n in every[0].names if not n.startswith("x_")]
+    return pa.schema([fields[n] for n in (*names, *sorted(n for n in fields if n.startswith("x_")))])
 
 
 def _close(

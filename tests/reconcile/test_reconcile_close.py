@@ -113,6 +113,30 @@ def test_other_lines_of_the_bill_stay_whole(tmp_path: Path) -> None:
         assert cost(found) == cost(found, "BilledCost") == D("1.785")
 
 
+def test_a_cloud_export_with_columns_of_its_own(tmp_path: Path) -> None:
+    """A million tokens for 1.00 USD, metered as 750,000 of a and 250,000 of b. Columns of the cloud stay on its rows."""
+    at = {"BillingPeriodStart": "2026-11-01", "BillingPeriodEnd": "2026-12-01", "ChargePeriodStart": DAY,
+          "ChargePeriodEnd": "2026-11-04"}  # fmt: skip
+    cells = {
+        **{name: f"{day}T00:00:00Z" for name, day in at.items()}, "BilledCost": "1.00", "EffectiveCost": "1.00",
+        "ListCost": "1.00", "ContractedCost": "1.00", "BillingAccountId": "700000000070", "BillingCurrency": "USD",
+        "ChargeCategory": "Usage", "ProviderName": "AWS", "ServiceName": "Amazon Bedrock", "ConsumedQuantity": "1000",
+        "ServiceCategory": "AI and Machine Learning", "ConsumedUnit": "1K tokens", "PricingQuantity": "1000",
+        "PricingUnit": "1K tokens", "SkuId": "S1", "SkuPriceId": "S1.T1", "SkuMeter": "EUW1-Claude4.5Haiku-input-tokens",
+        "x_ServiceCode": "AmazonBedrock", "x_UsageType": "EUW1-Claude4.5Haiku-input-tokens",
+    }  # fmt: skip
+    paper = bill(tmp_path / "aws.csv", [",".join(cells.values())], ",".join(cells))
+    log = events(tmp_path / "log.jsonl", [(DAY, "a", 750_000), (DAY, "b", 250_000)])
+    text = log.read_text(encoding="utf-8").replace('"openai"', '"aws"')
+    log.write_text(text.replace('"gpt-5"', '"anthropic.claude-haiku-4-5-20251001"'), encoding="utf-8")
+    for method, used in (("split", "EUW1-Claude4.5Haiku-input-tokens"), ("scale", None)):
+        close(tmp_path, log, paper, method)
+        assert {r["x_Team"]: (r["EffectiveCost"], r["x_UsageType"]) for r in rows(tmp_path)} == {
+            "a": (D("0.75"), used), "b": (D("0.25"), used),
+        }  # fmt: skip
+        assert {f"x_{n}" for n in ("ServiceCode", "UsageType")} < set(rows(tmp_path)[0])
+
+
 def test_adjustment_rows(tmp_path: Path) -> None:
     log = events(tmp_path / "log.jsonl", [(DAY, "a", 1_900_000), ("2026-11-04", "a", 1_000_000)])
     paper = bill(
