@@ -77,7 +77,7 @@ def run(
     card = rate_card(settings)
     delivery = Delivery(out)
     try:
-        sources = discover(inputs, delivery.work / "spool")
+        sources = discover(inputs, delivery.work / "spool", own=False)
         with ThreadPoolExecutor(1) as hashing:
             hashes = {s.name: hashing.submit(blake2b, s.path) for s in sources}
             chosen = choose(sources, adapter, own)

@@ -59,7 +59,7 @@ def read_side(
             side.bills.append(path)
             side.inputs.append({"path": given, "kind": "bill", "blake2b": blake2b(path)})
         else:
-            for source in discover([given], work / "spool"):
+            for source in discover([given], work / "spool", own=False):
                 if not _take(side, source, own=own):
                     raw.append(str(source.path) if given == "-" else source.name)
     if raw:

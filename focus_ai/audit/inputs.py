@@ -79,7 +79,7 @@ def opened(
     book, card = OwnerBook.load(settings), rate_card(settings)
     with tempfile.TemporaryDirectory(prefix="focus-ai-", dir=settings.engine.temp) as folder:
         work = Path(folder)
-        sources = discover(inputs, work / "spool")
+        sources = discover(inputs, work / "spool", own=False)
         chosen = choose(sources, adapter, own)
         laid = lay_beside(sources, chosen, work)
         tasks = [(s, chosen[s.name], facts(chosen[s.name], settings)) for s in laid if s.name in chosen]

@@ -1,8 +1,9 @@
 """Inputs as people name them become local files with a known format.
 
 A folder is read with all files below it in name order; hidden files are passed over, and our own data sets where
-exports are asked for. Standard input and object-store objects are copied to the work folder first. Names never leave
-the place they point to: nothing in a file name is used to build an output path.
+exports are asked for, unless the folder is such a data set and nothing else: then its rows are meant. Standard input
+and object-store objects are copied to the work folder first. Names never leave the place they point to: nothing in a
+file name is used to build an output path.
 """
 
 from __future__ import annotations
@@ -73,9 +74,11 @@ def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
     path = Path(given)
     if path.is_dir():
         files = [p for p in sorted(path.rglob("*")) if p.is_file() and _wanted(p, path)]
-        files = files if own else _foreign(files)
+        files = files if own else _foreign(files) or _rows_of(files, path)
         if not files:
-            raise InputError("the folder holds no export", where=given, next_step="check the path")
+            raise InputError(
+                "the folder holds no export", where=given, next_step="check the path; name a data set itself"
+            )
         yield from ((str(p), p) for p in files)
     elif path.is_file():
         yield given, path
@@ -87,9 +90,24 @@ def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
         yield from ((str(p), p) for p in files)
 
 
+def _rows_of(files: list[Path], folder: Path) -> list[Path]:
+    """The rows of a folder that a run of ours wrote; what stands beside them tells of them once more."""
+    return [p for p in files if p.is_relative_to(folder / "data")] if folder in _roots(files) else []
+
+
+def _roots(files: list[Path]) -> list[Path]:
+    """Folders that a run of ours wrote."""
+    return [p.parent for p in files if p.name == _REPORT and _is_report(p)]
+
+
+def _is_report(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return _RUN.match(stream.read(200)) is not None
+
+
 def _foreign(files: list[Path]) -> list[Path]:
     """The files of a folder without those that a run of ours wrote."""
-    roots = [p.parent for p in files if p.name == _REPORT and _RUN.match(p.read_bytes()[:200])]
+    roots = _roots(files)
     written = {
         p for root in roots for p in files
         if root in p.parents and _WRITTEN.fullmatch(p.relative_to(root).as_posix())

@@ -99,7 +99,7 @@ def test_our_own_data_set_comes_back_the_same(tmp_path: Path, version: str) -> N
     """Written, read as a FOCUS file and written again: the same rows."""
     calls = [event(n, input_tokens=1000 * n, team="orbit" if n % 2 else None) for n in range(1, 6)]
     convert(tmp_path / "first", jsonl(tmp_path / "in.jsonl", calls), focus=version)
-    report = convert(tmp_path / "second", tmp_path / "first" / "data", focus=version)
+    report = convert(tmp_path / "second", tmp_path / "first", focus=version)
     assert report["focus_files"]["no_home"] == report["focus_files"]["filled"] == []
     assert rows(tmp_path / "first") == rows(tmp_path / "second")
 

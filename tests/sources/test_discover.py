@@ -82,6 +82,21 @@ def test_our_own_data_sets_are_passed_over_where_exports_are_asked_for(folder: P
     assert len(names(".", spool=tmp_path)) == len(found) + 2 * len(written)  # a check of files looks at all
 
 
+def test_a_data_set_of_ours_alone_is_its_rows(folder: Path, tmp_path: Path) -> None:
+    """Its events, origins and exceptions tell of the same money once more. Data sets below a folder must be named."""
+    rows = "data/billing_period=2026-10/focus-00000.parquet"
+    for name in ("run.json", rows, "events/events.parquet", "allocation/billing_period=2026-10/origins.parquet",
+                 "metadata/billing_period=2026-10/manifest.json"):  # fmt: skip
+        path = folder / "deep" / "focus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"schema": "focus-ai/run@1"}')
+    given = folder / "deep" / "focus"
+    assert [s.name for s in discover([str(given)], tmp_path, own=False)] == [str(given / rows)]
+    (folder / "deep" / "c.jsonl").unlink()
+    with pytest.raises(InputError, match="holds no export"):
+        discover([str(folder / "deep")], tmp_path, own=False)
+
+
 def test_standard_input(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = jsonl(tmp_path / "x.jsonl", [event(1), event(2)]).read_bytes()
     stream = io.TextIOWrapper(io.BytesIO(data))
