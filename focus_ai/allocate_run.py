@@ -113,8 +113,12 @@ def totals(session: Session) -> list[dict[str, Any]]:
 
 
 def _untouched(session: Session) -> dict[str, Any]:
-    rows, cost = session.one("SELECT count(*), coalesce(sum(EffectiveCost), 0) FROM rows_staged WHERE rule_no IS NULL")
-    return {"rows": int(rows), "effective_cost": text(cost)}
+    found = session.rows(
+        "SELECT BillingCurrency, count(*), sum(EffectiveCost) FROM rows_staged WHERE rule_no IS NULL "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    totals = [{"currency": c, "rows": int(n), "effective_cost": text(cost)} for c, n, cost in found]
+    return {"rows": sum(int(n) for _, n, _ in found), "totals": totals}
 
 
 def _check(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> None:

@@ -131,8 +131,12 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
     """What a person should look at, each with its size in records and money."""
     found: list[dict[str, Any]] = []
 
-    def add(code: str, message: str, records: int | None = None, money: str | None = None) -> None:
-        found.append({"code": code, "message": message, "records": records, "money": money})
+    def add(code: str, message: str, row: MappingType[str, Any] | None = None, records: int | None = None) -> None:
+        entry = {"code": code, "message": message, "records": records, "money": None}
+        # Money of two currencies makes two warnings.
+        found.append(entry if row is None else entry | {
+            "records": row["n"], "money": _amount(row["e"]), "currency": row["currency"],
+        })  # fmt: skip
 
     for source in staged:
         for reject in source.rejects:
@@ -142,42 +146,44 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
             add("no_records", f"{source.source}: the file holds no record")
     if relation:
         for row in summary(
-            session, f"SELECT InvoiceIssuerName AS p, count(*) AS n, sum(EffectiveCost) AS e FROM {relation} "
-            f"WHERE BillingAccountId = '{UNSPECIFIED}' GROUP BY 1 ORDER BY 1"
+            session, "SELECT InvoiceIssuerName AS p, BillingCurrency AS currency, count(*) AS n, "
+            f"sum(EffectiveCost) AS e FROM {relation} WHERE BillingAccountId = '{UNSPECIFIED}' "
+            "GROUP BY 1, 2 ORDER BY 1, 2"
         ):  # fmt: skip
             add("account_unspecified", f"the billing account of {row['p']} is not known; name it in focus-ai.toml "
-                "[accounts] or with --account", row["n"], _amount(row["e"]))  # fmt: skip
-        for row in summary(session, "SELECT a, count(*) AS n, sum(e) AS e FROM (SELECT EffectiveCost AS e, "
+                "[accounts] or with --account", row)  # fmt: skip
+        for row in summary(session, "SELECT a, currency, count(*) AS n, sum(e) AS e FROM (SELECT EffectiveCost AS e, "
+                           "BillingCurrency AS currency, "
                            f"unnest(string_split(x_PriceAssumptions, ',')) AS a FROM {relation} "
-                           "WHERE x_PriceAssumptions IS NOT NULL) GROUP BY 1 ORDER BY 1"):  # fmt: skip
+                           "WHERE x_PriceAssumptions IS NOT NULL) GROUP BY 1, 2 ORDER BY 1, 2"):  # fmt: skip
             if row["a"] not in _SILENT:
-                add(f"price_assumption:{row['a']}", _ASSUMED.get(row["a"], "a price condition took its default"),
-                    row["n"], _amount(row["e"]))  # fmt: skip
+                add(f"price_assumption:{row['a']}", _ASSUMED.get(row["a"], "a price condition took its default"), row)
     if relation:
         for row in _also_billed(session, relation):
             add("possible_double_count", f"{row['p']} has rated usage and billed lines for the same days "
                 f"({row['days']}): the bill may hold the same spend; give one of the two, or split the bill later",
-                row["n"], _amount(row["e"]))  # fmt: skip
+                row)  # fmt: skip
     if "flags" in rated.present:
         for flag, number in session.rows(
             "SELECT f, count(*) FROM (SELECT unnest(string_split(flags, ',')) AS f FROM events "
             "WHERE flags IS NOT NULL) GROUP BY 1 ORDER BY 1"
         ):
-            add(f"quality:{flag}", _FLAGS.get(flag, "a quality flag of the records"), int(number))
+            add(f"quality:{flag}", _FLAGS.get(flag, "a quality flag of the records"), records=int(number))
     if rated.duplicates.conflicting:
         add("conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
-            "newest export, or map a version", rated.duplicates.conflicting)  # fmt: skip
+            "newest export, or map a version", records=rated.duplicates.conflicting)  # fmt: skip
     return found
 
 
 def _also_billed(session: Session, relation: str) -> list[dict[str, Any]]:
     """Rated money of sellers and days for which a bill counts too, from exports that are not known to be one spend."""
     return summary(
-        session, f"WITH days AS (SELECT InvoiceIssuerName AS p, CAST(ChargePeriodStart AS DATE) AS day, "
-        f"bool_or(x_CostBasis = 'billed') AS billed, count(*) FILTER (x_CostBasis = 'rated') AS n, "
-        f"sum(EffectiveCost) FILTER (x_CostBasis = 'rated') AS e FROM {relation} GROUP BY ALL) "
-        "SELECT p, count(*) AS days, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM days WHERE billed AND n > 0 "
-        "GROUP BY p ORDER BY p",
+        session, "WITH sums AS (SELECT InvoiceIssuerName AS p, CAST(ChargePeriodStart AS DATE) AS day, "
+        "BillingCurrency AS currency, bool_or(x_CostBasis = 'billed') AS held, count(*) FILTER (x_CostBasis = 'rated') "
+        f"AS n, sum(EffectiveCost) FILTER (x_CostBasis = 'rated') AS e FROM {relation} GROUP BY ALL), "
+        "days AS (SELECT *, bool_or(held) OVER (PARTITION BY p, day) AS billed FROM sums) "
+        "SELECT p, currency, count(*) AS days, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM days "
+        "WHERE billed AND n > 0 GROUP BY p, currency ORDER BY p, currency",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ the days of their channel and meter together, so that a month's total is compare
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 
 from focus_ai.engine import Session
 from focus_ai.money import text
@@ -16,6 +17,8 @@ from focus_ai.reconcile.lines import SIDES
 DIMENSIONS = ("period", "channel", "account", "sub_account", "model", "meter", "tier")
 #: Group of meters that cause tests look at one by one, also where the meter itself is added up.
 CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+#: Sums by currency.
+Sums = dict[str | None, Decimal]
 _JOINED = "pno, bd, u_min, u_max, cost, lines, counted"
 
 
@@ -150,25 +153,35 @@ def coverage(session: Session) -> list[str]:
                 f"{lines} {side} rows with {text(cost)} {currency or '(no currency)'} have no ChargePeriodStart "
                 "and are compared with nothing; `focus-ai validate` names them"
             )
-    for channel, first, last, days, cost in session.rows(
+    alone: dict[tuple[str, str | None, str | None], tuple[set[object], Sums]] = {}
+    for channel, first, last, day, currency, cost in session.rows(
         "WITH b AS (SELECT channel, min(day_from) AS first, max(day_to) AS after "
         "FROM billed_facts JOIN dims ON id = dim WHERE kind = 'usage' GROUP BY channel) "
-        "SELECT r.channel, b.first::VARCHAR, (b.after - 1)::VARCHAR, count(DISTINCT f.day_from), "
+        "SELECT r.channel, b.first::VARCHAR, (b.after - 1)::VARCHAR, f.day_from, r.currency, "
         "sum(f.cost) FROM rated_facts f JOIN dims r ON r.id = f.dim LEFT JOIN b ON b.channel = r.channel "
         "WHERE b.channel IS NULL OR f.day_to <= b.first OR f.day_from >= b.after GROUP BY ALL ORDER BY ALL"
     ):
+        days, sums = alone.setdefault((channel, first, last), (set(), {}))
+        days.add(day)
+        sums[currency] = sums.get(currency, Decimal(0)) + cost
+    for (channel, first, last), (days, sums) in alone.items():
         if first is None:
-            notes.append(f"{channel}: no bill was given; {days} rated days with {text(cost)} stand alone")
+            notes.append(f"{channel}: no bill was given; {len(days)} rated days with {money(sums)} stand alone")
         else:
             notes.append(
-                f"{channel}: the bill covers {first} to {last}; {days} rated days outside with {text(cost)} "
+                f"{channel}: the bill covers {first} to {last}; {len(days)} rated days outside with {money(sums)} "
                 "stand alone (--period leaves them out)"
             )
-    for channel, cost in session.rows(
-        "SELECT channel, sum(cost) FROM billed_facts JOIN dims ON id = dim WHERE kind = 'usage' AND channel NOT IN "
-        f"(SELECT channel FROM dims WHERE channel IS NOT NULL AND {_seen('rated')}) GROUP BY 1 ORDER BY 1"
+    unmet: dict[str, Sums] = {}
+    for channel, currency, cost in session.rows(
+        "SELECT channel, currency, sum(cost) FROM billed_facts JOIN dims ON id = dim WHERE kind = 'usage' "
+        f"AND channel NOT IN (SELECT channel FROM dims WHERE channel IS NOT NULL AND {_seen('rated')}) "
+        "GROUP BY 1, 2 ORDER BY 1, 2"
     ):
-        notes.append(f"{channel}: no usage was given; {text(cost)} of the bill stands alone")
+        unmet.setdefault(channel, {})[currency] = cost
+    notes += [
+        f"{channel}: no usage was given; {money(sums)} of the bill stands alone" for channel, sums in unmet.items()
+    ]
     currencies = [
         {str(c) for (c,) in session.rows(f"SELECT DISTINCT currency FROM dims WHERE {_seen(side)}") if c is not None}
         for side in SIDES
@@ -177,6 +190,11 @@ def coverage(session: Session) -> list[str]:
         rated, billed = (", ".join(sorted(c)) for c in currencies)
         notes.append(f"rated in {rated}, billed in {billed}: nothing can be compared; set convert.billing_currency")
     return notes
+
+
+def money(sums: Sums) -> str:
+    """Sums of several currencies in words; they are never added."""
+    return ", ".join(f"{text(sums[c])} {c or '(no currency)'}" for c in sorted(sums, key=str))
 
 
 def _seen(side: str) -> str:

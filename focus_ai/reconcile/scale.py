@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from focus_ai.engine import Session, ident
 from focus_ai.money import text
+from focus_ai.reconcile.buckets import money
 from focus_ai.reconcile.exact import cost, divided, largest_remainder, whole
 
 #: Lines of a bill that are spread.
@@ -116,19 +117,27 @@ def _notes(session: Session) -> list[str]:
     ]
     if len(found) > _NAMED:
         notes.append(f"and {len(found) - _NAMED} more bills that were spread")
-    count, amount = session.one(
-        "SELECT count(*), sum(EffectiveCost) FROM rated_rows WHERE seq NOT IN "
-        "(SELECT seq FROM scale_rows JOIN scale_groups USING (g))"
+    count, sums = _summed(
+        session,
+        "SELECT BillingCurrency, count(*), sum(EffectiveCost) FROM rated_rows WHERE seq NOT IN "
+        "(SELECT seq FROM scale_rows JOIN scale_groups USING (g)) GROUP BY 1",
     )
     if count:
-        notes.append(f"{count} rated rows with {text(amount)} stand outside the bill and are left out")
-    kept = session.one(
-        f"SELECT count(*), sum(r.EffectiveCost) FROM billed_rows r JOIN scale_buckets k USING (n) "
-        f"WHERE k.kind IN {_KINDS} AND k.g NOT IN (SELECT g FROM scale_groups)"
+        notes.append(f"{count} rated rows with {sums} stand outside the bill and are left out")
+    count, sums = _summed(
+        session,
+        "SELECT r.BillingCurrency, count(*), sum(r.EffectiveCost) FROM billed_rows r JOIN scale_buckets k USING (n) "
+        f"WHERE k.kind IN {_KINDS} AND k.g NOT IN (SELECT g FROM scale_groups) GROUP BY 1",
     )
-    if kept[0]:
-        notes.append(f"{kept[0]} billed rows with {text(kept[1])} have no rated cost beside them and stay as they are")
+    if count:
+        notes.append(f"{count} billed rows with {sums} have no rated cost beside them and stay as they are")
     return notes
+
+
+def _summed(session: Session, query: str) -> tuple[int, str]:
+    """Rows, and their sums by currency in words, of a query for currency, count and sum."""
+    found = session.rows(query)
+    return sum(n for _, n, _ in found), money({currency: amount for currency, _, amount in found})
 
 
 __all__ = ["create_scaled"]

@@ -61,7 +61,8 @@ def _why(target: Report) -> str:
 
 def _rest(report: Report) -> list[str]:
     left = report["untouched"]
-    lines = [f"Not shared  {count(left['rows'])} rows, {amount(left['effective_cost'])} effective, unchanged"]
+    money = ", ".join(f"{amount(t['effective_cost'])} {t['currency']}" for t in left["totals"])
+    lines = [f"Not shared  {count(left['rows'])} rows, {money or '0'} effective, unchanged"]
     if report.get("out"):
         lines.append(f"Written to {report['out']}, origin rows and weights in allocation/")
     return lines

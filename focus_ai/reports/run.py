@@ -200,9 +200,11 @@ def _warnings(report: Report, top: int) -> list[str]:
         return []
     found.sort(key=lambda w: (-abs(money.dec(w.get("money") or "0")), -(w.get("records") or 0), w["code"]))
     lines = [f"Warnings  {count(len(found))}"]
+    several = len(report.get("totals", ())) > 1
     for warning in found[:top]:
         facts = [f"{count(warning['records'])} records"] if warning.get("records") else []
-        facts += [amount(warning["money"])] if warning.get("money") else []
+        unit = f" {warning['currency']}" if several and warning.get("currency") else ""
+        facts += [amount(warning["money"]) + unit] if warning.get("money") else []
         lines.append(f"  {warning['code']}: {warning['message']}" + (f" ({', '.join(facts)})" if facts else ""))
     if len(found) > top:
         lines.append(f"  and {count(len(found) - top)} more in run.json")

@@ -77,11 +77,12 @@ def blocks(report: Report, top: int = TOP) -> Iterator[Block]:
 
 def _summary(report: Report) -> Block:
     totals, period = report["totals"], report["period"]
+    held = sum(other["rows"] for other in totals["currencies"] if other["currency"] == report["currency"])
     filters = ", ".join(f"{name} {value}" for name, value in report["filters"].items())
     remarks = [
         f"{cost(totals['cost'])} {report['currency']} for {number(totals['requests'])} calls and "
         f"{number(totals['tokens'])} tokens, {period['from']} to {period['to']} ({period['days']} days), "
-        f"{number(report['rows'])} rows" + (f"; only {filters}" if filters else "")
+        f"{number(held)} rows" + (f"; only {filters}" if filters else "")
     ]
     remarks += longer(report)
     for other in totals["currencies"]:

@@ -76,9 +76,7 @@ def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
         files = [p for p in sorted(path.rglob("*")) if p.is_file() and _wanted(p, path)]
         files = files if own else _foreign(files) or _rows_of(files, path)
         if not files:
-            raise InputError(
-                "the folder holds no export", where=given, next_step="check the path; name a data set itself"
-            )
+            raise InputError("the folder holds no export", where=given, next_step="check the path")
         yield from ((str(p), p) for p in files)
     elif path.is_file():
         yield given, path

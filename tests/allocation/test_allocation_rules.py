@@ -11,6 +11,7 @@ from rows_of import dataset, owned, row, rules
 from focus_ai import api
 from focus_ai.allocation.rules import load
 from focus_ai.errors import FocusAiError, InputError, UsageError
+from focus_ai.reports.allocation import allocation_text
 
 HEAD = "allocation:\n"
 
@@ -77,7 +78,19 @@ def test_effective_dates_and_the_first_rule_wins(tmp_path: Path) -> None:
     report = api.allocate(source, rules(tmp_path, text))
     assert [(r["rule"], r["rows"]) for r in report["rules"]] == [("old@1", 1), ("new@1", 1), ("never@1", 0)]
     assert report["dry_run"]
-    assert report["untouched"]["rows"] == 0
+    assert report["untouched"] == {"rows": 0, "totals": []}
+
+
+def test_what_is_not_shared_is_told_by_currency(tmp_path: Path) -> None:
+    """Two million tokens at 3.00 in USD, one in EUR."""
+    rows = [row(1, ServiceName="Licence"), *(owned(n, "a", 1_000_000) for n in (2, 3)),
+            owned(4, "b", 1_000_000, BillingCurrency="EUR")]  # fmt: skip
+    text = HEAD + rule("a", "    match: {service: Licence}\n    method: even\n    targets: [{team: a}]")
+    report = api.allocate(dataset(tmp_path / "in", rows), rules(tmp_path, text))
+    assert report["untouched"] == {"rows": 3, "totals": [
+        {"currency": "EUR", "rows": 1, "effective_cost": "3"}, {"currency": "USD", "rows": 2, "effective_cost": "6"},
+    ]}  # fmt: skip
+    assert "Not shared  3 rows, 3.00 EUR, 6.00 USD effective, unchanged" in allocation_text(report)
 
 
 @pytest.mark.parametrize(("match", "rows"), [

@@ -13,6 +13,7 @@ import pytest
 from data_builders import EXPORTS, convert, data_bytes, event, exceptions, jsonl, rows, total
 
 from focus_ai.focus.columns import load
+from focus_ai.reports.run import run_text
 
 CASES = EXPORTS / "focus" / "focus-cost-and-usage"
 CSV, LINES = CASES / "one-zero-csv" / "input.csv", CASES / "one-three-jsonl" / "input.jsonl"
@@ -188,3 +189,15 @@ def test_hourly_files_of_litellm_hold_the_day_so_far(tmp_path: Path) -> None:
     }  # fmt: skip
     assert report["records"]["billed_lines"] == 2
     assert {r["BillingPeriodEnd"].isoformat() for r in rows(tmp_path / "out")} == {"2026-11-01T00:00:00+00:00"}
+
+
+def test_a_warning_about_money_of_two_currencies_adds_nothing_up(tmp_path: Path) -> None:
+    """1.50 + 0.25 USD and 2.00 EUR of a vendor whose account nobody knows."""
+    lines = ["BilledCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ServiceName,ProviderName"]
+    lines += [f"{cost},Usage,2026-10-05T00:00:00Z,2026-10-06T00:00:00Z,Vendor API,Vendor"
+              for cost in ("1.50,USD", "2.00,EUR", "0.25,USD")]  # fmt: skip
+    (tmp_path / "vendor.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report = convert(tmp_path / "out", tmp_path / "vendor.csv")
+    told = [w for w in report["warnings"] if w["code"] == "account_unspecified"]
+    assert [(w["records"], w["money"], w["currency"]) for w in told] == [(1, "2", "EUR"), (2, "1.75", "USD")]
+    assert "--account (2 records, 1.75 USD)" in run_text(report)

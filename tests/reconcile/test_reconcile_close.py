@@ -159,7 +159,7 @@ def test_rated_usage_without_a_bill(tmp_path: Path) -> None:
     paper = bill(tmp_path / "bill.csv", [f"openai,{DAY},gpt-5,input,2000000,2.50"])
     report = close(tmp_path, log, paper)
     assert {r["x_Team"] for r in rows(tmp_path)} == {"a"}
-    assert any("outside with 2.5 stand alone" in note for note in report["notes"])
+    assert any("outside with 2.5 USD stand alone" in note for note in report["notes"])
     close(tmp_path, log, paper, "adjust")
     assert sorted(r["EffectiveCost"] for r in rows(tmp_path)) == [D("-2.5"), D("2.5"), D("2.5")]
     close(tmp_path, log, paper, "adjust", period=DAY)

@@ -85,9 +85,22 @@ def test_what_cannot_be_spread_stays(tmp_path: Path) -> None:
     }  # fmt: skip
     assert report["closed"]["notes"] == [
         "openai 2026-11 USD: 0.9 of the bill spread over 1 rated",
-        "1 rated rows with 1 stand outside the bill and are left out",
-        "1 billed rows with 7 have no rated cost beside them and stay as they are",
+        "1 rated rows with 1 USD stand outside the bill and are left out",
+        "1 billed rows with 7 USD have no rated cost beside them and stay as they are",
     ]
+
+
+def test_amounts_of_two_currencies_are_told_apart(tmp_path: Path) -> None:
+    log = events(tmp_path / "log.jsonl", [(DAY, "a", 800_000)])
+    paper = bill(tmp_path / "bill.csv", [
+        f"openai,{DAY},1.00,Usage,USD", f"mistral,{DAY},1.95,Usage,EUR", f"mistral,{AFTER},1.95,Usage,EUR",
+        f"mistral,{DAY},2.95,Usage,GBP",
+    ], HEADER + ",currency")  # fmt: skip
+    report = close(tmp_path, log, paper, "scale")
+    assert "mistral: no usage was given; 3.9 EUR, 2.95 GBP of the bill stands alone" in report["notes"]
+    assert report["closed"]["notes"] == [
+        "3 billed rows with 3.9 EUR, 2.95 GBP have no rated cost beside them and stay as they are",
+    ]  # fmt: skip
 
 
 def test_a_refund_on_the_whole_bill(tmp_path: Path) -> None:

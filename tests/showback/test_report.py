@@ -282,6 +282,7 @@ def test_a_focus_file_of_others(tmp_path: Path) -> None:
     assert "x_TokenType" in report["missing_columns"] and "Tags" not in report["missing_columns"]
     assert api.report(path, currency="EUR")["totals"]["cost"] == "5"
     assert "and 5.00 EUR" in showback_text(report)
+    assert "(1 days), 3 rows" in showback_text(report)  # of four: the one in EUR is not in the tables
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", f"{HEADER}\n", f"{HEADER}\n2026-10-01T00:00:00Z,much,USD,,,,\n"])
