@@ -219,10 +219,13 @@ def _weights(
 
 
 def _several_periods(session: Session) -> set[str]:
-    """Days whose direct rows stand in several billing periods; not all of them may have been there at the time."""
+    """Days whose direct rows stand in several billing periods; not all of them may have been there at the time.
+
+    A period is a month here, as in the folders: two sellers may begin the same month in different time zones.
+    """
     return {str(d) for (d,) in session.rows(
         "SELECT strftime(ChargePeriodStart, '%Y-%m-%d') FROM direct GROUP BY 1 "
-        "HAVING count(DISTINCT BillingPeriodStart) > 1"
+        "HAVING count(DISTINCT strftime(BillingPeriodStart, '%Y-%m')) > 1"
     )}  # fmt: skip
 
 

@@ -278,6 +278,19 @@ def test_a_period_of_an_earlier_run_keeps_its_own_files(tmp_path: Path) -> None:
     assert report["checked"]["shares"] == 2
 
 
+def test_weights_of_a_day_whose_sellers_begin_the_month_at_other_hours(tmp_path: Path) -> None:
+    """Google bills months of Pacific time: one folder, two BillingPeriodStart. Two months are another matter."""
+    daily = RULES.replace("basis: {metric: tokens}", "basis: {metric: tokens, window: day}", 1)
+    held = rules(tmp_path, daily[: daily.index("  - id: seats")])
+    month = row(1)["BillingPeriodStart"]
+    for number, (start, notes) in enumerate([(month.replace(hour=7), 0), (month.replace(month=10), 1)]):
+        found = [row(1, ServiceName="Licence"), owned(2, "a", 300), owned(3, "b", 100, BillingPeriodStart=start)]
+        out = tmp_path / f"out-{number}"
+        api.allocate(dataset(tmp_path / f"in-{number}", found), held, out=out)
+        checked = api.verify_allocation(out)
+        assert (checked["ok"], len(checked["notes"])) == (True, notes)
+
+
 def test_what_convert_allocates_is_verified_too(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     demo = root / "fixtures" / "demo"
