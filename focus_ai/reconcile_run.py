@@ -26,6 +26,7 @@ from focus_ai.rewrite import DataSet, exact, plain, work_folder
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery
 from focus_ai.sinks.manifest import write_json
+from focus_ai.sinks.parquet import blake2b
 
 Progress = Callable[[str, int, int], None]
 LISTED = 200
@@ -152,7 +153,8 @@ def _close(
     if "InvoiceDetailId" in schema.names:
         focus = "1.4"
     run = {"focus": focus, "grain": "day", "rate_card": None}
-    rated, billed = (DataSet(work / "none", {"all": side.files}, schema, run) for side in sides)
+    # In an order of their own, so that the rows do not depend on the order in which the inputs were named.
+    rated, billed = (DataSet(work / "none", {"all": sorted(s.files, key=blake2b)}, schema, run) for s in sides)
     closing = Closing(session, rated, billed, dimensions, month=month, work=work)
     sources = [{"side": side.name, **entry} for side in sides for entry in side.inputs]
     return close(closing, method, delivery, invoiced=invoiced, as_of=now, sources=sources)

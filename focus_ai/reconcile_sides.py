@@ -6,6 +6,7 @@ Raw exports are converted in the work folder first, so that a comparison always 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -91,8 +92,9 @@ def add_bill_rows(side: Side, schema: Any, work: Path) -> None:
     from focus_ai.allocation.costs import add_rows
 
     known = meter_facts()
-    for number, path in enumerate(side.bills):
-        rows = bills.as_rows(bills.read_bill(path, known), sellers())
+    seen: Counter[str] = Counter()
+    for number, path in enumerate(sorted(side.bills, key=blake2b)):
+        rows = bills.as_rows(bills.read_bill(path, known), sellers(), seen)
         target = work / "bills" / f"{number:03d}.parquet"
         add_rows(rows, schema, target)
         _parquet(side, [target])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -127,12 +128,22 @@ def _span(entry: Mapping[str, Any], where: str) -> tuple[date, date]:
     )  # fmt: skip
 
 
-def as_rows(lines: Sequence[Mapping[str, Any]], sellers: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """The lines as FOCUS rows, for a period that is closed to this bill. `sellers`: names by channel."""
-    return [_focus_row(line, sellers.get(line["channel"], {}), number) for number, line in enumerate(lines)]
+def as_rows(
+    lines: Sequence[Mapping[str, Any]], sellers: Mapping[str, Mapping[str, str]], seen: Counter[str]
+) -> list[dict[str, Any]]:
+    """The lines as FOCUS rows, for a period that is closed to this bill. `sellers`: names by channel.
+
+    `seen` counts equal lines over all bills, so that each has an id of its own wherever it stands.
+    """
+    rows = []
+    for line in lines:
+        said = str(sorted(map(str, line.items())))
+        rows.append(_focus_row(line, sellers.get(line["channel"], {}), f"{said}{seen[said]}"))
+        seen[said] += 1
+    return rows
 
 
-def _focus_row(line: Mapping[str, Any], seller: Mapping[str, str], number: int) -> dict[str, Any]:
+def _focus_row(line: Mapping[str, Any], seller: Mapping[str, str], key: str) -> dict[str, Any]:
     from hashlib import md5
 
     name, amount, kind = seller.get("name", line["channel"]), line["cost"], str(line["kind"]).capitalize()
@@ -157,7 +168,7 @@ def _focus_row(line: Mapping[str, Any], seller: Mapping[str, str], number: int) 
         "BilledCost": amount, "x_CostBasis": "billed", "x_ModelId": line["model"], "x_TokenType": line["meter"],
         "x_ProcessingTier": line["tier"], "x_OwnerStatus": "unattributed", "x_UnattributedReason": "no_evidence",
         "x_Source": "reconcile-bill",
-        "x_ChargeId": md5(f"{sorted(map(str, line.items()))}{number}".encode(), usedforsecurity=False).hexdigest()[:16],
+        "x_ChargeId": md5(key.encode(), usedforsecurity=False).hexdigest()[:16],
     }  # fmt: skip
     if kind not in ("Usage", "Purchase"):
         return row

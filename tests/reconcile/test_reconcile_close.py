@@ -137,6 +137,29 @@ def test_a_cloud_export_with_columns_of_its_own(tmp_path: Path) -> None:
         assert {f"x_{n}" for n in ("ServiceCode", "UsageType")} < set(rows(tmp_path)[0])
 
 
+@pytest.mark.parametrize("method", ["split", "adjust", "scale"])
+def test_the_order_of_inputs_changes_nothing(tmp_path: Path, method: str) -> None:
+    """Two bills of the same line: two charges, with ids of their own, and the same bytes whichever is named first."""
+    logs = [events(tmp_path / f"{team}.jsonl", [(DAY, team, 1_000_000)]) for team in "ab"]
+    logs[1].write_text(logs[1].read_text(encoding="utf-8").replace('"e0"', '"f0"'), encoding="utf-8")
+    header = "channel,day,model,amount"
+    papers = [bill(tmp_path / "one.csv", [f"openai,{DAY},gpt-5,1.25"], header),
+              bill(tmp_path / "two.csv", [f"openai,{DAY},gpt-5,1.25", f"openai,{DAY},o3,0.10"], header)]  # fmt: skip
+    rated = [tmp_path / name for name in "ab"]
+    for log, out in zip(logs, rated, strict=True):
+        api.convert([str(log)], out)
+    written = []
+    for step in (1, -1):
+        found = api.reconcile(
+            [str(p) for p in rated[::step]], [str(p) for p in papers[::step]], close=method,
+            close_out=tmp_path / "closed", as_of=LATER, listed=0,
+        )  # fmt: skip
+        assert [(t["bill"], t["equal"]) for t in found["closed"]["totals"]] == [("2.6", True)]
+        assert len({r["x_ChargeId"] for r in rows(tmp_path)}) == len(rows(tmp_path))
+        written.append([p.read_bytes() for p in sorted((tmp_path / "closed" / "data").rglob("*.parquet"))])
+    assert written[0] == written[1]
+
+
 def test_adjustment_rows(tmp_path: Path) -> None:
     log = events(tmp_path / "log.jsonl", [(DAY, "a", 1_900_000), ("2026-11-04", "a", 1_000_000)])
     paper = bill(
