@@ -23,7 +23,7 @@ _NAMED = 10
 def create_scaled(session: Session, columns: Mapping[str, str]) -> list[str]:
     """Create `scaled_rows` (the columns, `part`, `seq`); returns what was spread over what, in words."""
     session.sql(
-        "CREATE OR REPLACE TABLE scale_buckets AS SELECT n, kind, p_from, p_to, b_lines, "
+        "CREATE OR REPLACE TABLE scale_buckets AS SELECT n, kind, currency, p_from, p_to, b_lines, "
         "dense_rank() OVER (ORDER BY currency, channel, account, strftime(p_from, '%Y-%m')) AS g, "
         "concat_ws(' ', channel, account, strftime(p_from, '%Y-%m'), currency) AS name FROM buckets"
     )
@@ -119,14 +119,14 @@ def _notes(session: Session) -> list[str]:
         notes.append(f"and {len(found) - _NAMED} more bills that were spread")
     count, sums = _summed(
         session,
-        "SELECT BillingCurrency, count(*), sum(EffectiveCost) FROM rated_rows WHERE seq NOT IN "
-        "(SELECT seq FROM scale_rows JOIN scale_groups USING (g)) GROUP BY 1",
+        "SELECT k.currency, count(*), sum(r.EffectiveCost) FROM rated_rows r JOIN scale_buckets k USING (n) "
+        "WHERE r.seq NOT IN (SELECT seq FROM scale_rows JOIN scale_groups USING (g)) GROUP BY 1",
     )
     if count:
         notes.append(f"{count} rated rows with {sums} stand outside the bill and are left out")
     count, sums = _summed(
         session,
-        "SELECT r.BillingCurrency, count(*), sum(r.EffectiveCost) FROM billed_rows r JOIN scale_buckets k USING (n) "
+        "SELECT k.currency, count(*), sum(r.EffectiveCost) FROM billed_rows r JOIN scale_buckets k USING (n) "
         f"WHERE k.kind IN {_KINDS} AND k.g NOT IN (SELECT g FROM scale_groups) GROUP BY 1",
     )
     if count:
