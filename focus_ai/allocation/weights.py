@@ -112,7 +112,9 @@ class Weights:
         nobody = found.pop(UNATTRIBUTED, Fraction(0))
         if stage.targets is not None:
             found, outside = _listed(stage.targets, found)
-            if outside and stage.method != "commitment-usage":
+            if outside and stage.method == "commitment-usage" and stage.unused == "keep":
+                notes.append("what owners outside the listed targets drew counts as unused")
+            elif outside:
                 notes.append("owners outside the listed targets got no share")
         if stage.method == "even":
             return "Count", {t: Fraction(1) for t, amount in found.items() if amount > 0}

@@ -173,6 +173,36 @@ allocation:
     assert {k: v["EffectiveCost"] for k, v in found.items()} == amounts
 
 
+@pytest.mark.parametrize(("unused", "left", "note"), [
+    ("keep", D(360), "what owners outside the listed targets drew counts as unused"),
+    ("spread", None, "owners outside the listed targets got no share"),
+])  # fmt: skip
+def test_a_commitment_that_others_drew_from_too(tmp_path: Path, unused: str, left: D | None, note: str) -> None:
+    """A drew 70 of 100 and is the only target; the 20 of B are in the 30 that are called unused, and it is said."""
+    origin = row(1, ServiceName="PTU", PricingQuantity=None, ListUnitPrice=None, ContractedUnitPrice=None,
+                 EffectiveCost=D(1200), ConsumedQuantity=None, ChargeCategory="Adjustment")  # fmt: skip
+    source = dataset(tmp_path / "in", [origin, owned(2, "A", 70), owned(3, "B", 20)])
+    held = rules(
+        tmp_path,
+        f"""
+allocation:
+  - id: ptu
+    version: 1
+    documentation: Reserved capacity by the tokens drawn from it.
+    match: {{service: PTU}}
+    method: commitment-usage
+    basis: {{metric: tokens}}
+    capacity: 100
+    unused: {unused}
+    targets: [{{team: A}}]
+""",
+    )
+    [window] = api.allocate(source, held)["rules"][0]["windows"]
+    amounts = {t["target"]: D(t["effective_cost"]) for t in window["targets"]}
+    assert amounts.get("(unused_commitment)") == left
+    assert window["notes"] == [note]
+
+
 def test_the_weights_of_meters_and_a_day_window(tmp_path: Path) -> None:
     origins = [row(1, "2026-11-03", ServiceName="Licence"), row(2, "2026-11-04", ServiceName="Licence")]
     direct = [
