@@ -183,11 +183,13 @@ def _types(tables: Sequence[Table]) -> Iterator[Finding]:
         types: dict[str, str] = {}
         for table in tables:
             if name in table.columns:
-                kind = f"text ({table.source.format.kind})" if table.staged else table.columns[name][1]
+                # The cells of a text file are text: a text column of Parquet beside them is no other type.
+                kind = "VARCHAR" if table.staged else table.columns[name][1]
+                told = f"text ({table.source.format.kind})" if table.staged else kind
                 if kind != _NO_VALUES:
-                    types.setdefault(kind, table.source.name)
+                    types.setdefault(kind, f"{told} in {table.source.name}")
         if len(types) > 1:
-            told = "; ".join(f"{kind} in {file}" for kind, file in types.items())
+            told = "; ".join(types.values())
             yield _finding("FAI-IN-007", name, 0, f"the type of {name} differs between files: {told}")
 
 
