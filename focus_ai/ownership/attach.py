@@ -82,35 +82,42 @@ def _row(owner: Owner) -> dict[str, str | None]:
 def _hash(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     """Evidence that cannot change an answer is left out, so that equal owners share one lookup.
 
-    Tags are looked at where the record names no team, or when the settings ask for tags to be passed on.
+    Of the tags every key counts that the book looks at, also where the record names its team: each field of an owner
+    is looked for on its own.
     """
     columns = [ident(n) for n in Evidence._fields if n in book.needs and n in present and n != "tags"]
     if "tags" in book.needs and "tags" in present:
-        only = "" if "owner_team" not in present else "CASE WHEN owner_team IS NULL THEN tags END"
-        source = only or "tags"
-        parsed = f"(SELECT TRY_CAST({source} AS JSON) AS t FROM events)"
-        keys = [str(row[0]) for row in session.rows(
-            f"SELECT DISTINCT unnest(json_keys(t)) FROM {parsed} WHERE json_type(t) = 'OBJECT'"
-        )]  # fmt: skip
-        named = set(book.relevant_tags(keys))
-        named |= _nested(session, parsed, [k for k in keys if k not in named])
-        relevant = sorted(filter(_plain, named))
-        if session.rows(f"SELECT 1 FROM events WHERE starts_with(ltrim({source}), '[') LIMIT 1"):
-            columns.append(f"CASE WHEN starts_with(ltrim({source}), '[') THEN {source} END")
-        if relevant:
-            paths = ", ".join(literal(f'$."{k}"') for k in relevant)
-            columns.append(f"CAST(json_extract_string(TRY_CAST({source} AS JSON), [{paths}]) AS VARCHAR)")
+        columns += _tag_columns(session, book)
     return f"hash({', '.join(columns)})" if columns else "CAST(0 AS UBIGINT)"
 
 
+def _tag_columns(session: Session, book: OwnerBook) -> list[str]:
+    """What of the tags tells two events apart: the text of lists, the values of the keys that matter in objects."""
+    parsed = "(SELECT TRY_CAST(tags AS JSON) AS t FROM events)"
+    keys = [str(row[0]) for row in session.rows(
+        f"SELECT DISTINCT unnest(json_keys(t)) FROM {parsed} WHERE json_type(t) = 'OBJECT'"
+    )]  # fmt: skip
+    if not all(map(_plain, keys)):
+        return ["tags"]
+    named = set(book.relevant_tags(keys))
+    named |= _nested(session, parsed, [k for k in keys if k not in named])
+    columns = []
+    if session.rows("SELECT 1 FROM events WHERE NOT starts_with(ltrim(tags), '{') LIMIT 1"):
+        columns.append("CASE WHEN NOT starts_with(ltrim(tags), '{') THEN tags END")
+    if named:
+        paths = ", ".join(literal(f'$."{k}"') for k in sorted(named))
+        columns.append(f"CAST(json_extract_string(TRY_CAST(tags AS JSON), [{paths}]) AS VARCHAR)")
+    return columns
+
+
 def _plain(key: str) -> bool:
-    """Can the key stand in a path? One with a quote or the NUL character names no owner."""
-    return '"' not in key and "\x00" not in key
+    """Can the key stand in a path as it is?"""
+    return not any(c in key for c in '"\\\x00')
 
 
 def _nested(session: Session, parsed: str, keys: list[str]) -> set[str]:
     """The tag keys under which objects or lists stand: an owner may be named inside."""
-    asked = sorted(filter(_plain, keys))
+    asked = sorted(keys)
     if not asked:
         return set()
     paths = ", ".join(literal(f'$."{k}"') for k in asked)
