@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 import shutil
 import sys
@@ -47,10 +48,13 @@ def discover(inputs: Sequence[str], spool: Path, *, own: bool = True) -> list[So
     `own`: our own data sets in a folder are inputs too, as they are for a check of files.
     """
     found: dict[str, SourceFile] = {}
-    for given in inputs:
-        for name, path in _expand(given, spool, own):
+    for given in dict.fromkeys(inputs):  # standard input can be read but once
+        for spelt, path in _expand(given, spool, own):
+            name, plain = _shown(spelt), _plain(path, spool)
             if name not in found:
-                found[name] = SourceFile(name, _plain(path, spool), sniff(path), path.stat().st_size)
+                found[name] = SourceFile(name, plain, sniff(plain), path.stat().st_size)
+            elif found[name].path != plain:
+                raise InputError("two inputs have the same name", value=name, next_step=f"write the file as ./{name}")
     if not found:
         raise InputError("no input file was found", value=" ".join(inputs), next_step="name a file, folder or glob")
     return [found[name] for name in sorted(found)]
@@ -119,12 +123,18 @@ def _wanted(path: Path, root: Path) -> bool:
     return not hidden and not path.name.endswith(_SKIPPED)
 
 
+def _shown(name: str) -> str:
+    """A file name as text: bytes that are not UTF-8 (names of older systems) are shown as escapes."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _plain(path: Path, spool: Path) -> Path:
-    """A path that the engine cannot take for a pattern: a link in the work folder where the name holds * ? or [."""
-    if not any(c in str(path) for c in "*?["):
+    """A path that the engine can take for this file only: a link in the work folder where the name holds * ? or [,
+    which would be a pattern, or is no UTF-8."""
+    if _shown(str(path)) == str(path) and not any(c in str(path) for c in "*?["):
         return path
     spool.mkdir(parents=True, exist_ok=True)
-    link = spool / f"named-{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]}"
+    link = spool / f"named-{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}"
     if not link.exists():
         try:
             link.symlink_to(path.absolute())

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from data_builders import convert, event, jsonl, rows, snapshot
+from data_builders import convert, event, exceptions, jsonl, rows, snapshot
 
 from focus_ai.adapters import quick
 from focus_ai.errors import InputError
@@ -103,6 +103,31 @@ def test_standard_input(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stdin", stream)
     assert convert(out, "-")["records"]["events"] == 2
     assert rows(out)[0]["x_RequestCount"] == 2
+
+
+def test_standard_input_named_twice_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is empty when read again; and a file called stdin is another input."""
+    data = jsonl(tmp_path / "stdin", [event(1)]).read_bytes()
+    for given in (["-", "-"], ["-", "stdin"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        monkeypatch.chdir(tmp_path)
+        if given[1] == "-":
+            assert [s.size for s in discover(given, tmp_path / "spool")] == [len(data)]
+        else:
+            with pytest.raises(InputError, match="same name"):
+                discover(given, tmp_path / "spool")
+
+
+def test_a_name_that_is_no_utf8(tmp_path: Path, out: Path) -> None:
+    try:
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl"))
+        jsonl(path, [event(1), "broken"])
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    report = convert(out, path)
+    assert (report["records"]["events"], report["records"]["rejected"]) == (1, 1)
+    assert report["inputs"][0]["path"] == f"{tmp_path}/caf\\xe9.jsonl"
+    assert exceptions(out, "rejects")[0]["file"] == f"{tmp_path}/caf\\xe9.jsonl"
 
 
 def test_odd_names_are_names_and_nothing_else(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
