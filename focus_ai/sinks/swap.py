@@ -13,7 +13,7 @@ import os
 import shutil
 from pathlib import Path
 
-from focus_ai.errors import InputError
+from focus_ai.errors import InputError, UsageError
 
 _EXCHANGE = 2
 _HERE = -100
@@ -23,14 +23,16 @@ class Delivery:
     """The next state of an output folder. `folder` is where a run writes; `commit` makes it the output folder."""
 
     def __init__(self, out: Path) -> None:
-        # A link is followed: the folder that it names is replaced, not the link.
-        self.out = out.resolve() if out.is_symlink() else out.absolute()
-        if self.out.exists() and not self.out.is_dir():
-            raise InputError("the output is a file, not a folder", where=str(out), next_step="choose another --out")
-        self._prefix = f".{self.out.name}.focus-ai-"
-        self.folder = self.out.parent / f"{self._prefix}next-{os.getpid()}"
-        self.work = self.folder / ".work"
+        self._lock: int | None = None
         try:
+            # A link is followed: the folder that it names is replaced, not the link.
+            self.out = out.resolve() if out.is_symlink() else out.absolute()
+            if self.out.exists() and not self.out.is_dir():
+                raise InputError("the output is a file, not a folder", where=str(out), next_step="choose another --out")
+            _refuse_where_we_stand(self.out, out)
+            self._prefix = f".{self.out.name}.focus-ai-"
+            self.folder = self.out.parent / f"{self._prefix}next-{os.getpid()}"
+            self.work = self.folder / ".work"
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._repair()
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -55,10 +57,15 @@ class Delivery:
                 shutil.rmtree(left, ignore_errors=True)
 
     def keep_untouched(self, periods: set[str]) -> list[str]:
-        """Link everything of the old data set that this run does not replace; returns the periods kept."""
+        """Link everything of the old data set that this run does not replace; returns the periods kept.
+
+        From here to the exchange no other run may change the folder, or what it writes meanwhile would be lost.
+        """
+        self._lock = _locked(self.out.parent)
         kept: list[str] = []
         if not self.out.is_dir():
             return kept
+        shutil.copymode(self.out, self.folder)
         for path in sorted(self.out.rglob("*")):
             relative = path.relative_to(self.out)
             parts = relative.parts
@@ -68,7 +75,7 @@ class Delivery:
             period = next((p for p in parts[:2] if p.startswith("billing_period=")), None)
             if period is not None and period in periods:
                 continue
-            if target.exists() or path.is_dir():
+            if target.exists() or (path.is_dir() and not path.is_symlink()):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             _link(path, target)
@@ -78,6 +85,12 @@ class Delivery:
 
     def commit(self) -> None:
         """Make the new folder the output folder."""
+        try:
+            self._commit()
+        finally:
+            self._unlock()
+
+    def _commit(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
         if not self.out.exists():
             self.folder.rename(self.out)
@@ -93,9 +106,44 @@ class Delivery:
     def discard(self) -> None:
         """Remove what was built; the output folder stays as it was."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _refuse_where_we_stand(out: Path, given: Path) -> None:
+    """The output folder is exchanged for a new one. Under somebody's feet that leaves them in a folder that is gone."""
+    here = Path.cwd()
+    if here.resolve().is_relative_to(out.resolve()):
+        raise UsageError(
+            "the output is the folder you are in, or one above it; a run puts a new folder in its place",
+            where=str(given), next_step="name a folder of its own, such as --out focus-data",
+        )  # fmt: skip
+
+
+def _locked(folder: Path) -> int | None:
+    """A lock on a folder, freed when it is closed or the process ends; `None` where the system has no such locks."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _link(source: Path, target: Path) -> None:
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+        return
     try:
         os.link(source, target)
     except OSError:

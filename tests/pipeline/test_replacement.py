@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from data_builders import convert, data_files, event, jsonl, rows, snapshot, total
 
-from focus_ai.errors import FocusAiError, InputError
+from focus_ai.errors import FocusAiError, InputError, UsageError
 from focus_ai.sinks import Delivery
 
 
@@ -64,6 +67,56 @@ def test_files_of_others_in_the_folder_stay(tmp_path: Path, out: Path) -> None:
     convert(out, month(tmp_path / "a.jsonl", 10, 1))
     assert (out / "README.txt").read_text() == "mine"
     assert (out / "notes" / "deep.txt").read_text() == "also mine"
+
+
+def test_what_others_set_up_in_the_folder_stays(tmp_path: Path, out: Path) -> None:
+    """Who may look into it, and links to other folders."""
+    out.mkdir()
+    out.chmod(0o700)
+    (tmp_path / "elsewhere").mkdir()
+    (out / "link").symlink_to(tmp_path / "elsewhere")
+    for number in (10, 11):
+        convert(out, month(tmp_path / "a.jsonl", number, 1))
+        assert stat.S_IMODE(out.stat().st_mode) == 0o700
+        assert (out / "link").readlink() == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("given", ["", ".", "..", "/", "../work"])
+def test_the_folder_we_stand_in_is_not_exchanged(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unset variable in `--out "$X"` must not make the working folder the output."""
+    source = month(tmp_path / "a.jsonl", 10, 1)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(UsageError, match="folder you are in"):
+        convert(Path(given), source)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl", "work"]
+
+
+def test_months_that_another_run_writes_meanwhile_stay(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run begins to put its month in place while the first one has listed what to keep."""
+    first, second = month(tmp_path / "a.jsonl", 10, 1), month(tmp_path / "b.jsonl", 11, 2)
+    convert(out, month(tmp_path / "c.jsonl", 9, 3))
+    code = (
+        "import sys; from pathlib import Path; from focus_ai import api\n"
+        "api.convert([sys.argv[1]], Path(sys.argv[2]), validate=False)"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    whole = Delivery.commit
+    others: list[subprocess.Popen[bytes]] = []
+
+    def slow(delivery: Delivery) -> None:
+        others.append(subprocess.Popen([sys.executable, "-c", code, str(second), str(out)], env=env))
+        with pytest.raises(subprocess.TimeoutExpired):
+            others[0].wait(3)  # it waits for us
+        whole(delivery)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Delivery, "commit", slow)
+        convert(out, first)
+    assert others[0].wait(60) == 0
+    assert periods(out) == ["2026-09", "2026-10", "2026-11"]
 
 
 @pytest.mark.parametrize("fault", ["bad input", "unknown export", "bad rates"])
