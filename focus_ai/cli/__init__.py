@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from typer import Abort, Exit
 
     from focus_ai.cli.app import run
+    from focus_ai.cli.machine import of_the_machine
     from focus_ai.cli.terminal import close_quietly, say_error
 
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("FOCUS_AI_DEBUG") == "1":
             traceback.print_exception(error, file=sys.stderr)
+        if (told := of_the_machine(error)) is not None:
+            say_error(*told.lines())
+            return told.exit_code
         say_error(
             f"internal error: {type(error).__name__}: {error}",
             "  this is a fault of focus-ai, not of your data; the files in place were not touched",

@@ -134,6 +134,37 @@ def test_a_fault_of_ours_is_one_clear_message(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits of POSIX")
+def test_no_room_to_write_is_told_as_such(tmp_path: Path) -> None:
+    """A limit on the size of files fails like a full disk; what was there stays and nothing is left behind."""
+    (tmp_path / "a.csv").write_text(
+        "event_id,timestamp,provider,model,input_tokens,output_tokens,status\n"
+        "1,2026-10-07T10:00:00Z,openai,gpt-5,1000,10,success\n"
+    )
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
+        "from focus_ai.cli import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "convert", "a.csv", "--out", "o"], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(focus_ai.__file__).parents[1])}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.startswith("focus-ai: there is no room to write")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_working_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main(["convert", "a.json", "--out", "o"]) == 2
+    assert capsys.readouterr().err.startswith("focus-ai: the folder you are in no longer exists")
+
+
 def test_an_interrupt_ends_with_130(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     api.answer = KeyboardInterrupt()
     assert main(["convert", "a.json", "--out", "o"]) == 130
