@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from focus_ai.focus import arrow_schema
 from focus_ai.intake import check_exports, choose, facts, rate_card, unread
 from focus_ai.money import text
 from focus_ai.ownership import OwnerBook, Pseudonyms
-from focus_ai.ownership.attach import attach_users
+from focus_ai.ownership.attach import attach_people, attach_users
+from focus_ai.ownership.raw_texts import raw_text, raw_text_sql
 from focus_ai.pricing.charges import REQUEST
 from focus_ai.pricing.tables import meters as meter_table
 from focus_ai.rewrite import GENERATOR, write_metadata
@@ -151,12 +152,15 @@ def _deliver(
     files = [f for fs in written.values() for f in fs]
     judged = _judged(session, files, plan) if also.validate else None
     relation = report.data_relation(files)
-    exceptions = _exceptions(session, delivery.folder / "exceptions", staged, rated)
+    people = plan.settings.privacy.user_ids
+    exceptions = _exceptions(session, delivery.folder / "exceptions", staged, rated, people)
     paths = [*(f.path for f in files), *exceptions, *aside]
     if also.events:
+        pseudonyms = Pseudonyms.from_settings(plan.settings)
         if plan.grain != "request":  # rows of that grain needed the table of users before
-            attach_users(session, Pseudonyms.from_settings(plan.settings), rated.present)
-        paths += write_events(session, delivery.folder / "events", rated.present)
+            attach_users(session, pseudonyms, rated.present)
+        named = attach_people(session, pseudonyms, rated.present)
+        paths += write_events(session, delivery.folder / "events", rated.present, named)
     source_facts = [
         {"path": s.name, "adapter": chosen[s.name].id if s.name in chosen else None,
          "records": next((t.read for t in staged if t.source == s.name), 0), "blake2b": hashes[s.name].result()}
@@ -213,7 +217,10 @@ def _judged(session: Session, files: Sequence[Written], plan: pipeline.Plan) -> 
     return {"focus_version": plan.focus, "rows": findings.rows, **counts}
 
 
-def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated: pipeline.Rated) -> list[Path]:
+def _exceptions(
+    session: Session, folder: Path, staged: Sequence[Staged], rated: pipeline.Rated, people: str
+) -> list[Path]:
+    """What was set aside. `people`: what becomes of ids of people, which the texts of records may hold."""
     conflicts = [
         Reject(str(f), None if row is None else int(row), "conflicting_duplicate", None if key is None else str(key))
         for f, row, key in session.rows(
@@ -221,7 +228,9 @@ def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated:
         )
     ]
     found = [
-        write_rejects(folder, [*(r for s in staged for r in s.rejects), *conflicts]),
+        write_rejects(
+            folder, [*(replace(r, raw=raw_text(people, r.raw)) for s in staged for r in s.rejects), *conflicts]
+        ),
         write_lines(
             session, folder, "duplicates",
             "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row "
@@ -230,7 +239,8 @@ def _exceptions(session: Session, folder: Path, staged: Sequence[Staged], rated:
         ),
         write_lines(
             session, folder, "ignored",
-            "SELECT source_file AS file, source_row AS row, ignored AS reason, record_id AS key, raw FROM set_aside "
+            "SELECT source_file AS file, source_row AS row, ignored AS reason, record_id AS key, "
+            f"{raw_text_sql(people, 'raw')} AS raw FROM set_aside "
             "UNION ALL SELECT source_file, source_row, reason, record_id, NULL FROM left_out "
             "WHERE reason = 'repeated_by_child_span'", "file, row, key, reason, raw",
         ),

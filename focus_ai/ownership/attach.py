@@ -12,6 +12,7 @@ from typing import Any
 from focus_ai.engine import Session, ident, literal
 from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.ownership.book import OwnerBook
+from focus_ai.ownership.event import CARRIERS, EXPLICIT
 from focus_ai.ownership.model import OWNER_FIELDS, Evidence, Owner
 from focus_ai.ownership.pseudonym import Pseudonyms
 
@@ -64,6 +65,26 @@ def attach_users(session: Session, pseudonyms: Pseudonyms, present: frozenset[st
     shown = pseudonyms.apply(found)
     rows = [{"original": user, "shown": shown.get(user)} for user in found]
     create_table(session, "users", {"original": "VARCHAR", "shown": "VARCHAR"}, rows)
+
+
+def attach_people(session: Session, pseudonyms: Pseudonyms, present: frozenset[str]) -> list[str]:
+    """Create the table `people` (original, shown) of the e-mail addresses that stand where tenants, keys and services
+    are named; returns the fields in which some were found."""
+    asked = sorted({EXPLICIT["tenant"], *(name for names in CARRIERS.values() for name in names)} & present)
+    found: dict[str, str | None] = {}
+    named: list[str] = []
+    for name in asked:
+        column = ident(name)
+        values = [str(r[0]) for r in session.rows(
+            f"SELECT DISTINCT {column} FROM events WHERE contains({column}, '@') OR contains({column}, '%40')"
+        )]  # fmt: skip
+        hidden = {value: shown for value in values if (shown := pseudonyms.text(value)) != value}
+        if hidden:
+            found |= hidden
+            named.append(name)
+    rows = [{"original": value, "shown": found[value]} for value in sorted(found)]
+    create_table(session, "people", {"original": "VARCHAR", "shown": "VARCHAR"}, rows)
+    return named
 
 
 def _row(owner: Owner) -> dict[str, str | None]:

@@ -65,7 +65,9 @@ class OwnerKeys:
     def personal(self, key: str) -> bool:
         """Whether a tag of this name may hold the id of a person."""
         hit = self.field(key)
-        return (hit is not None and hit[0] == "user") or not self._person_words.isdisjoint(plain(key).split("_"))
+        if hit is not None and hit[0] in ("user", "tenant"):
+            return True
+        return not self._person_words.isdisjoint(plain(key).split("_"))
 
 
 class Environments:

@@ -6,10 +6,12 @@ import hashlib
 import hmac
 import time
 
+import duckdb
 import pytest
 
 from focus_ai.errors import UsageError
 from focus_ai.ownership import Pseudonyms, looks_like_email
+from focus_ai.ownership.raw_texts import raw_text, raw_text_sql
 from focus_ai.settings import Settings
 
 KEY = "an-example-key-of-32-characters!"
@@ -30,6 +32,34 @@ def test_addresses(text: str) -> None:
 )
 def test_no_addresses(text: str) -> None:
     assert not looks_like_email(text)
+
+
+RAW = {
+    '{"user":"ana.b@example.com","n":1}': '{"user":"user-redacted","n":1}',
+    '"ana%40example.com", "ana\\u0040example.com"': '"user-redacted", "user-redacted"',
+    "mailto:ana@example.com Ana <än@exämple.de>": "mailto:user-redacted Ana <user-redacted>",
+    "u=a@b.co&v=c@d.co\nbroken": "u=user-redacted&v=user-redacted\nbroken",
+    "model@2026.01 @handle user@host:22": "model@2026.01 @handle user@host:22",
+}
+
+
+def test_addresses_in_the_texts_of_records() -> None:
+    """The two ways, one by one and in the engine, write the same."""
+    assert {text: raw_text("auto", text) for text in RAW} == RAW
+    with duckdb.connect() as engine:
+        for text, wanted in RAW.items():
+            assert engine.execute(f"SELECT {raw_text_sql('auto', 't')} FROM (SELECT ? AS t)", [text]).fetchone() == (
+                wanted,
+            )
+    text = next(iter(RAW))
+    assert (raw_text("keep", text), raw_text("hash", text), raw_text("drop", text)) == (text, None, None)
+
+
+@pytest.mark.parametrize("text", ["k" * 10**6 + "@", "@" * 10**6, "k@ " * 300_000, ("k" * 300 + "@a.co ") * 3000])
+def test_long_texts_take_no_time(text: str) -> None:
+    begun = time.process_time()
+    raw_text("auto", text)
+    assert time.process_time() - begun < 2
 
 
 def test_known_value() -> None:

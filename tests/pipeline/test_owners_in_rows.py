@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from data_builders import convert, event, jsonl, rows, snapshot, total
+from data_builders import convert, event, exceptions, jsonl, rows, snapshot, total
 
 from focus_ai.errors import UsageError
 
@@ -139,6 +139,37 @@ def test_ids_of_people(
         assert MAIL.encode() not in everything(out).lower()
     if key:
         assert key.encode() not in everything(out)
+
+
+@pytest.mark.parametrize(
+    ("policy", "person", "rejected"),
+    [
+        ("auto", "user-redacted", {"a": "user-redacted", "b": "u-17"}),
+        ("keep", MAIL, {"a": MAIL, "b": "u-17"}),
+        ("drop", None, None),
+    ],
+)
+def test_people_in_events_and_in_texts_of_bad_records(
+    policy: str, person: str | None, rejected: dict[str, str] | None, tmp_path: Path, out: Path
+) -> None:
+    """A tenant, a key and a workspace named by an address; and a user in records that were set aside (no time of
+    theirs can be read), once as JSON and once cut off."""
+    named = event(1, tenant_id=MAIL, api_key_id=MAIL, workspace_id=MAIL, tags={"owner": MAIL, "Customer": MAIL})
+    plain = event(2, tenant_id="acme", api_key_id="k1", workspace_id="w1")
+    bad = [event(n, timestamp="never", user_id=user) for n, user in (("a", MAIL), ("b", "u-17"))]
+    settings = {"privacy": {"user_ids": policy}, "owners": {"tags": ["owner", "customer"]}}
+    lines = [named, plain, *bad, f'{{"event_id": "c", "user_id": "{MAIL}"']
+    convert(out, jsonl(tmp_path / "a.jsonl", lines), settings=settings, events=True)
+    written = {r["record_id"]: r for r in pq.read_table(out / "events" / "events.parquet").to_pylist()}
+    for name, value in (("tenant_id", "acme"), ("api_key_id", "k1"), ("workspace_id", "w1")):
+        assert (written["e1"][name], written["e2"][name]) == (person, value)
+    texts = [r["raw"] for r in exceptions(out, "rejects")]
+    if rejected is None:
+        assert texts == [None] * 3
+    else:
+        assert [json.loads(t)["user_id"] for t in texts[:2]] == list(rejected.values())
+        assert rejected["a"] in texts[2]
+    assert (MAIL.encode() in everything(out)) == (policy == "keep")
 
 
 @pytest.mark.parametrize("grain", ["day", "request"])
