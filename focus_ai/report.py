@@ -20,6 +20,7 @@ from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import InternalError
 from focus_ai.focus.places import UNSPECIFIED
 from focus_ai.money import dec, text
+from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated, summary
 from focus_ai.sinks.parquet import Written
 
@@ -169,6 +170,11 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
             "WHERE flags IS NOT NULL) GROUP BY 1 ORDER BY 1"
         ):
             add(f"quality:{flag}", _FLAGS.get(flag, "a quality flag of the records"), records=int(number))
+    if "bucket_end" in rated.present:
+        aside = f"(kind = 'usage' AND ({rated.carriers.usage})) OR (kind = 'billed' AND ({rated.carriers.billed}))"
+        if number := sums_over_a_change(session, rated.owner_hash, f"NOT ({aside})"):
+            add("owner_change_in_bucket", "the owner changed within a summed record; the owner at its beginning was "
+                "taken; an export by shorter times tells them apart", records=number)  # fmt: skip
     if rated.duplicates.conflicting:
         add("conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
             "newest export, or map a version", records=rated.duplicates.conflicting)  # fmt: skip

@@ -1,6 +1,7 @@
 """Owners for the events of a run: distinct evidence is resolved once, events join the answer.
 
-Out: table `owner_spans` (owner_hash, t_from, t_to, owner_id) and table `owners` (one row per distinct owner).
+Out: table `owner_spans` (owner_hash, t_from, t_to, owner_id), table `owners` (one row per distinct owner) and table
+`owner_changes` (owner_hash, at): where the owner of an evidence becomes another, as far as the records reach.
 """
 
 from __future__ import annotations
@@ -21,21 +22,30 @@ _TEXT = (*OWNER_FIELDS, "contact", "status", "reason", "tags", "evidence")
 
 
 def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
-    """Create the two tables for the view `events`; returns the SQL expression of an event's owner hash."""
+    """Create the tables for the view `events`; returns the SQL expression of an event's owner hash."""
     owner_hash = _hash(session, book, present)
     wanted = [n if n in book.needs and n in present else "" for n in Evidence._fields]
     selected = ", ".join(f"any_value({ident(n)})" if n and n != "tags" else "NULL" for n in wanted)
     tags = "any_value(tags)" if "tags" in book.needs and "tags" in present else "NULL"
+    # A sum reaches to its end; one that is said to last more than a year is not followed further.
+    last_time = "event_time"
+    if "bucket_end" in present:
+        last_time = "greatest(event_time, least(bucket_end, event_time + INTERVAL 366 DAY) - INTERVAL 1 MICROSECOND)"
     rows = session.rows(
-        f"SELECT {owner_hash} AS h, epoch_us(min(event_time)), epoch_us(max(event_time)), {tags}, {selected} "
+        f"SELECT {owner_hash} AS h, epoch_us(min(event_time)), epoch_us(max({last_time})), {tags}, {selected} "
         "FROM events GROUP BY h ORDER BY h"
     )
     owners: dict[tuple[object, ...], tuple[int, Owner]] = {}
     spans: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
     for key, first, last, tag_text, *values in rows:
         evidence = Evidence(*values)._replace(tags=tag_text)
         start, end = _EPOCH + timedelta(microseconds=first), _EPOCH + timedelta(microseconds=last)
+        before: Owner | None = None
         for span in book.resolve(evidence, start, end):
+            if before is not None and before.key() != span.owner.key():
+                changes.append({"owner_hash": key, "at": span.t_from})
+            before = span.owner
             identity = (*span.owner.key(), json.dumps(dict(span.owner.evidence), sort_keys=True))
             number, _ = owners.setdefault(identity, (len(owners), span.owner))
             spans.append({"owner_hash": key, "t_from": span.t_from, "t_to": span.t_to, "owner_id": number})
@@ -43,6 +53,7 @@ def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
         session, "owner_spans",
         {"owner_hash": "UBIGINT", "t_from": "TIMESTAMPTZ", "t_to": "TIMESTAMPTZ", "owner_id": "INTEGER"}, spans,
     )  # fmt: skip
+    create_table(session, "owner_changes", {"owner_hash": "UBIGINT", "at": "TIMESTAMPTZ"}, changes)
     create_table(
         session,
         "owners",
@@ -53,6 +64,17 @@ def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
         ],
     )
     return owner_hash
+
+
+def sums_over_a_change(session: Session, owner_hash: str, counted: str) -> int:
+    """How many records that count (a SQL condition) are sums over a time in which their owner becomes another."""
+    if not session.rows("SELECT 1 FROM owner_changes LIMIT 1"):
+        return 0
+    sums = f"SELECT {owner_hash} AS h, event_time, bucket_end FROM events WHERE bucket_end IS NOT NULL AND {counted}"
+    return int(session.one(
+        f"SELECT count(*) FROM ({sums}) WHERE EXISTS (SELECT 1 FROM owner_changes c WHERE c.owner_hash = h "
+        "AND c.at > event_time AND c.at < bucket_end)"
+    )[0])  # fmt: skip
 
 
 def attach_users(session: Session, pseudonyms: Pseudonyms, present: frozenset[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,29 @@ def test_an_owner_that_moves_inside_the_data(grain: str, owners: dict[str, Any],
     reasons = {r["x_UnattributedReason"] for r in found if r["x_OwnerStatus"] == "unattributed"}
     assert len(reasons) == 2
     assert None not in reasons
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "team", "told"),
+    [("09T12", "10T12", "alpha", 1), ("09T12", "10T00", "alpha", 0), ("10T00", "12T00", "beta", 0),
+     ("10T00", "21T00", "beta", 1), ("01T00", "31T00", "alpha", 1)],
+)  # fmt: skip
+def test_a_sum_over_a_change_of_owner_is_told(
+    first: str, last: str, team: str, told: int, owners: dict[str, Any], tmp_path: Path, out: Path
+) -> None:
+    """One bucket: key k1 moves on the 10th, its new team's cost center changes on the 20th. 1000 input and 10 output
+    tokens of gpt-5 are 0.00135 USD, and all of it is with the owner at the beginning."""
+    begin, end = (int(datetime.fromisoformat(f"2026-10-{t}:00:00+00:00").timestamp()) for t in (first, last))
+    result = {"object": "organization.usage.completions.result", "input_tokens": 1000, "output_tokens": 10,
+              "input_cached_tokens": 0, "num_model_requests": 1, "project_id": "p", "user_id": None,
+              "api_key_id": "k1", "model": "gpt-5", "batch": False, "service_tier": "default"}  # fmt: skip
+    bucket = {"object": "bucket", "start_time": begin, "end_time": end, "results": [result]}
+    source = tmp_path / "a.json"
+    source.write_text(json.dumps({"object": "page", "data": [bucket], "has_more": False, "next_page": None}))
+    report = convert(out, source, settings=owners)
+    assert by(rows(out), "x_Team") == {team: Decimal("0.00135")}
+    warned = [w["records"] for w in report["warnings"] if w["code"] == "owner_change_in_bucket"]
+    assert warned == [told] * bool(told)
 
 
 def test_the_unattributed_line_of_the_report(tmp_path: Path, out: Path) -> None:
