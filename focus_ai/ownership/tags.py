@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +11,9 @@ from .names import OwnerKeys, plain
 
 _MEMO_LIMIT = 100_000
 _DEPTH = 4
+_ENTRY = (("Key", "Value"), ("name", "value"), ("Name", "Value"))
+_GAP = re.compile(r"[,;\n]")
+_JSON = tuple('{["')
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
@@ -49,7 +53,7 @@ class TagReader:
         try:
             loaded = _DECODER.decode(text)
         except (ValueError, RecursionError):
-            return Tags(malformed=True)
+            loaded = _written_out(text)
         if not isinstance(loaded, (dict, list)):
             return EMPTY if loaded is None else Tags(malformed=True)
         field = self._keys.field
@@ -64,8 +68,29 @@ class TagReader:
         return Tags(tuple((name, key, value) for name, _, key, value in ranked), tuple(sorted(kept)))
 
 
+def _written_out(text: str) -> list[str] | str:
+    """The entries of `team=orbit;env=prod` or `team:orbit, env:prod`; the text itself when it is no such list."""
+    entries = [part.strip() for part in _GAP.split(text) if part.strip()]
+    return entries if entries and text[:1] not in _JSON and all(map(_split_at, entries)) else text
+
+
+def _split_at(entry: str) -> int | None:
+    """Where the value of `key:value` or `key=value` begins, or `None`."""
+    return min((i + 1 for mark in ":=" if (i := entry.find(mark)) > 0), default=None)
+
+
+def _entry(item: dict[str, Any], path: str) -> tuple[Any, str]:
+    """An object in a list, with its path: {Key, Value} or {name, value} stand for the value under that key."""
+    if len(item) == 2:
+        for name, content in _ENTRY:
+            if isinstance(key := item.get(name), str) and content in item:
+                return item[content], f"{path}{key}."
+    return item, path
+
+
 def _pairs(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    """(key, text) of every scalar; nested objects with dots, lists of `key:value`, `key=value` or {key, value}."""
+    """(key, text) of every scalar; nested objects with dots, lists of `key:value`, `key=value` or {key, value}, and
+    a text alone in its list."""
     if isinstance(value, dict):
         entry = value.get("key")
         if isinstance(entry, str) and "value" in value and len(value) == 2:
@@ -79,11 +104,13 @@ def _pairs(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for item in value:
             if isinstance(item, dict) and depth > 0:
-                yield from _pairs(item, path, depth - 1)
+                yield from _pairs(*_entry(item, path), depth - 1)
             elif isinstance(item, str):
-                at = min((i for mark in ":=" if (i := item.find(mark)) > 0), default=None)
+                at = _split_at(item)
                 if at is not None:
-                    yield f"{path}{item[:at].strip()}", item[at + 1 :].strip()
+                    yield f"{path}{item[: at - 1].strip()}", item[at:].strip()
+                elif path and len(value) == 1:
+                    yield path[:-1], item.strip()
     elif value is not None:
         text = ("true" if value else "false") if isinstance(value, bool) else str(value)
         yield path[:-1], text

@@ -24,6 +24,9 @@ def teams(tmp_path: Path, *tags: Any) -> list[str | None]:
         ({"team": "orbit", "labels": {"x": 1}}, {"team": "lumen", "labels": {"x": 1}}),
         (["team:orbit"], ["team:lumen"]),
         ({"labels": {"team": "orbit"}}, {"team": "lumen"}),
+        ([{"Key": "team", "Value": "orbit"}], [{"Key": "team", "Value": "lumen"}]),
+        ("team=orbit;env=prod", "team=lumen;env=prod"),
+        ("team:orbit", '{"team": "lumen"}'),
     ],
 )
 def test_two_teams_stay_two(first: Any, second: Any, tmp_path: Path) -> None:

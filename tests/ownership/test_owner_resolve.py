@@ -82,7 +82,10 @@ def test_environment_under_every_name(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize("tags", [["team:growth", "tier:gold"], ["team=growth"], [{"key": "team", "value": "growth"}],
-                                  {"request_tags": ["x"], "metadata": {"team": "growth"}}])  # fmt: skip
+                                  {"request_tags": ["x"], "metadata": {"team": "growth"}},
+                                  [{"Key": "tier", "Value": "x"}, {"Key": "team", "Value": "growth"}],
+                                  {"labels": [{"name": "team", "value": "growth"}]}, {"team": ["growth"]},
+                                  "team=growth", "tier:gold, team:growth", "tier=gold;team=growth;"])  # fmt: skip
 def test_tag_shapes(tmp_path: Path, tags: Any) -> None:
     assert one(book(tmp_path), tags=tags).team == "growth"
 
@@ -258,7 +261,13 @@ def test_numbers_in_tags_stay_as_written(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["not json", "3", '"x"', "[" * 100_000, "{"])
+@pytest.mark.parametrize("tags", [{"name": "team", "value": "growth"}, {"team": ["growth", "care"]}, ["team"]])
+def test_what_only_looks_like_a_team(tmp_path: Path, tags: Any) -> None:
+    """An object with a name and a value is no list of tags; of two teams none is chosen."""
+    assert one(book(tmp_path), tags=tags).team is None
+
+
+@pytest.mark.parametrize("text", ["not json", "3", '"x"', "[" * 100_000, "{", "team=a,b", '{"team": "a"', "=a", ""])
 def test_malformed_tags_are_noted(tmp_path: Path, text: str) -> None:
     owner = one(book(tmp_path), owner_team="a", tags=text)
     assert (owner.team, owner.evidence["tags"]) == ("a", "not_a_json_object")
