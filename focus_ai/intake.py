@@ -39,7 +39,7 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
             continue
         if source.format.kind == "unknown" and not _text_log(source, known.values()):
             raise InputError(
-                "the input is neither JSON, CSV nor Parquet", where=source.name, value=source.format.encoding,
+                "the input is neither JSON, CSV nor Parquet", where=source.name,
                 expected="JSON, JSON Lines, CSV (UTF-8 or Latin-1) or Parquet, plain or gzip or zstd",
             )  # fmt: skip
         if adapter:

@@ -114,7 +114,7 @@ def load(path: Path) -> Rules:
     try:
         data = resources.load_yaml(path)
     except FileNotFoundError:
-        raise UsageError("the allocation rules were not found", where=str(path), next_step="check --rules") from None
+        raise UsageError("the allocation rules were not found", where=str(path), next_step="check the path") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(
             "the allocation rules cannot be read", where=str(path), value=str(error).split("\n")[0]

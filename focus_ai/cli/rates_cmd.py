@@ -46,12 +46,11 @@ def list_rates(
     Raises `UsageError` for an unknown channel or meter.
     """
     from focus_ai.pricing.tables import channel as channel_of
-    from focus_ai.pricing.tables import known_channels, meters
+    from focus_ai.pricing.tables import known_channels
 
     if channel and channel_of(channel).name not in {*known_channels(), *(r.channel for r in card.user_rates)}:
         raise UsageError("the channel is unknown", value=channel, expected=nearest(channel, known_channels()))
-    if meter and meter not in meters():
-        raise UsageError("the meter is unknown", value=meter, expected=nearest(meter, meters()))
+    _check_meter(meter)
     names = [channel_of(channel).name] if channel else list(known_channels())
     rows: list[Rate] = []
     for name in names:
@@ -109,15 +108,26 @@ def _day(stamp: str | None) -> str:
     return "-" if stamp is None else stamp[:10] if stamp[11:19] == "00:00:00" else stamp[:16] + "Z"
 
 
+def _check_meter(meter: str | None) -> None:
+    from focus_ai.pricing.tables import meters
+
+    if meter and meter not in meters():
+        raise UsageError("the meter is unknown", value=meter, expected=nearest(meter, meters()))
+
+
 def explain_rate(
     card: RateCard, channel: str, model: str, at: datetime, conditions: Conditions, meter: str | None = None
 ) -> dict[str, Any]:
-    """Which row prices each meter of a model at an instant, what was assumed, and why other meters have no price."""
+    """Which row prices each meter of a model at an instant, what was assumed, and why other meters have no price.
+
+    Raises `UsageError` for an unknown meter.
+    """
     from focus_ai.pricing import NoRate
     from focus_ai.pricing.contract import contracted
     from focus_ai.pricing.profile import named
     from focus_ai.pricing.tables import meters
 
+    _check_meter(meter)
     ref = card.place(channel, (model,), at)
     facts: dict[str, Any] = {"channel": channel, "asked": model, "at": at.isoformat(), "card": card.card_id}
     if isinstance(ref, NoRate):
