@@ -199,7 +199,7 @@ def _deliver(
     )
     rows = {f.path: f.rows for f in files}
     result["files"] = report.file_entries(delivery.folder, paths, rows)
-    write_metadata(session, delivery.folder, plan, described, instance, written, result, source_facts, created)
+    write_metadata(session, delivery, plan, described, instance, written, result, source_facts, created)
     kept = delivery.keep_untouched({f"billing_period={p}" for p in written})
     result["kept_periods"] = [k.removeprefix("billing_period=") for k in kept]
     result["out"] = str(delivery.out)

@@ -137,7 +137,7 @@ def deliver(
     rows = {f.path: f.rows for f in files}
     result["files"] = report.file_entries(delivery.folder, [*(f.path for f in files), *aside], rows)
     plan = Plan(Settings(), source.focus, grain, "decimal")
-    write_metadata(session, delivery.folder, plan, described, instance, written, result, sources, created)
+    write_metadata(session, delivery, plan, described, instance, written, result, sources, created)
     kept = delivery.keep_untouched({f"billing_period={p}" for p in written})
     result["kept_periods"] = [k.removeprefix("billing_period=") for k in kept]
     result["out"] = str(delivery.out)
@@ -177,7 +177,7 @@ def _link(source: Path, target: Path) -> None:
 
 def write_metadata(
     session: Session,
-    folder: Path,
+    delivery: Delivery,
     plan: Plan,
     described: dict[str, Any],
     instance: dict[str, Any],
@@ -186,15 +186,19 @@ def write_metadata(
     sources: Sequence[Mapping[str, Any]],
     created: Any,
 ) -> None:
-    """The FOCUS metadata objects and one manifest per billing period, below `metadata/`."""
-    recency = None
+    """The FOCUS metadata objects and one manifest per billing period, below `metadata/`. How fresh the days of months
+    are that stay as they were is taken over."""
+    folder, recency = delivery.folder, None
     instances = instance if metadata.has_instances(plan.focus) else None
     if instances is not None and written:
         every = report.data_relation([f for fs in written.values() for f in fs])
         days = [r[0] for r in session.rows(f"SELECT DISTINCT CAST(ChargePeriodStart AS DATE) FROM {every} ORDER BY 1")]
         recency = metadata.recency(
             instance["DatasetInstanceId"], written=created, data_updated=created,
-            sectors=metadata.day_sectors(days, updated=created),
+            sectors=metadata.join_sectors(
+                metadata.day_sectors(days, updated=created),
+                metadata.sectors_of(delivery.out / "metadata", instance["DatasetInstanceId"]), set(written),
+            ),
         )  # fmt: skip
     for name, content in metadata.sidecar(GENERATOR, described, instances, recency).items():
         write_json(folder / "metadata" / name, content)

@@ -8,8 +8,9 @@ Out: plain dicts with the property names of the specification, ready for `json.d
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
@@ -100,6 +101,22 @@ def day_sectors(days: Iterable[date], *, updated: datetime, complete_until: date
     return sectors
 
 
+def sectors_of(folder: Path, instance_id: str) -> list[Json]:
+    """The TimeSectors that a `metadata` folder states for an instance; none where it has no such object."""
+    try:
+        found = json.loads((folder / _recency_path(instance_id)).read_text(encoding="utf-8"))
+        return [s for s in found["TimeSectors"] if isinstance(s["TimeSectorStart"], str)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def join_sectors(new: Sequence[Json], old: Iterable[Json], months: Collection[str]) -> list[Json]:
+    """The new sectors and those old ones that are in none of the months (YYYY-MM) that were written, sorted."""
+    told = {s["TimeSectorStart"]: s for s in old if s["TimeSectorStart"][:7] not in months}
+    told |= {s["TimeSectorStart"]: s for s in new}
+    return [told[start] for start in sorted(told)]
+
+
 def recency(
     instance_id: str,
     *,
@@ -155,8 +172,12 @@ def sidecar(
     if instance is not None:
         files["dataset_instances.json"] = {"DatasetInstance": [instance]}
     if recency_object is not None:
-        files[f"recency/{recency_object['DatasetInstanceId']}.json"] = recency_object
+        files[_recency_path(recency_object["DatasetInstanceId"])] = recency_object
     return dict(sorted(files.items()))
+
+
+def _recency_path(instance_id: str) -> str:
+    return f"recency/{instance_id}.json"
 
 
 def _id(kind: str, content: Json) -> str:

@@ -41,6 +41,21 @@ def test_another_month_keeps_the_first(tmp_path: Path, out: Path) -> None:
         assert path.parent.name == f"billing_period={manifest['billing_period']}"
 
 
+def test_how_fresh_the_kept_months_are_stays_told(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TimeSectors of the data set: one day of October (written first), then one of November, then another of October
+    in place of the first."""
+    told = []
+    for at, number, day in ((1_800_000_000, 10, 5), (1_800_000_060, 11, 6), (1_800_000_120, 10, 7)):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(at))
+        stamp = f"2026-{number}-{day:02d}T00:00:00Z"
+        convert(out, jsonl(tmp_path / "a.jsonl", [event(day, timestamp=stamp)]))
+        (path,) = (out / "metadata" / "recency").iterdir()
+        sectors = json.loads(path.read_text())["TimeSectors"]
+        told.append({s["TimeSectorStart"][5:10]: s["TimeSectorLastUpdated"][14:19] for s in sectors})
+    # 1 800 000 000 is 2027-01-15T08:00:00Z, so the three runs are at minute 0, 1 and 2
+    assert told == [{"10-05": "00:00"}, {"10-05": "00:00", "11-06": "01:00"}, {"11-06": "01:00", "10-07": "02:00"}]
+
+
 def test_the_same_month_is_replaced(tmp_path: Path, out: Path) -> None:
     convert(out, month(tmp_path / "a.jsonl", 10, 1, 2), month(tmp_path / "b.jsonl", 11, 3))
     (out / "data" / "billing_period=2026-10" / "focus-00001.parquet").write_bytes(b"a file of an older layout")
