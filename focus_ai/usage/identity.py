@@ -105,6 +105,8 @@ def deduplicate(
         )
     else:
         session.sql("CREATE VIEW events AS SELECT * FROM staged")
+    if spans:
+        lend_to_same_calls(session, present, "repeated_spans")
     if same_calls:
         lend_to_same_calls(session, present)
     lend_owners(session, present)

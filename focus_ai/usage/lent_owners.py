@@ -18,6 +18,9 @@ LENT = (
     "owner_business_unit", "tenant_id", "end_user_id", "session_id", "tags",
 )  # fmt: skip
 REASON = "owner_evidence"
+TEAM = "owner_team"
+_OF_A_TEAM = ("owner_product", "owner_feature", "owner_cost_center", "owner_business_unit")
+# Like everywhere, who names another team than the one that counts has no say in what belongs to that team.
 
 
 def lend_owners(session: Session, present: frozenset[str]) -> bool:
@@ -44,33 +47,52 @@ def lend_owners(session: Session, present: frozenset[str]) -> bool:
     return True
 
 
-def lend_to_same_calls(session: Session, present: frozenset[str]) -> None:
-    """Let the view `events` show, where an event has none, the owners of the same call in the logs that are left out.
+def lend_to_same_calls(session: Session, present: frozenset[str], calls: str = "same_calls") -> None:
+    """Let the view `events` show, where an event has none, the owners of the same call in the records left out.
 
-    Only calls that share the provider's response id, for equal counts prove no owner. Needs the table `same_calls`
-    (file_no, row_no, kept_file_no, kept_row_no, place), where there are such calls.
+    Only calls that share the provider's response id, for equal counts prove no owner (table `same_calls`), or spans
+    above each other in one trace (table `repeated_spans`); both have file_no, row_no, kept_file_no, kept_row_no, place.
     """
     owners = [f.name for f in fields().values() if f.group == "owner" and f.name in present]
-    if not owners or not session.rows("SELECT 1 FROM same_calls LIMIT 1"):
+    if not owners or not session.rows(f"SELECT 1 FROM {calls} LIMIT 1"):
         return
-    best = "c.place"  # of several logs the one whose record would have stayed next
-    values = ", ".join(f"arg_min(s.{ident(n)}, {best}) FILTER (s.{ident(n)} IS NOT NULL) AS {ident(n)}" for n in owners)
+    best = "(c.place, s.source_file, s.row_no)"  # of several logs the one whose record would have stayed next
+    team = f"coalesce(k.{TEAM}, first(s.{TEAM}) OVER near)" if TEAM in owners else "NULL"
+    values = ", ".join(
+        f"arg_min({ident(n)}, place) FILTER ({ident(n)} IS NOT NULL{_of_team(n, owners, TEAM, 'team')}) AS {ident(n)}"
+        for n in owners
+    )
+    own = ", ".join(f"s.{ident(n)}" for n in owners)
+    nameless = f"s.{TEAM} IS NULL" if TEAM in owners else "NULL"
     empty = " OR ".join(f"(k.{ident(n)} IS NULL AND l.{ident(n)} IS NOT NULL)" for n in owners)
     session.sql(
-        f"""CREATE TABLE owners_of_calls AS
-        WITH l AS (
-          SELECT c.kept_file_no, c.kept_row_no, {values} FROM same_calls c
-          JOIN staged s ON s.file_no = c.file_no AND s.row_no = c.row_no GROUP BY ALL)
+        f"""CREATE TABLE {calls}_owners AS
+        WITH near AS (
+          SELECT c.kept_file_no, c.kept_row_no, {best} AS place, {team} AS team, {own} FROM {calls} c
+          JOIN staged s ON s.file_no = c.file_no AND s.row_no = c.row_no
+          JOIN staged k ON k.file_no = c.kept_file_no AND k.row_no = c.kept_row_no
+          WINDOW near AS (PARTITION BY c.kept_file_no, c.kept_row_no
+                          ORDER BY {nameless}, c.place, s.source_file, s.row_no)),
+        l AS (SELECT kept_file_no, kept_row_no, {values} FROM near GROUP BY ALL)
         SELECT l.* FROM l JOIN staged k ON k.file_no = l.kept_file_no AND k.row_no = l.kept_row_no WHERE {empty}"""
     )
-    if session.rows("SELECT 1 FROM owners_of_calls LIMIT 1"):
-        _fill(
-            session, "lone_events", owners, "owners_of_calls", "e.file_no = l.kept_file_no AND e.row_no = l.kept_row_no"
-        )
+    if session.rows(f"SELECT 1 FROM {calls}_owners LIMIT 1"):
+        on = "e.file_no = l.kept_file_no AND e.row_no = l.kept_row_no"
+        _fill(session, f"without_{calls}", owners, f"{calls}_owners", on)
 
 
 def _fill(session: Session, own: str, names: Sequence[str], table: str, on: str) -> None:
     """Put a view between: what an event leaves empty is taken from the table `l` that matches."""
     session.sql(f"ALTER VIEW events RENAME TO {own}")
-    filled = ", ".join(f"coalesce(e.{ident(n)}, l.{ident(n)}) AS {ident(n)}" for n in names)
+    filled = ", ".join(
+        f"coalesce(e.{ident(n)}, CASE WHEN TRUE{_of_team(n, names, f'l.{TEAM}', f'e.{TEAM}')} THEN l.{ident(n)} END) "
+        f"AS {ident(n)}" for n in names
+    )  # fmt: skip
     session.sql(f"CREATE VIEW events AS SELECT e.* REPLACE ({filled}) FROM {own} e LEFT JOIN {table} l ON {on}")
+
+
+def _of_team(name: str, names: Sequence[str], theirs: str, ours: str) -> str:
+    """The further condition under which a field may be taken from a source: it names no other team."""
+    if name not in _OF_A_TEAM or TEAM not in names:
+        return ""
+    return f" AND ({theirs} IS NULL OR {ours} IS NULL OR {theirs} = {ours})"

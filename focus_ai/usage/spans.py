@@ -11,7 +11,11 @@ from focus_ai.engine import Session, literals
 
 
 def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int:
-    """Add the repeated spans to `left_out` with reason `repeated_by_child_span`; returns how many."""
+    """Add the repeated spans to `left_out` with reason `repeated_by_child_span`; returns how many.
+
+    Table `repeated_spans`: each with the spans below it that it repeats, for `lent_owners`; of several spans above one
+    the nearest has the fewest below it, and the lowest `place`.
+    """
     chosen = f"adapter IN ({literals(adapters)})"
     session.sql(
         f"""CREATE TABLE traces AS SELECT trace_id FROM staged s
@@ -42,20 +46,27 @@ def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int
     )
     before = session.one("SELECT count(*) FROM left_out")[0]
     session.sql(
-        """INSERT INTO left_out
-        SELECT p.file_no, p.row_no, any_value(st.source_file), any_value(st.source_row), any_value(st.record_id),
-               any_value(c.source_file), min(c.source_row), 'repeated_by_child_span'
+        """CREATE TABLE repeated_spans AS
+        SELECT p.file_no, p.row_no, q.file_no AS kept_file_no, q.row_no AS kept_row_no, d.number AS place
         FROM spans p JOIN below b ON b.trace_id = p.trace_id AND b.top = p.span_id
         JOIN spans q ON q.trace_id = b.trace_id AND q.span_id = b.node AND q.inference
-        JOIN staged st ON st.file_no = p.file_no AND st.row_no = p.row_no
-        JOIN staged c ON c.file_no = q.file_no AND c.row_no = q.row_no
+        JOIN (SELECT trace_id, top, count(*) AS number FROM below GROUP BY ALL) d
+          ON d.trace_id = p.trace_id AND d.top = p.span_id
         WHERE p.inference AND (
           p.provider_response_id = q.provider_response_id
           OR (p.model IS NOT DISTINCT FROM q.model
               AND p.reported_input_tokens IS NOT DISTINCT FROM q.reported_input_tokens
               AND p.reported_output_tokens IS NOT DISTINCT FROM q.reported_output_tokens
               AND q.event_time >= p.event_time
-              AND coalesce(q.end_time, q.event_time) <= coalesce(p.end_time, q.event_time)))
+              AND coalesce(q.end_time, q.event_time) <= coalesce(p.end_time, q.event_time)))"""
+    )
+    session.sql(
+        """INSERT INTO left_out
+        SELECT p.file_no, p.row_no, any_value(st.source_file), any_value(st.source_row), any_value(st.record_id),
+               any_value(c.source_file), min(c.source_row), 'repeated_by_child_span'
+        FROM repeated_spans p
+        JOIN staged st ON st.file_no = p.file_no AND st.row_no = p.row_no
+        JOIN staged c ON c.file_no = p.kept_file_no AND c.row_no = p.kept_row_no
         GROUP BY p.file_no, p.row_no"""
     )
     for table in ("traces", "spans", "below"):

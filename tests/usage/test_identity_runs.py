@@ -189,6 +189,43 @@ def test_parent_spans_are_not_added_to_their_children(
     assert report["ignored"].get("repeated_by_child_span", 0) == repeated
 
 
+def owned(made: dict[str, Any], **owner: str) -> dict[str, Any]:
+    more = [{"key": f"app.owner.{name}", "value": {"stringValue": value}} for name, value in owner.items()]
+    return {**made, "attributes": [*made["attributes"], *more]}
+
+
+@pytest.mark.parametrize(
+    ("spans", "team", "product"),
+    [
+        # the gateway's span knows the owner, the client's span below it is the one that counts
+        ((owned(span(1, None), team="gate", product="desk"), span(2, 1)), "gate", "desk"),
+        # of two above, the nearer one; what belongs to the other's team is not mixed in
+        (
+            (owned(span(1, None), team="gate", product="desk"), owned(span(2, 1), team="frame"), span(3, 2)),
+            "frame",
+            None,
+        ),
+        (
+            (owned(span(1, None), team="gate", product="desk"), owned(span(2, 1), product="app"), span(3, 2)),
+            "gate",
+            "app",
+        ),
+        # its own word goes first, and then nothing of another team
+        ((owned(span(1, None), team="gate", product="desk"), owned(span(2, 1), team="own")), "own", None),
+        ((owned(span(1, None), team="gate", product="desk"), owned(span(2, 1), team="gate")), "gate", "desk"),
+        # another call above is no source
+        ((owned(span(1, None, tokens=7), team="gate"), span(2, 1)), None, None),
+    ],
+)
+def test_a_span_that_repeats_the_call_below_lends_its_owner(
+    spans: tuple[dict[str, Any], ...], team: str | None, product: str | None, tmp_path: Path, out: Path
+) -> None:
+    for number, order in enumerate((spans, spans[::-1])):
+        convert(out, jsonl(tmp_path / f"{number}.jsonl", [otlp(*order)]))
+        found = {(r["x_Team"], r["x_Product"]) for r in rows(out) if r["ConsumedQuantity"] == 1000}
+        assert found == {(team, product)}
+
+
 def test_spans_in_several_files_meet(tmp_path: Path, out: Path) -> None:
     parent, child = span(1, None, response="r"), span(2, 1, response="r")
     report = convert(
