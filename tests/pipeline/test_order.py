@@ -12,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from focus_ai.adapters import quick
+from focus_ai.errors import UsageError
 
 TEAMS = ["orbit", "lyra", None]
 
@@ -123,3 +124,11 @@ def test_accounts_and_names_that_differ_keep_their_own_rows(tmp_path: Path) -> N
             assert len(ids) == len(set(ids)), grain
     assert found[0] == found[2]
     assert found[1] == found[3]
+
+
+@pytest.mark.parametrize("wrong", ["tomorrow", "1e9", "99999999999999999999"])
+def test_a_wrong_source_date_is_told(wrong: str, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Now in its place would break the promise of equal bytes without a word."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", wrong)
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
+        convert(out, jsonl(tmp_path / "a.jsonl", [event(1)]))
