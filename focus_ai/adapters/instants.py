@@ -11,6 +11,8 @@ OFFSET = r"^\d{4}-\d{2}-\d{2}[T ].*(Z|z|[+-]\d{2}(:?\d{2})?)$"
 # No clock is further from UTC than fourteen hours, and an hour has sixty minutes; the engine would count with any.
 _NO_OFFSET = r":.*[+-](1[5-9]|[2-9]\d|\d{2}:?[6-9]\d)(:?\d{2}){0,2}$"
 
+# Some databases set the offset apart (2026-11-20 10:00:00.000 -0800), which the engine does not read.
+_SET_APART = r" +([+-]\d{2}(:?\d{2})?)$"
 
 LATEST = 4102444800000000  # microseconds, the end of 2099
 _PER_UNIT = {"s": 1_000_000, "ms": 1000, "us": 1}
@@ -27,7 +29,8 @@ def instant(raw: str, unit: str, zone: str | None, pattern: str | None = None, w
     if unit == "iso":
         stamp = (
             f"CASE WHEN NOT ends_with({raw}, 'Z') AND regexp_matches({raw}, {literal(_NO_OFFSET)}) THEN NULL "
-            f"ELSE TRY_CAST({raw} AS TIMESTAMPTZ) END"
+            f"ELSE coalesce(TRY_CAST({raw} AS TIMESTAMPTZ), "
+            f"TRY_CAST(regexp_replace({raw}, {literal(_SET_APART)}, '\\1') AS TIMESTAMPTZ)) END"
         )
         if zone in (None, "UTC"):
             return stamp

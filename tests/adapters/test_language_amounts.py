@@ -113,6 +113,18 @@ def test_dates_in_other_notations_stand_in_their_zone(tmp_path: Path) -> None:
     assert reasons == ["impossible_time:day"]
 
 
+def test_an_offset_may_stand_apart_from_its_stamp(tmp_path: Path) -> None:
+    """Ten in the morning eight hours behind UTC is 18:00, five and a half hours ahead of it 04:30; -99 is no offset."""
+    rows = [
+        {"id": 1, "day": "2026-11-20 10:00:00.000 -0800", "cost": 1},
+        {"id": 2, "day": "2026-11-20 10:00:00 +05:30", "cost": 1},
+        {"id": 3, "day": "2026-11-20 10:00:00 -9900", "cost": 1},
+    ]
+    found, reasons = read(tmp_path, *rows)
+    assert [r["event_time"] for r in found] == ["2026-11-20T18:00:00Z", "2026-11-20T04:30:00Z"]
+    assert reasons == ["impossible_time:day"]
+
+
 def test_a_choice_of_instants_does_not_complain_about_the_branch_not_taken(tmp_path: Path) -> None:
     rows = [
         {"id": 1, "day": "11/03/2026", "cost": 1, "end": "1793696400"},
