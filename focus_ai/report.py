@@ -215,6 +215,8 @@ _FLAGS = {
     "semantics_inferred": "whether input tokens contain cache tokens was taken from the adapter's documented default",
     "usage_estimated": "token counts are estimates of the gateway",
     "cache_ttl_unknown": "cache writes without a lifetime",
+    "cost_without_usage": "calls that the source puts a price on without a count to price (images, seconds or "
+    "searches); they are in no row",
     "input_remainder_as_cache_write": "input tokens that the export counts nowhere were taken as cache writes",
     "byok_upstream_not_counted": "calls on your own key: the reseller's fee is counted here, the inference is on the "
     "upstream's own bill and not added",

@@ -191,6 +191,8 @@ def _assemble(
         "ignored": f"CASE{ignored} END" if ignored else "CAST(NULL AS VARCHAR)",
     }
     leaves = {f"m_{name}": sql for name, sql in meter_columns.items()}
+    if mapping.kind == "usage" and "reported_cost" in out:
+        flags.append((_costs_without_use(meter_columns), "cost_without_usage"))
     meter_columns = {name: f"m_{name}" for name in meter_columns}
     meter_columns = _gateway_cache(meter_columns) if out["served_from"] != "'provider'" else meter_columns
     last = {
@@ -317,6 +319,13 @@ def _field_flags(out: dict[str, str]) -> list[tuple[str, str]]:
     if "usage_source" in out:
         flags.append(("usage_source IN ('estimate', 'partial_estimate')", "usage_estimated"))
     return flags
+
+
+def _costs_without_use(meter_columns: dict[str, str]) -> str:
+    """SQL: the source charges for the record and counts nothing that a price could be laid on."""
+    counts = " + ".join(f"coalesce(m_{n}, 0)" for n in sorted(tokens.meter_fields().values()) if n in meter_columns)
+    tests = ["reported_cost > 0", *([f"{counts} = 0"] if counts else [])]
+    return " AND ".join([*tests, *(["m_other_meters IS NULL"] if "other_meters" in meter_columns else [])])
 
 
 def _first_reason(checks: list[tuple[str, str]]) -> str:
