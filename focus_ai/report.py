@@ -224,6 +224,7 @@ _FLAGS = {
     "token_columns_disagree": "the token columns fit no known convention; cache writes are left unknown",
     "cache_not_reported": "the log counts no cache tokens; cached input, if any, is priced as fresh input",
     "cache_split_missing": "cached tokens are not told apart in the export",
+    "buckets_not_read": "the source's total holds tokens of kinds that are not read; they are not in the rows",
     "may_be_sampled": "the tool can keep a sample of the calls only; what it left out is not here",
     "provider_inferred": "the record names no provider; it was read off the model",
     "unknown_model": "lines of a bill whose model no table knows; their money counts, without a model",
