@@ -293,7 +293,13 @@ def _const(scope: Scope, e: Mapping[str, Any]) -> str:
     )
 
 
+_STRICT = frozenset(("time", "int", "decimal", "sum", "sub", "product"))
+
+
 def _if(scope: Scope, e: Mapping[str, Any]) -> str:
+    # Only a number or an instant can be wrong, so only then the branch that is not taken must be kept silent.
+    if any(isinstance(e.get(b), Mapping) and not _STRICT.isdisjoint(e[b]) for b in ("then", "else")):
+        return _branches(scope, e, as_text)
     other = as_text(scope, e["else"]) if "else" in e else "NULL"
     return f"CASE WHEN {condition(scope, e['if'])} THEN {as_text(scope, e['then'])} ELSE {other} END"
 

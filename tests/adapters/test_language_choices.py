@@ -71,3 +71,16 @@ def test_nowhere_looks_at_every_document_of_the_sample(tmp_path: Path) -> None:
     for second, claimed in (([], True), ([1], False)):
         data.write_text(json.dumps({"at": 1, "list": []}) + "\n" + json.dumps({"at": 1, "list": second}) + "\n")
         assert claims(load(mapping), sample(discover([str(data)], tmp_path)[0])) is claimed
+
+
+def test_a_text_chosen_between_two_notations_of_an_instant_reads_only_the_one_that_is_there(tmp_path: Path) -> None:
+    """The identity of both rows is the same hour, and the notation that a row does not have is no fault."""
+    mapping = tmp_path / "m.yaml"
+    hour = "{if: {present: unix}, then: {time: unix, unit: s}, else: {time: stamp, zone: UTC}}"
+    mapping.write_text(HEAD + f"  billed_cost: {{decimal: n}}\nidentity: [{hour}]\n")
+    data = tmp_path / "in.jsonl"
+    rows = [{"at": 1793577600, "n": 1, "unix": 1793577600}, {"at": 1793577600, "n": 1, "stamp": "2026-11-02 00:00:00"}]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    staged, found = records(discover([str(data)], tmp_path)[0], load(mapping), tmp_path)
+    assert staged.rejects == ()
+    assert [r["record_id"] for r in found] == ["2026-11-02T00:00:00.000000Z"] * 2
