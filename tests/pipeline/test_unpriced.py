@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from data_builders import convert, event, exceptions, jsonl, rows
+from data_builders import EXPORTS, convert, event, exceptions, jsonl, rows
 
 from focus_ai.reports.run import run_text
 
@@ -67,3 +67,11 @@ def test_what_has_no_price_is_sized_by_meter_and_the_missing_list_is_named(tmp_p
     assert report["unpriced"] == wanted
     told = "43,200 seconds (audio_seconds), 1,250.50 characters (characters): channel_unknown 1"
     assert told in run_text(report)
+
+
+def test_a_cost_without_anything_counted_is_told(out: Path) -> None:
+    """Of six calls an image and a minute of audio have a cost and no count; speech and text make the three rows."""
+    report = convert(out, EXPORTS / "litellm" / "spend-logs" / "without-tokens" / "input.jsonl")
+    told = {w["code"]: w["records"] for w in report["warnings"] if w["code"].startswith("quality:")}
+    assert told == {"quality:cost_without_usage": 2}
+    assert len(rows(out)) == 3
