@@ -31,7 +31,7 @@ METER_PLACES = 9
 _LITERAL = re.compile("'([^']|'')*'")
 # More tokens in one call than any model takes, more in one bucket than the fields hold exactly, more money on one line
 # than can be added up.
-ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000, "amount": 1_000_000_000_000_000}
+ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000, "amount": 100_000_000_000_000_000}
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,10 @@ def test_the_largest_price(cost: str, price: Decimal | None, tmp_path: Path, out
 
 
 def test_an_absurd_amount_is_set_aside(tmp_path: Path, out: Path) -> None:
-    """Sums of ten thousand lines must fit twenty digits before the point."""
+    """Sums of hundreds of lines must fit twenty digits before the point."""
     report, found = converted(
-        out, tmp_path, line(1, "Gemini 3 Pro Something", "1000000000000000"), line(2, "Gemini 3 Pro Something", "999999999999999")
+        out, tmp_path, line(1, "Gemini 3 Pro Something", "100000000000000000"), line(2, "Gemini 3 Pro Something", "99999999999999999")
     )  # fmt: skip
-    assert [r["EffectiveCost"] for r in found] == [999_999_999_999_999]
+    assert [r["EffectiveCost"] for r in found] == [99_999_999_999_999_999]
     assert report["records"]["rejected"] == 1
     assert [(e["row"], e["reason"]) for e in exceptions(out, "rejects")] == [(1, "absurd:amount")]
