@@ -17,7 +17,8 @@ from focus_ai.errors import InternalError
 from focus_ai.money import text
 from focus_ai.rewrite import DataSet, deliver, link_files, open_dataset, plain, relation, work_folder
 from focus_ai.sinks import Delivery, Written
-from focus_ai.sinks.parquet import BATCH, blake2b, row_groups, write_groups
+from focus_ai.sinks.parquet import BATCH, row_groups, write_groups
+from focus_ai.sources.digests import sha256
 
 SCHEMA = "focus-ai/allocation-run@1"
 Progress = Callable[[str, int, int], None]
@@ -37,9 +38,9 @@ def run(
     """See `focus_ai.api.allocate`."""
     rules = load(rules_file)
     source = open_dataset(dataset)
-    facts: dict[str, Any] = {"rules_file": rules_file.name, "rules_blake2b": blake2b(rules_file)}
-    inputs = [{"path": p.name, "blake2b": blake2b(p)} for paths in source.files.values() for p in paths]
-    inputs += [{"path": p.name, "blake2b": blake2b(p)} for p in (*rules.costs, *costs)]
+    facts: dict[str, Any] = {"rules_file": rules_file.name, "rules_sha256": sha256(rules_file)}
+    inputs = [{"path": p.name, "sha256": sha256(p)} for paths in source.files.values() for p in paths]
+    inputs += [{"path": p.name, "sha256": sha256(p)} for p in (*rules.costs, *costs)]
     if out is None:
         with work_folder(None) as work, Session(work / "engine", memory_limit=memory_limit, threads=threads) as session:
             session.seal([work, dataset.absolute()])
@@ -59,7 +60,7 @@ def run(
             def write(folder: Path, footer: dict[str, str]) -> dict[str, list[Written]]:
                 written = write_rows(session, allocation, source.schema, folder, footer, progress)
                 before = dataset / "allocation"
-                side.extend(write_side(allocation, source.schema, folder, facts["rules_blake2b"], before))
+                side.extend(write_side(allocation, source.schema, folder, facts["rules_sha256"], before))
                 return written
 
             result = deliver(
@@ -214,8 +215,8 @@ def apply(
     schema = plain(pq.read_schema(next(iter(files.values()))[0]))
     source = DataSet(folder, files, schema, {})
     allocation, before = _prepare(session, source, rules, (), work)
-    digest = blake2b(rules_file)
-    outcome = {"rules_file": rules_file.name, "rules_blake2b": digest, "rules": allocation.outcome()}
+    digest = sha256(rules_file)
+    outcome = {"rules_file": rules_file.name, "rules_sha256": digest, "rules": allocation.outcome()}
     done = write_rows(session, allocation, schema, folder, footer)
     sums = ", ".join(f"sum({c})" for c in _SUMS)
     every = relation([f.path for found in done.values() for f in found])

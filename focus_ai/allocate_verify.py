@@ -23,7 +23,7 @@ from focus_ai.engine import Session, ident
 from focus_ai.errors import InputError
 from focus_ai.money import dec, text
 from focus_ai.rewrite import DataSet, open_dataset, relation, work_folder
-from focus_ai.sinks.parquet import blake2b, sha256
+from focus_ai.sources.digests import sha256
 
 SCHEMA = "focus-ai/allocation-check@1"
 #: Rows of one kind that are listed; all are counted.
@@ -177,10 +177,10 @@ def _step(
 
 def _digest(check: Check, folder: Path, held: list[Row]) -> None:
     """The rules are those whose hash stands with the weights."""
-    digest = blake2b(folder / kept.RULES)
+    digest = sha256(folder / kept.RULES)
     where = check.place(folder / kept.RULES)
-    for told in sorted({str(row["rules_blake2b"]) for row in held} - {digest}):
-        check.add("rules", [{"where": where, "column": "blake2b", "value": digest, "expected": told}])
+    for told in sorted({str(row["rules_sha256"]) for row in held} - {digest}):
+        check.add("rules", [{"where": where, "column": "sha256", "value": digest, "expected": told}])
 
 
 def _weights(

@@ -45,8 +45,7 @@ def convert(
     before the data set is called done. Raises `UsageError` for a wrong argument or setting, `InputError` for an input
     that is missing or not recognised. Bad records never raise.
     """
-    from focus_ai.convert import run
-    from focus_ai.settings import Settings
+    from focus_ai.sources.digests import Digests
 
     if grain not in GRAINS:
         raise UsageError("unknown grain", value=grain, expected=", ".join(GRAINS))
@@ -54,12 +53,16 @@ def convert(
         raise UsageError("unknown numeric form", value=numeric, expected="decimal or double")
     if allocation is not None and numeric == "double":
         raise UsageError("shares of binary doubles do not add up", next_step="leave out --numeric double")
-    return run(
-        inputs, Path(out), adapter=adapter, mapping=mapping, settings=settings or Settings(), focus=focus, grain=grain,
-        numeric=numeric, events=events, ai_only=ai_only, validate=validate, allocation=allocation,
-        jobs=jobs, memory_limit=memory_limit,
-        threads=threads, progress=progress,
-    )  # fmt: skip
+    with Digests() as digests:
+        digests.begin_early(inputs)  # beside the loading of everything else
+        from focus_ai.convert import run
+        from focus_ai.settings import Settings
+
+        return run(
+            inputs, Path(out), digests=digests, adapter=adapter, mapping=mapping, settings=settings or Settings(),
+            focus=focus, grain=grain, numeric=numeric, events=events, ai_only=ai_only, validate=validate,
+            allocation=allocation, jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
+        )  # fmt: skip
 
 
 def audit(

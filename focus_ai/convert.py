@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,8 @@ from focus_ai.sinks import Delivery, Written, metadata
 from focus_ai.sinks.events import write_events
 from focus_ai.sinks.exceptions import write_lines, write_rejects
 from focus_ai.sinks.manifest import write_json
-from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import Reject, SourceFile, discover
+from focus_ai.sources.digests import Digests
 from focus_ai.usage import attempts
 from focus_ai.validate_run import check_written, refuse_faulty
 
@@ -54,6 +53,7 @@ def run(
     inputs: Sequence[str],
     out: Path,
     *,
+    digests: Digests,
     adapter: str | None,
     mapping: Sequence[Path],
     settings: Settings,
@@ -69,7 +69,7 @@ def run(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """See `focus_ai.api.convert`."""
+    """See `focus_ai.api.convert`. `digests` of the inputs may have begun already."""
     plan = pipeline.Plan(settings, focus, grain, numeric)
     arrow_schema(focus)  # an unknown version is refused before anything is read
     own = {m.id: m for m in map(load, mapping)}
@@ -79,28 +79,27 @@ def run(
     delivery = Delivery(out)
     try:
         sources = discover(inputs, delivery.work / "spool", own=False)
-        with ThreadPoolExecutor(1) as hashing:
-            hashes = {s.name: hashing.submit(blake2b, s.path) for s in sources}
-            chosen = choose(sources, adapter, own)
-            if ai_only:
-                chosen = {name: m.ai_only() for name, m in chosen.items()}
-            laid = lay_beside(sources, chosen, delivery.work)
-            staged = stage_all(
-                [(s, chosen[s.name], facts(chosen[s.name], settings)) for s in laid if s.name in chosen],
-                delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
-                extra=None if events else _extra(plan, book, chosen), progress=progress,
+        digests.begin(s.path for s in sources)
+        chosen = choose(sources, adapter, own)
+        if ai_only:
+            chosen = {name: m.ai_only() for name, m in chosen.items()}
+        laid = lay_beside(sources, chosen, delivery.work)
+        staged = stage_all(
+            [(s, chosen[s.name], facts(chosen[s.name], settings)) for s in laid if s.name in chosen],
+            delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
+            extra=None if events else _extra(plan, book, chosen), progress=progress,
+        )  # fmt: skip
+        staged += [unread(s) for s in sources if s.name not in chosen]
+        room = FOCUS_MEMORY if any(m.focus_rows for m in chosen.values()) else USUAL_MEMORY
+        with Session(
+            delivery.work / "engine", memory_limit=memory_limit, threads=threads, for_two=room
+        ) as session:  # fmt: skip
+            session.seal([delivery.folder])
+            rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
+            result = _deliver(
+                session, delivery, plan, sources, chosen, staged, rated, digests, book, progress,
+                _Also(events, validate, allocation),
             )  # fmt: skip
-            staged += [unread(s) for s in sources if s.name not in chosen]
-            room = FOCUS_MEMORY if any(m.focus_rows for m in chosen.values()) else USUAL_MEMORY
-            with Session(
-                delivery.work / "engine", memory_limit=memory_limit, threads=threads, for_two=room
-            ) as session:  # fmt: skip
-                session.seal([delivery.folder])
-                rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
-                result = _deliver(
-                    session, delivery, plan, sources, chosen, staged, rated, hashes, book, progress,
-                    _Also(events, validate, allocation),
-                )  # fmt: skip
         delivery.commit()
     except BaseException as error:
         delivery.discard()
@@ -128,7 +127,7 @@ def _deliver(
     chosen: MappingType[str, Mapping],
     staged: Sequence[Staged],
     rated: pipeline.Rated,
-    hashes: MappingType[str, Future[str]],
+    digests: Digests,
     book: OwnerBook,
     progress: Progress | None,
     also: _Also,
@@ -163,7 +162,7 @@ def _deliver(
         paths += write_events(session, delivery.folder / "events", rated.present, named)
     source_facts = [
         {"path": s.name, "adapter": chosen[s.name].id if s.name in chosen else None,
-         "records": next((t.read for t in staged if t.source == s.name), 0), "blake2b": hashes[s.name].result()}
+         "records": next((t.read for t in staged if t.source == s.name), 0), "sha256": digests.of(s.path)}
         for s in sources
     ]  # fmt: skip
     report.create_totals(session, relation if plan.numeric != "double" else pipeline.all_rows(session, rated, plan))
@@ -197,8 +196,7 @@ def _deliver(
     result["run_id"] = report.digest(
         {k: result[k] for k in ("version", "focus", "grain", "numeric", "inputs", "rate_card")}
     )
-    rows = {f.path: f.rows for f in files}
-    result["files"] = report.file_entries(delivery.folder, paths, rows)
+    result["files"] = report.file_entries(delivery.folder, paths, {f.path: f for f in files})
     write_metadata(session, delivery, plan, described, instance, written, result, source_facts, created)
     kept = delivery.keep_untouched({f"billing_period={p}" for p in written})
     result["kept_periods"] = [k.removeprefix("billing_period=") for k in kept]

@@ -26,7 +26,7 @@ from focus_ai.rewrite import DataSet, exact, plain, work_folder
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery
 from focus_ai.sinks.manifest import write_json
-from focus_ai.sinks.parquet import blake2b
+from focus_ai.sources.digests import sha256
 
 Progress = Callable[[str, int, int], None]
 LISTED = 200
@@ -154,7 +154,7 @@ def _close(
         focus = "1.4"
     run = {"focus": focus, "grain": "day", "rate_card": None}
     # In an order of their own, so that the rows do not depend on the order in which the inputs were named.
-    rated, billed = (DataSet(work / "none", {"all": sorted(s.files, key=blake2b)}, schema, run) for s in sides)
+    rated, billed = (DataSet(work / "none", {"all": sorted(s.files, key=sha256)}, schema, run) for s in sides)
     closing = Closing(session, rated, billed, dimensions, month=month, work=work)
     sources = [{"side": side.name, **entry} for side in sides for entry in side.inputs]
     return close(closing, method, delivery, invoiced=invoiced, as_of=now, sources=sources)

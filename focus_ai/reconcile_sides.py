@@ -22,8 +22,8 @@ from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.rate_row import NoRate
 from focus_ai.reconcile import bills, evidence, lines
 from focus_ai.settings import Settings
-from focus_ai.sinks.parquet import blake2b
 from focus_ai.sources import SourceFile, discover
+from focus_ai.sources.digests import Digests, sha256
 
 #: First day and day after the last one.
 Span = tuple[date, date]
@@ -58,7 +58,7 @@ def read_side(
             _dataset(side, path.absolute())
         elif path.suffix.lower() in (".yaml", ".yml") and path.is_file():
             side.bills.append(path)
-            side.inputs.append({"path": given, "kind": "bill", "blake2b": blake2b(path)})
+            side.inputs.append({"path": given, "kind": "bill", "sha256": sha256(path)})
         else:
             for source in discover([given], work / "spool", own=False):
                 if not _take(side, source, own=own):
@@ -67,10 +67,12 @@ def read_side(
         from focus_ai.convert import run as convert
 
         target = work / f"{name}-rows"
-        made = convert(
-            raw, target, settings=settings, focus=settings.convert.focus, grain="day", numeric="decimal",
-            events=name == "rated", ai_only=False, validate=False, allocation=None, jobs=1, **options,
-        )  # fmt: skip
+        with Digests() as digests:
+            made = convert(
+                raw, target, digests=digests, settings=settings, focus=settings.convert.focus, grain="day",
+                numeric="decimal", events=name == "rated", ai_only=False, validate=False, allocation=None, jobs=1,
+                **options,
+            )  # fmt: skip
         side.inputs += [{**i, "kind": "export"} for i in made["inputs"]]
         if list((target / "data").rglob("*.parquet")):
             _dataset(side, target, listed=False)
@@ -93,7 +95,7 @@ def add_bill_rows(side: Side, schema: Any, work: Path) -> None:
 
     known = meter_facts()
     seen: Counter[str] = Counter()
-    for number, path in enumerate(sorted(side.bills, key=blake2b)):
+    for number, path in enumerate(sorted(side.bills, key=sha256)):
         rows = bills.as_rows(bills.read_bill(path, known), sellers(), seen)
         target = work / "bills" / f"{number:03d}.parquet"
         add_rows(rows, schema, target)
@@ -124,7 +126,7 @@ def _take(side: Side, source: SourceFile, *, own: bool) -> bool:
     else:
         return False
     side.inputs.append({"path": source.name, "kind": "focus" if source.path not in side.bills else "bill",
-                        "blake2b": blake2b(source.path)})  # fmt: skip
+                        "sha256": sha256(source.path)})  # fmt: skip
     return True
 
 

@@ -23,6 +23,7 @@ from focus_ai.money import dec, text
 from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated, summary
 from focus_ai.sinks.parquet import Written
+from focus_ai.sources.digests import sha256
 
 SCHEMA = "focus-ai/run@1"
 _COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
@@ -234,14 +235,15 @@ _FLAGS = {
 }
 
 
-def file_entries(root: Path, written: Sequence[Path], rows: dict[Path, int]) -> list[dict[str, Any]]:
+def file_entries(
+    root: Path, written: Sequence[Path], known: MappingType[Path, Written]
+) -> list[dict[str, Any]]:  # fmt: skip
     """Path (relative to the data set), rows where they make sense, bytes and hash of every file of the run."""
-    from focus_ai.sinks.parquet import sha256
-
     return [
-        {"path": p.relative_to(root).as_posix(), "rows": rows.get(p), "bytes": p.stat().st_size, "sha256": sha256(p)}
+        {"path": p.relative_to(root).as_posix(), "rows": known[p].rows if p in known else None,
+         "bytes": p.stat().st_size, "sha256": known[p].sha256 if p in known else sha256(p)}
         for p in sorted(written)
-    ]
+    ]  # fmt: skip
 
 
 def created_at() -> datetime:

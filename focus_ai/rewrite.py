@@ -134,8 +134,8 @@ def deliver(
     result["run_id"] = report.digest({k: result[k] for k in ("version", "focus", "schema", "inputs")})
     carry_over(source.folder, delivery.folder)
     aside = [p for p in beside if p.is_file()]
-    rows = {f.path: f.rows for f in files}
-    result["files"] = report.file_entries(delivery.folder, [*(f.path for f in files), *aside], rows)
+    known = {f.path: f for f in files}
+    result["files"] = report.file_entries(delivery.folder, [*known, *aside], known)
     plan = Plan(Settings(), source.focus, grain, "decimal")
     write_metadata(session, delivery, plan, described, instance, written, result, sources, created)
     kept = delivery.keep_untouched({f"billing_period={p}" for p in written})

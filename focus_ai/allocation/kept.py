@@ -74,9 +74,9 @@ def write(folder: Path, rows: Sequence[Mapping[str, Any]], rules: Rules, digest:
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
-    names = ["method_id", "rules_blake2b", *KEY[1:], *SAYS]
+    names = ["method_id", "rules_sha256", *KEY[1:], *SAYS]
     schema = pa.schema([(n, pa.int64() if n == "element" else pa.string()) for n in names])
-    table = pa.Table.from_pylist([{**row, "rules_blake2b": digest} for row in rows], schema=schema)
+    table = pa.Table.from_pylist([{**row, "rules_sha256": digest} for row in rows], schema=schema)
     found = [folder / WEIGHTS, folder / RULES]
     pq.write_table(table, found[0], store_schema=False)
     shutil.copyfile(rules.path, found[1])
@@ -114,7 +114,7 @@ def read(folder: Path) -> tuple[Rules, list[dict[str, Any]]]:
         pq.read_schema(folder / ORIGINS)
     except (OSError, pa.ArrowException) as error:
         raise InputError("a file of the allocation cannot be read", where=str(folder), value=str(error)) from error
-    gone = [n for n in ("rules_blake2b", *KEY, *SAYS) if rows and n not in rows[0]]
+    gone = [n for n in ("rules_sha256", *KEY, *SAYS) if rows and n not in rows[0]]
     if gone:
         raise InputError("the table of weights lacks columns", where=str(folder / WEIGHTS), value=", ".join(gone),
                          next_step="allocate the unsplit data set again")  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focus_ai.engine import Session
+from focus_ai.sources.digests import sha256
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,15 +151,3 @@ def _cast(batch: Any, physical: pa.Schema) -> Any:
         for column, field in zip(batch.columns, physical, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=physical)
-
-
-def blake2b(path: Path) -> str:
-    """BLAKE2b-256 hex digest of an input; twice as quick as SHA-256 where the processor has no support for it."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
