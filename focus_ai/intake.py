@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingType
 from pathlib import Path
 
-from focus_ai.adapters import Mapping, Staged, by_id, recognise, shipped
+from focus_ai.adapters import Mapping, Staged, by_id, heads, recognise
+from focus_ai.adapters.catalogue import Head
 from focus_ai.adapters.recognise import claims, damaged, sample
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.pricing.card import RateCard
@@ -31,7 +32,7 @@ def rate_card(settings: Settings) -> RateCard:
 
 def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[str, Mapping]) -> dict[str, Mapping]:
     """The mapping of every input. Files of which nothing can be read have none; that all are such is an error."""
-    known = {**shipped(), **own}
+    known: dict[str, Head | Mapping] = {**heads(), **own}
     forced = by_id(adapter, own) if adapter else next(iter(own.values())) if len(own) == 1 else None
     chosen: dict[str, Mapping] = {}
     for source in sources:
@@ -47,9 +48,9 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
             chosen[source.name] = forced
         elif forced is not None:
             # A single mapping of the user's own reads what no shipped adapter recognises, and what it claims itself.
-            chosen[source.name] = _own_or_shipped(source, forced, known)
+            chosen[source.name] = _own_or_shipped(source, forced, own)
         else:
-            chosen[source.name] = recognise(source, known)
+            chosen[source.name] = by_id(recognise(source, known).id, own)
     if not chosen and (faulty := next((s for s in sources if s.format.fault), None)):
         raise damaged(faulty)
     if not chosen:
@@ -57,17 +58,18 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
     return chosen
 
 
-def _text_log(source: SourceFile, known: Iterable[Mapping]) -> bool:
+def _text_log(source: SourceFile, known: Iterable[Head | Mapping]) -> bool:
     """Is this a text whose lines a mapping describes?"""
     seen = sample(source)
     return any(claims(m, seen) for m in known if m.line is not None)
 
 
-def _own_or_shipped(source: SourceFile, own: Mapping, known: MappingType[str, Mapping]) -> Mapping:
+def _own_or_shipped(source: SourceFile, forced: Mapping, own: MappingType[str, Mapping]) -> Mapping:
     seen = sample(source)
-    if not own.recognise or claims(own, seen):
-        return own
-    return recognise(source, known)
+    if not forced.recognise or claims(forced, seen):
+        return forced
+    known: dict[str, Head | Mapping] = {**heads(), **own}
+    return by_id(recognise(source, known).id, own)
 
 
 def facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
@@ -93,7 +95,7 @@ def facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
 def check_exports(settings: Settings, own: MappingType[str, Mapping]) -> None:
     """Raise `UsageError` for `[exports.ID]` of an id that no adapter has: it would be without effect."""
     for name in settings.exports:
-        if name not in (known := {**shipped(), **own}):
+        if name not in (known := {**heads(), **own}):
             raise UsageError(f"no adapter is called {name!r}", where=f"exports.{name}", expected=nearest(name, known))
 
 

@@ -35,6 +35,11 @@ def mappings() -> Path:
 
 
 def load_yaml(path: Path) -> Any:
+    """Read a YAML file as `parse_yaml` does."""
+    return parse_yaml(path.read_text(encoding="utf-8"))
+
+
+def parse_yaml(text: str) -> Any:
     """Read YAML with every float kept as the text that was written, so that no amount passes through a float.
 
     Raises `yaml.YAMLError` on malformed text.
@@ -51,4 +56,4 @@ def load_yaml(path: Path) -> Any:
 
     Loader.add_constructor("tag:yaml.org,2002:float", keep_text)
     Loader.add_constructor("tag:yaml.org,2002:timestamp", keep_text)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader)
+    return yaml.load(text, Loader)

@@ -5,9 +5,10 @@ mapping file; the compiler turns it into one query. Must not know: prices, owner
 other adapter does.
 """
 
-from focus_ai.adapters.mapping import Mapping, by_id, load, shipped
+from focus_ai.adapters.catalogue import by_id, heads, shipped
+from focus_ai.adapters.mapping import Mapping, load
 from focus_ai.adapters.recognise import recognise
 from focus_ai.adapters.stage import stage
 from focus_ai.adapters.staged import Staged
 
-__all__ = ["Mapping", "Staged", "by_id", "load", "recognise", "shipped", "stage"]
+__all__ = ["Mapping", "Staged", "by_id", "heads", "load", "recognise", "shipped", "stage"]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from focus_ai.adapters.mapping import Mapping, shipped
+from focus_ai.adapters.catalogue import shipped
+from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.page import facts
 
 INTRO = """\

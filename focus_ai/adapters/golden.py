@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.adapters import mapping as mappings
-from focus_ai.adapters.mapping import shipped
+from focus_ai.adapters.catalogue import by_id, heads
 from focus_ai.adapters.recognise import recognise
 from focus_ai.adapters.stage import stage
 from focus_ai.adapters.staged import Staged, good_sql
@@ -68,7 +68,7 @@ def check(case: Path) -> list[str]:
         return [f"{case}: one input.* file expected, found {len(inputs)}"]
     source = discover([str(inputs[0])], case)[0]
     about = stated(case)
-    mapping = shipped()[about["adapter"]] if "adapter" in about else recognise(source, shipped())
+    mapping = by_id(about["adapter"] if "adapter" in about else recognise(source, heads()).id)
     with tempfile.TemporaryDirectory() as work:
         staged, found = records(source, mapping, Path(work))
     return [f"{case}: {problem}" for problem in differences(case, staged, found)]

@@ -102,7 +102,6 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         _refuse_nul(raw, path)
         if "line" in raw:
             groups_of(line_form(raw["line"]).pattern)
-    reads = raw["reads"]
     return Mapping(
         id=raw["id"],
         title=raw["title"],
@@ -110,7 +109,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         checked=str(raw.get("checked", "")),
         kind=raw["kind"],
         system=raw.get("system", raw["id"]),
-        reads=(reads,) if isinstance(reads, str) else tuple(reads),
+        reads=readers(raw["reads"]),
         recognise=raw.get("recognise", {}),
         records=raw.get("records"),
         series=raw.get("series"),
@@ -142,27 +141,42 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
     )
 
 
+def readers(reads: str | list[str]) -> tuple[str, ...]:
+    """The kinds of file that a mapping reads: one word or several."""
+    return (reads,) if isinstance(reads, str) else tuple(reads)
+
+
 def _extended(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     """A mapping that names another one of the same folder, or a shipped one, by id and states only what differs.
 
     Entries of `let`, `fields`, `tokens` and `leaves_out` are laid over those of the base;
     every other key replaces the base's. Raises `UsageError` when there is no such base.
     """
-    name = str(raw["extends"])
-    known = {p.stem: p for p in (*resources.mappings().glob("*/*.yaml"), *path.parent.glob("*.yaml"))}
-    if name not in known or known[name] == path:
-        raise UsageError(
-            "a mapping extends one that does not exist", where=str(path), value=name, expected=nearest(name, known)
-        )
-    base = resources.load_yaml(known[name])
+    base_path = extended_from(str(raw["extends"]), path)
+    base = resources.load_yaml(base_path)
     if not isinstance(base, dict) or "extends" in base:
-        raise UsageError("a mapping can extend only a complete mapping", where=str(path), value=name)
+        raise UsageError("a mapping can extend only a complete mapping", where=str(path), value=raw["extends"])
     merged = {**base, **raw}
     del merged["extends"]
     for key in ("let", "fields", "tokens", "leaves_out"):
         if key in base and isinstance(raw.get(key), dict):
             merged[key] = {**base[key], **raw[key]}
     return merged
+
+
+def extended_from(name: str, path: Path) -> Path:
+    """The file that the mapping in `path` extends by this name. Raises `UsageError` when there is none."""
+    known = {p.stem: p for p in (*_files(resources.mappings(), "*/*.yaml"), *_files(path.parent, "*.yaml"))}
+    if name not in known or known[name] == path:
+        raise UsageError(
+            "a mapping extends one that does not exist", where=str(path), value=name, expected=nearest(name, known)
+        )
+    return known[name]
+
+
+@cache
+def _files(folder: Path, pattern: str) -> tuple[Path, ...]:
+    return tuple(folder.glob(pattern))
 
 
 def _check(raw: Any, path: Path) -> None:
@@ -234,28 +248,6 @@ def _validator() -> Any:
 
     schema = json.loads((resources.schemas() / "mapping.schema.json").read_text(encoding="utf-8"))
     return jsonschema.Draft202012Validator(schema)
-
-
-@cache
-def shipped() -> dict[str, Mapping]:
-    """Every mapping that travels with the package, by id. Price data and lookup tables are not mappings."""
-    found: dict[str, Mapping] = {}
-    for path in sorted(resources.mappings().glob("*/*.yaml")):
-        if path.parent.name in ("prices", "tables"):
-            continue
-        mapping = load(path, checked=True)
-        if mapping.id in found:
-            raise UsageError("two mapping files have the same id", where=f"{path}, {found[mapping.id].path}")
-        found[mapping.id] = mapping
-    return found
-
-
-def by_id(name: str, extra: MappingType[str, Mapping] | None = None) -> Mapping:
-    """The mapping with this id. Raises `UsageError` with the nearest known ids."""
-    known = {**shipped(), **(extra or {})}
-    if name not in known:
-        raise UsageError(f"no adapter is called {name!r}", expected=nearest(name, known))
-    return known[name]
 
 
 @cache

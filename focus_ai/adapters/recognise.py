@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
+from focus_ai.adapters.catalogue import Head
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
@@ -19,6 +20,7 @@ from focus_ai.sources.rows import good_rows
 from focus_ai.sources.sniff import head_of
 
 SAMPLE = 50
+Known = TypeVar("Known", bound=Head | Mapping)
 _KEY = re.compile(r'"([^"]+)"|([^."]+)')
 
 
@@ -72,7 +74,7 @@ def _first_lines(text: str) -> tuple[str, ...]:
     return tuple(itertools.islice((line for line in text.splitlines() if line.strip()), SAMPLE))
 
 
-def claims(mapping: Mapping, seen: Sample) -> bool:
+def claims(mapping: Head | Mapping, seen: Sample) -> bool:
     """Does this mapping recognise the sample?"""
     if mapping.line is not None:
         return bool(mapping.recognise and seen.lines) and not missing(mapping, seen)
@@ -82,7 +84,7 @@ def claims(mapping: Mapping, seen: Sample) -> bool:
     return not missing(mapping, seen)
 
 
-def missing(mapping: Mapping, seen: Sample) -> list[str]:
+def missing(mapping: Head | Mapping, seen: Sample) -> list[str]:
     """The conditions of `recognise` that do not hold, in words; empty = recognised."""
     rule = mapping.recognise
     if mapping.line is not None:
@@ -145,7 +147,7 @@ def walk(document: Any, path: str) -> Iterator[Any]:
     yield from found
 
 
-def recognise(source: SourceFile, known: MappingType[str, Mapping]) -> Mapping:
+def recognise(source: SourceFile, known: MappingType[str, Known]) -> Known:
     """The one mapping that claims the file. None or two raise `InputError` with what was seen and what is near."""
     seen = sample(source)
     claiming = [m for m in known.values() if claims(m, seen)]
@@ -169,7 +171,7 @@ def recognise(source: SourceFile, known: MappingType[str, Mapping]) -> Mapping:
     )
 
 
-def _shared(mapping: Mapping, seen: Sample) -> Fraction:
+def _shared(mapping: Head | Mapping, seen: Sample) -> Fraction:
     """The share of the keys that a mapping asks for and the file has; of `data[].x` without records, that of `data`."""
     rule = mapping.recognise
     wanted = [*rule.get("keys", ()), *(key for group in rule.get("any", ()) for key in group)]
@@ -181,5 +183,5 @@ def _shared(mapping: Mapping, seen: Sample) -> Fraction:
     return Fraction(had, len(wanted)) if wanted else Fraction(0)
 
 
-def _size(mapping: Mapping) -> int:
+def _size(mapping: Head | Mapping) -> int:
     return sum(len(v) for v in mapping.recognise.values())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from focus_ai.adapters.catalogue import shipped
 from focus_ai.adapters.docs import render
-from focus_ai.adapters.mapping import shipped
 from focus_ai.adapters.page import facts, maps
 
 PAGE = Path(__file__).parents[2] / "docs" / "adapters.md"

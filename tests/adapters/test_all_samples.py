@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from data_builders import convert, jsonl
 
-from focus_ai.adapters.mapping import shipped
+from focus_ai.adapters.catalogue import shipped
 from focus_ai.adapters.recognise import recognise
 from focus_ai.sources import discover
 

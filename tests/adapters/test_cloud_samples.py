@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from data_builders import convert, rows
 
+from focus_ai.adapters.catalogue import shipped
 from focus_ai.adapters.golden import records
-from focus_ai.adapters.mapping import shipped
 from focus_ai.adapters.recognise import claims, recognise, sample
 from focus_ai.errors import InputError
 from focus_ai.sources import discover

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from focus_ai import resources
-from focus_ai.adapters.mapping import by_id
+from focus_ai.adapters.catalogue import by_id
 
 SCHEMA = json.loads((resources.schemas() / "event.schema.json").read_text(encoding="utf-8"))
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "exports" / "generic" / "generic-event"

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 from data_builders import EXPORTS
 
+from focus_ai.adapters.catalogue import shipped
 from focus_ai.adapters.golden import cases, records
-from focus_ai.adapters.mapping import Mapping, shipped
+from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import parse, record_levels
 from focus_ai.adapters.recognise import claims, sample
 from focus_ai.errors import InputError, UsageError

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from data_builders import convert, rows, total
 
+from focus_ai.adapters.catalogue import shipped
 from focus_ai.adapters.golden import records
-from focus_ai.adapters.mapping import shipped
 from focus_ai.adapters.recognise import claims, recognise, sample
 from focus_ai.sources import discover
 

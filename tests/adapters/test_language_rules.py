@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from focus_ai.adapters.catalogue import shipped
 from focus_ai.adapters.golden import records
-from focus_ai.adapters.mapping import load, shipped
+from focus_ai.adapters.mapping import load
 from focus_ai.errors import UsageError
 from focus_ai.sources import discover
 

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from focus_ai import resources
-from focus_ai.adapters.mapping import load, shipped, table
+from focus_ai.adapters.catalogue import shipped
+from focus_ai.adapters.mapping import load, table
 from focus_ai.adapters.recognise import recognise
 from focus_ai.adapters.record import fields
 from focus_ai.errors import InputError, UsageError
