@@ -40,14 +40,16 @@ def stage_all(
     """Stage every file into `work/staged`, in the order given."""
     folder = work / "staged"
     folder.mkdir(parents=True, exist_ok=True)
+    workers = min(jobs, len(tasks))
+    opened = partial(Session, memory_limit=memory_limit, threads=threads, beside=max(0, workers - 1))
     calls = [
-        (source, mapping, dict(facts), folder / f"{number:05d}.parquet", memory_limit, threads, numbered, extra)
+        (source, mapping, dict(facts), folder / f"{number:05d}.parquet", opened, numbered, extra)
         for number, (source, mapping, facts) in enumerate(tasks)
     ]
     found: list[Staged] = []
-    if jobs > 1 and len(calls) > 1:
+    if workers > 1:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(jobs, len(calls)), mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
             for done, staged in enumerate(pool.map(_one, calls), start=1):
                 found.append(staged)
                 if progress:
@@ -61,11 +63,10 @@ def stage_all(
 
 
 def _one(
-    call: tuple[SourceFile, Mapping, dict[str, str], Path, str | None, int | None, bool, frozenset[str] | None],
+    call: tuple[SourceFile, Mapping, dict[str, str], Path, Callable[..., Session], bool, frozenset[str] | None],
 ) -> Staged:
-    source, mapping, facts, target, memory_limit, threads, numbered, extra = call
-    work = target.with_suffix(".work")
-    opened = partial(Session, work, memory_limit=memory_limit, threads=threads)
+    source, mapping, facts, target, session_with, numbered, extra = call
+    opened = partial(session_with, target.with_suffix(".work"))
     if not numbered and direct(source, mapping):
         # Rows of a clean file carry no number, so they may be written in any order, by all threads.
         with opened(for_two=STAGING_MEMORY, keep_order=False) as session:

@@ -37,14 +37,18 @@ class Session:
 
     def __init__(
         self, work: Path, *, memory_limit: str | None = None, threads: int | None = None, keep_order: bool = True,
-        for_two: int = USUAL_MEMORY,
+        for_two: int = USUAL_MEMORY, beside: int = 0,
     ) -> None:  # fmt: skip
-        """`for_two`: bytes for every two threads when no limit is given (`default_memory_limit`)."""
+        """`for_two`: bytes for every two threads when no limit is given (`default_memory_limit`). `beside`: how many
+        other sessions work at the same time, with which the cores are shared when no number of threads is given."""
         import duckdb
 
         self.work = work
         work.mkdir(parents=True, exist_ok=True)
         self.connection: Any = duckdb.connect(":memory:")
+        if threads is None and beside:
+            (cores,) = self.connection.execute("SELECT current_setting('threads')").fetchone()
+            threads = max(1, int(cores) // (beside + 1))
         if threads is not None:
             self.connection.execute(f"SET threads={int(threads)}")
         try:
