@@ -1,20 +1,25 @@
-"""The same job written by hand for exactly this file: one DuckDB script, no mapping, no checks, no report.
+"""The same job written by hand for exactly this file: one DuckDB script and no mapping.
 
     python benchmarks/handwritten.py FILE --prices benchmarks/data/prices.parquet --out DIR [--grain day|request]
+                                     [--trusting]
 
-It knows the shape of the generated file, trusts every line, and uses what is known to be quick: staged Parquet,
-repeated ids first, dimensions as ENUM, one file per month. Like `convert` it writes sorted rows of the same columns and
-types through pyarrow. It does not set aside bad lines, read other exports, map owners over time, or keep lineage.
+It knows the shape of the generated file and uses what is known to be quick: staged Parquet, repeated ids first,
+dimensions as ENUM, one file per month. Like `convert` it writes sorted rows of the same columns and types through
+pyarrow, and does what a run of `convert` promises of its input and output (`handwritten_promises.py`). With
+`--trusting` it leaves the promises out: every line is taken as it is, nothing is set aside, hashed or reported. It
+never reads other exports or maps owners over time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import handwritten_promises as promises
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,9 +30,10 @@ READ = """read_json('{file}', format='newline_delimited', columns={{
  request_id: 'VARCHAR', startTime: 'TIMESTAMPTZ', endTime: 'TIMESTAMPTZ', model: 'VARCHAR', request_tags: 'VARCHAR[]',
  end_user: 'VARCHAR', model_group: 'VARCHAR',
  metadata: 'STRUCT(spend_logs_metadata STRUCT(product VARCHAR, env VARCHAR), usage_object STRUCT(
-   prompt_tokens BIGINT, completion_tokens BIGINT, completion_tokens_details STRUCT(reasoning_tokens BIGINT),
-   prompt_tokens_details STRUCT(cached_tokens BIGINT, cache_creation_tokens BIGINT)))'}})"""
-STAGE = """COPY (SELECT request_id, startTime AS t, endTime AS t_end, model AS deployment, model_group, end_user,
+   prompt_tokens {count}, completion_tokens {count}, completion_tokens_details STRUCT(reasoning_tokens {count}),
+   prompt_tokens_details STRUCT(cached_tokens {count}, cache_creation_tokens {count})))'}})"""
+STAGE = """COPY ({select}) TO '{stage}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"""
+RECORDS = """SELECT request_id, startTime AS t, endTime AS t_end, model AS deployment, model_group, end_user,
   CASE WHEN request_tags[1] LIKE 'team:%' THEN request_tags[1][6:] END AS team,
   metadata.spend_logs_metadata.product AS product, metadata.spend_logs_metadata.env AS env,
   metadata.usage_object.prompt_tokens AS prompt,
@@ -35,7 +41,10 @@ STAGE = """COPY (SELECT request_id, startTime AS t, endTime AS t_end, model AS d
   coalesce(metadata.usage_object.prompt_tokens_details.cache_creation_tokens, 0) AS written,
   metadata.usage_object.completion_tokens AS completion,
   metadata.usage_object.completion_tokens_details.reasoning_tokens AS reasoning
-FROM {read}) TO '{stage}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"""
+FROM {read}"""
+CHECKED = f"""SELECT * REPLACE (prompt::BIGINT AS prompt, cached::BIGINT AS cached, written::BIGINT AS written,
+  completion::BIGINT AS completion, reasoning::BIGINT AS reasoning) FROM ({{records}})
+WHERE CASE WHEN NOT coalesce({promises.GOOD}, FALSE) THEN error('a line to set aside') END IS NULL"""
 TEXTS = [
     "rate_id", "sku_id", "sku_price_id", "details", "assumptions", "model", "developer", "family", "version",
     "sku_meter", "token_type", "direction", "cache_action", "provider", "host", "service", "account_type",
@@ -99,24 +108,30 @@ def _enum_table(con: Any, name: str, query: str, texts: list[str]) -> None:
     con.execute(f"CREATE TABLE {name} AS SELECT * REPLACE ({replaced}) FROM raw_{name}")
 
 
-def run(file: str, prices: str, out: Path, grain: str, memory: str | None) -> dict[str, Any]:
-    """Convert; returns row count and files."""
-    out.mkdir(parents=True, exist_ok=True)
+def run(file: str, prices: str, target: Path, grain: str, memory: str | None, *, trusting: bool) -> dict[str, Any]:
+    """Convert; returns row count and files. `trusting`: without the promises."""
+    out = target.with_name(f".{target.name}-next")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    digest = None if trusting else promises.begin_digest(file)
     con: Any = duckdb.connect()
     con.execute("SET TimeZone='UTC'")
     con.execute(f"SET temp_directory='{out}/spill'")
     if memory:
         con.execute(f"SET memory_limit='{memory}'")
     stage = out / "stage.parquet"
-    con.execute(STAGE.format(read=READ.format(file=file), stage=stage))
+    facts = {"input": file, "rejected": _stage(con, file, stage, out, trusting=trusting)}
     con.execute(
         f"CREATE VIEW staged AS SELECT *, file_row_number AS n FROM read_parquet('{stage}', file_row_number=true)"
     )
     con.execute("CREATE TABLE repeated AS SELECT request_id FROM staged GROUP BY ALL HAVING count(*) > 1")
-    con.execute(
-        "CREATE TABLE dropped AS SELECT n FROM staged SEMI JOIN repeated USING (request_id) "
-        "QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY n) > 1"
-    )
+    if trusting:
+        con.execute(
+            "CREATE TABLE dropped AS SELECT n FROM staged SEMI JOIN repeated USING (request_id) "
+            "QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY n) > 1"
+        )
+    else:
+        facts |= promises.tell_duplicates(con, out)
     con.execute("CREATE VIEW ev AS SELECT *, hash(team, product, env) AS owner FROM staged ANTI JOIN dropped USING (n)")
     described = "*, model || ' ' || sku_meter AS description"
     _enum_table(con, "price", f"SELECT {described} FROM read_parquet('{prices}')", [*TEXTS, "description", "meter"])
@@ -128,6 +143,12 @@ def run(file: str, prices: str, out: Path, grain: str, memory: str | None) -> di
         "ev JOIN segments s ON ev.deployment = s.deployment AND t_end >= s.t_from AND t_end < s.t_to "
         "AND prompt > s.context_gt AND prompt <= s.context_le"
     )
+    user = "end_user"
+    if not trusting:
+        facts["unpriced"] = promises.tell_unpriced(con, out, joined)
+        if grain == "request" and promises.hide_people(con):
+            joined += " LEFT JOIN people USING (end_user)"
+            user = "coalesce(pseudonym, end_user) AS end_user"
     if grain == "day":
         con.execute(
             "CREATE TABLE grouped AS SELECT date_trunc('day', t) AS p_start, date_trunc('day', t) + INTERVAL 1 day "
@@ -139,12 +160,34 @@ def run(file: str, prices: str, out: Path, grain: str, memory: str | None) -> di
         con.execute(
             "CREATE VIEW grouped AS SELECT t AS p_start, t_end AS p_end, price_set, owner, "
             "prompt - cached - written AS q_in, cached AS q_read, written AS q_write, completion AS q_out, "
-            f"reasoning, 1 AS requests, request_id, end_user, model_group FROM {joined}"
+            f"reasoning, 1 AS requests, request_id, {user}, model_group FROM {joined}"
         )
     months = con.execute("SELECT DISTINCT date_trunc('month', p_start)::DATE FROM grouped ORDER BY 1").fetchall()
     total = sum(_write(con, out, str(month), grain) for (month,) in months)
     stage.unlink()
+    if digest is not None:
+        promises.report(con, out, total, {**facts, "sha256": digest.result()})
+    out.rename(target)
     return {"rows": total}
+
+
+def _stage(con: Any, file: str, stage: Path, out: Path, *, trusting: bool) -> int:
+    """Write the staged records; returns how many lines were set aside."""
+    if trusting:
+        con.execute(STAGE.format(select=RECORDS.format(read=READ.format(file=file, count="BIGINT")), stage=stage))
+        return 0
+
+    def checked(path: str) -> str:
+        records = RECORDS.format(read=READ.format(file=path, count="DOUBLE"))
+        return STAGE.format(select=CHECKED.format(records=records), stage=stage)
+
+    try:
+        con.execute(checked(file))
+        return 0
+    except duckdb.Error:
+        clean, rejected = promises.set_aside(con, file, out)
+        con.execute(checked(clean))
+        return rejected
 
 
 def _write(con: Any, out: Path, month: str, grain: str) -> int:
@@ -200,8 +243,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--grain", choices=("day", "request"), default="day")
     parser.add_argument("--memory-limit")
+    parser.add_argument("--trusting", action="store_true", help="take every line as it is and report nothing")
     given = parser.parse_args()
-    print(json.dumps(run(given.file, given.prices, given.out, given.grain, given.memory_limit)))
+    done = run(given.file, given.prices, given.out, given.grain, given.memory_limit, trusting=given.trusting)
+    print(json.dumps(done))
 
 
 if __name__ == "__main__":

@@ -144,14 +144,15 @@ def typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
     return expression.as_text(scope, e)
 
 
-def _other_meter(scope: Scope, entry: MappingType[str, Any]) -> str:
+def _other_meter(scope: Scope, entry: MappingType[str, Any]) -> tuple[str, str]:
+    """SQL of the name and of the quantity."""
     name = entry["meter"]
     meter = literal(name) if isinstance(name, str) else expression.as_text(scope, name)
     quantity = f"CAST({expression.as_decimal(scope, entry['quantity'], places=METER_PLACES)} AS DECIMAL(38, 9))"
     scope.problem(f"{quantity} < 0", f"negative:{describe(entry['quantity'])}")
     if "when" in entry:
         quantity = f"CASE WHEN {expression.condition(scope, entry['when'])} THEN {quantity} END"
-    return f"{{'meter': {meter}, 'quantity': {quantity}}}"
+    return meter, quantity
 
 
 def _assemble(
@@ -159,7 +160,7 @@ def _assemble(
     scope: Scope,
     out: dict[str, str],
     counts: dict[str, str],
-    others: list[str],
+    others: list[tuple[str, str]],
     key_text: str,
     ignored: str,
     wanted: frozenset[str] | None,
@@ -180,7 +181,11 @@ def _assemble(
     layer = _base(mapping, scope)
     fields_layer = dict(out)
     if others:
-        listed = f"list_filter([{', '.join(others)}], lambda m: m.quantity > 0 AND m.meter IS NOT NULL)"
+        # Most records have none of them, and then there is no list to make.
+        any_of_them = f"coalesce({', '.join(quantity for _, quantity in others)}) IS NOT NULL"
+        structs = ", ".join(f"{{'meter': {meter}, 'quantity': {quantity}}}" for meter, quantity in others)
+        listed = f"list_filter([{structs}], lambda m: m.quantity > 0 AND m.meter IS NOT NULL)"
+        listed = f"CASE WHEN {any_of_them} THEN {listed} END"
         hit = "served_from = 'gateway_cache'" if out["served_from"] != "'provider'" else "FALSE"
         fields_layer["all_meters"] = listed
         meter_columns["other_meters"] = f"CASE WHEN len(all_meters) > 0 AND NOT ({hit}) THEN all_meters END"

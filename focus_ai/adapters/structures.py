@@ -37,9 +37,10 @@ def tag(raw: str, key: str) -> str:
     items = f"TRY_CAST(TRY_CAST({raw} AS JSON) AS VARCHAR[])"
     decoded = f"regexp_replace(list_filter({items}, lambda t: regexp_matches(t, {start}))[1], {start}, '')"
     found = f"CASE WHEN contains({raw}, chr(92)) THEN {decoded} ELSE regexp_extract({raw}, {pattern}, 1) END"
+    # Most texts do not hold the key at all: one look settles those.
     return (
-        f"CASE WHEN {plain} THEN trim(left({rest}, strpos({rest}, chr(34)) - 1)) "
-        f"WHEN contains({raw}, {literal(key)}) THEN NULLIF(trim({found}), '') END"
+        f"CASE WHEN contains({raw}, {literal(key)}) THEN CASE WHEN {plain} "
+        f"THEN trim(left({rest}, strpos({rest}, chr(34)) - 1)) ELSE NULLIF(trim({found}), '') END END"
     )
 
 
