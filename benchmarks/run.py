@@ -107,10 +107,10 @@ def cases(files: dict[str, Path], litellm: str | None) -> dict[str, Case]:
         command = [python, "-c", START, "convert", str(source), "--out", str(out), "--grain", grain, "--format", "json"]
         return Case(name, [*command, "--quiet", *more], out, grain)
 
-    def written(name: str, grain: str) -> Case:
+    def written(name: str, grain: str, *more: str) -> Case:
         out = OUT / name
         command = [python, str(HERE / "handwritten.py"), plain, "--prices", prices, "--out", str(out), "--grain", grain]
-        return Case(name, command, out, grain)
+        return Case(name, [*command, *more], out, grain)
 
     found = [
         Case("help", [python, "-c", START, "--help"]),
@@ -127,6 +127,8 @@ def cases(files: dict[str, Path], litellm: str | None) -> dict[str, Case]:
         convert("400MB-request", plain, "request", "--memory-limit", "400MB", "--no-validate"),
         written("handwritten-day", "day"),
         written("handwritten-request", "request"),
+        written("trusting-day", "day", "--trusting"),
+        written("trusting-request", "request", "--trusting"),
     ]
     if litellm:
         found.append(Case("litellm", [litellm, str(HERE / "litellm_focus.py"), "--data", str(files["daily"])]))

@@ -78,6 +78,7 @@ def create_totals(session: Session, rows: str) -> None:
     """The table `row_totals`: exact sums of the rows by period, currency, service, model, team and owner status."""
     sums = ", ".join(f"sum({c}) AS {n}" for c, n in zip(_COLUMNS, _COSTS, strict=True))
     tokens = " + ".join(f"coalesce(sum({c}), 0)" for c in _TOKENS)
+    bases = ", ".join(f"bool_or(x_CostBasis = '{basis}') AS {basis}" for basis in ("rated", "billed"))
     keys = (
         "strftime(BillingPeriodStart, '%Y-%m') AS period, BillingCurrency AS currency, ServiceName AS by_provider, "
         "x_ModelId AS by_model, coalesce(x_Team, 'Unattributed') AS by_team, x_OwnerStatus AS status"
@@ -86,12 +87,13 @@ def create_totals(session: Session, rows: str) -> None:
         session.sql(
             "CREATE TABLE row_totals (period VARCHAR, currency VARCHAR, by_provider VARCHAR, by_model VARCHAR, "
             "by_team VARCHAR, status VARCHAR, n BIGINT, tokens HUGEINT, list_cost DECIMAL(38, 18), "
-            "contracted_cost DECIMAL(38, 18), effective_cost DECIMAL(38, 18), billed_cost DECIMAL(38, 18))"
+            "contracted_cost DECIMAL(38, 18), effective_cost DECIMAL(38, 18), billed_cost DECIMAL(38, 18), "
+            "rated BOOLEAN, billed BOOLEAN)"
         )
         return
     session.sql(
-        f"CREATE TABLE row_totals AS SELECT {keys}, count(*) AS n, CAST({tokens} AS HUGEINT) AS tokens, {sums} "
-        f"FROM {rows} GROUP BY ALL"
+        f"CREATE TABLE row_totals AS SELECT {keys}, count(*) AS n, CAST({tokens} AS HUGEINT) AS tokens, {sums}, "
+        f"{bases} FROM {rows} GROUP BY ALL"
     )
 
 
@@ -184,6 +186,8 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
 
 def _also_billed(session: Session, relation: str) -> list[dict[str, Any]]:
     """Rated money of sellers and days for which a bill counts too, from exports that are not known to be one spend."""
+    if session.one("SELECT bool_or(rated) AND bool_or(billed) FROM row_totals")[0] is not True:
+        return []
     return summary(
         session, "WITH sums AS (SELECT InvoiceIssuerName AS p, CAST(ChargePeriodStart AS DATE) AS day, "
         "BillingCurrency AS currency, bool_or(x_CostBasis = 'billed') AS held, count(*) FILTER (x_CostBasis = 'rated') "
