@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_ai.adapters import checks, expression, lets, series, structures, tokens
@@ -23,6 +23,7 @@ from focus_ai.sources.relation import twice
 
 # The NUL character is refused in every literal and name, so no text of a mapping or a file name can be the hole.
 HOLE = "\x00relation\x00"
+SOURCE = "'\x00source\x00'"
 REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
 # A gateway's own estimate is often a binary float with more than 18 decimals; it is information, never money.
 ROUNDED = ("reported_cost",)
@@ -49,6 +50,17 @@ class Compiled:
         """The query that reads this relation."""
         return self.sql.replace(HOLE, relation)
 
+    def reading(self, source_file: str) -> Compiled:
+        """The same for a file of this name."""
+        name = literal(source_file)
+        constants = {n: name if sql == SOURCE else sql for n, sql in self.constants.items()}
+        return replace(self, sql=self.sql.replace(SOURCE, name), constants=constants)
+
+
+# Many files of one export are compiled once. The mapping is kept beside, so that no other one gets its identity.
+_KEPT: dict[tuple[Any, ...], tuple[Mapping, Compiled]] = {}
+_MOST = 500
+
 
 def compile_mapping(
     mapping: Mapping,
@@ -68,7 +80,26 @@ def compile_mapping(
     let the documents pass; else a key that comes twice, in an object on the way to the record, is looked for here.
     Raises `UsageError` when the mapping names something that does not exist.
     """
-    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts or {}, series=mapping.series is not None)
+    facts = facts or {}
+    key = (id(mapping), mode, columns, tuple(sorted(facts.items())), numbered, wanted, strict)
+    if key not in _KEPT:
+        if len(_KEPT) == _MOST:
+            _KEPT.clear()
+        _KEPT[key] = mapping, _compiled(mapping, mode, columns, facts, numbered=numbered, wanted=wanted, strict=strict)
+    return _KEPT[key][1].reading(source_file)
+
+
+def _compiled(
+    mapping: Mapping,
+    mode: str,
+    columns: tuple[str, ...],
+    facts: MappingType[str, str],
+    *,
+    numbered: bool,
+    wanted: frozenset[str] | None,
+    strict: bool,
+) -> Compiled:
+    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts, series=mapping.series is not None)
     lets.declare(scope, mapping)
     out: dict[str, str] = {}
     known = fields()
@@ -79,14 +110,14 @@ def compile_mapping(
                 expected=nearest(name, known),
             )  # fmt: skip
         out[name] = typed(scope, known[name].type, e, rounded=name in ROUNDED)
-    for name, value in (facts or {}).items():
+    for name, value in facts.items():
         if name in known:
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)
     counts = tokens.compile_counts(scope, mapping.tokens) if mapping.tokens else {}
     others = [_other_meter(scope, m) for m in mapping.meters]
     out["kind"] = literal(mapping.kind)
     out["adapter"] = literal(mapping.id)
-    out["source_file"] = literal(source_file)
+    out["source_file"] = SOURCE
     out["source_row"] = "CAST(rn AS BIGINT)" if numbered else "CAST(NULL AS BIGINT)"
     out.setdefault("grain", "'attempt'" if mapping.kind == "usage" else "'aggregate'")
     out.setdefault("served_from", "'provider'")
