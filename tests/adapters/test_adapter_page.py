@@ -25,7 +25,7 @@ def test_named_values_are_spelled_out_and_headers_named() -> None:
     """Nobody should have to look up `$hdr`; calls inside a record and what decides a convention are told."""
     kong, nginx, logs = (shipped()[n] for n in ("kong-log", "nginx-json-access-log", "litellm-spend-logs"))
     assert maps(kong)["owner_product"] == "request.headers x-owner-product"
-    assert maps(nginx)["tokens.input_audio"] == "usage.prompt_tokens_details.audio_tokens"
+    assert maps(nginx)["tokens.cache_write_5m"] == "usage.cache_creation.ephemeral_5m_input_tokens"
     assert 'rag_embedding: ai.proxy."rag-inject"' in facts(kong)["calls"]
     assert facts(nginx)["tokens"].startswith("convention exclusive or inclusive, by usage.prompt_tokens, ")
     assert facts(logs)["grain"] == "one record is one call that was made or one record is one request"
