@@ -77,6 +77,7 @@ def paths(mapping: Mapping) -> set[Keys]:
     """Every path that the mapping reads, from the document down."""
     levels = record_levels(mapping.records)
     lets = {name: list(_texts(e)) for name, e in mapping.let.items()}
+    lets["call"] = [text for e in mapping.calls.values() for text in _texts(e)]
     found: set[Keys] = set()
 
     def add(text: str, seen: tuple[str, ...] = ()) -> None:
