@@ -196,7 +196,7 @@ def _assemble(
     ignored: str,
     wanted: frozenset[str] | None,
 ) -> Compiled:
-    meters = tokens.meters(mapping.tokens)
+    meters = tokens.meters(mapping.tokens, [rule["flag"] for rule in mapping.flags])
     meter_columns, meter_problems, flags = dict(meters.columns), meters.problems, meters.flags
     flags = [*flags, *_field_flags(out)]
     flags += [(expression.condition(scope, rule["when"]), rule["flag"]) for rule in mapping.flags]

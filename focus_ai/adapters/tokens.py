@@ -9,7 +9,7 @@ A part that would become negative contradicts the convention: the record is set 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -21,6 +21,8 @@ from focus_ai.engine import literal
 
 TTLS = ("5m", "30m", "1h", "12h")
 MODALITIES = ("audio", "image", "video")
+# Flags that say what a total holds beside its parts.
+_ABOUT_TOTAL = {"buckets_not_read", "cache_split_missing"}
 
 
 @cache
@@ -58,8 +60,11 @@ class Meters:
     flags: list[tuple[str, str]] = field(default_factory=list)
 
 
-def meters(tokens: Mapping[str, Any]) -> Meters:
-    """Meters in terms of the `tk_` columns. Empty when the mapping has no tokens block."""
+def meters(tokens: Mapping[str, Any], own_flags: Collection[str] = ()) -> Meters:
+    """Meters in terms of the `tk_` columns. Empty when the mapping has no tokens block.
+
+    `own_flags` are those that the mapping sets itself: one that tells of its total is not told again.
+    """
     if not tokens:
         return Meters()
     if "long" in tokens:
@@ -72,6 +77,8 @@ def meters(tokens: Mapping[str, Any]) -> Meters:
     columns["reported_input_tokens"] = f"CAST({total} AS BIGINT)"
     columns["reported_output_tokens"] = side.raw("output")
     columns["reported_total_tokens"] = side.raw("total")
+    if all(side.has(name) for name in ("input", "output", "total")) and not _ABOUT_TOTAL & set(own_flags):
+        side.flags.append((_unexplained(side), "buckets_not_read"))
     sums = {"tk_cached": side.cached, "tk_written": side.written}
     conventions = {"tk_semantics": _semantics(side), "tk_inside": _inside(side)}
     return Meters((sums, conventions), columns, side.problems, side.flags)
@@ -137,6 +144,14 @@ def _inside(side: _Side) -> str:
         f"WHEN {total} = {base} THEN 'inclusive' WHEN {total} = {base} + tk_reasoning THEN 'exclusive' "
         f"WHEN tk_reasoning > {side.n('output')} THEN 'exclusive' ELSE 'inclusive' END"
     )
+
+
+def _unexplained(side: _Side) -> str:
+    """Does the source's total hold more than any reading of its parts? Gemini's thoughts often stand only there."""
+    base, beside = f"{side.n('input')} + {side.n('output')}", (side.n("reasoning"), side.n("tool_use"))
+    readings = ("tk_cached", *beside, " + ".join(beside), f"tk_cached + {' + '.join(beside)}")
+    known = ", ".join(f"{base} + {more}" for more in readings)
+    return f"coalesce(tk_total > {base} AND tk_total NOT IN ({known}), FALSE)"
 
 
 def _input_columns(side: _Side) -> dict[str, str]:
