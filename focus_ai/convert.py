@@ -12,6 +12,7 @@ from focus_ai import __version__, pipeline, report
 from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
+from focus_ai.clock import created_at
 from focus_ai.engine import Session
 from focus_ai.engine.session import USUAL_MEMORY
 from focus_ai.errors import InternalError, UsageError
@@ -133,7 +134,7 @@ def _deliver(
     also: _Also,
 ) -> dict[str, Any]:
     """Write rows, exceptions, metadata and the report into the delivery folder."""
-    created = report.created_at()
+    created = created_at()
     schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact", extra=rated.extra)
     instance = metadata.dataset_instance(f"{GENERATOR} {plan.grain}")
     described = metadata.schema_object(

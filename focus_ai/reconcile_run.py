@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai import __version__, report
+from focus_ai.clock import created_at
 from focus_ai.engine import Session
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.focus.rows import month_bounds
@@ -66,7 +67,7 @@ def run(
     if close is not None and measure == "BilledCost":
         raise UsageError("a period is closed to its EffectiveCost", value="--measure billed",
                          next_step="leave --measure out, or compare without --close")  # fmt: skip
-    now = as_of or report.created_at()
+    now = as_of or created_at()
     span = _span(period)
     months = _months(invoiced)
     card = rate_card(settings)
@@ -228,7 +229,7 @@ def _facts(
     return {
         "version": __version__,
         "run_id": report.digest(identity),
-        "created_at": report.created_at().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created_at": created_at().strftime("%Y-%m-%dT%H:%M:%SZ"),
         "as_of": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "period": [first, last],
         "rate_card": card.card_id,

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, ident, literal, literals
-from focus_ai.errors import InternalError, UsageError
+from focus_ai.errors import InternalError
 from focus_ai.focus.places import UNSPECIFIED
 from focus_ai.money import dec, text
 from focus_ai.ownership.attach import sums_over_a_change
@@ -248,19 +246,6 @@ def file_entries(
          "bytes": p.stat().st_size, "sha256": known[p].sha256 if p in known else sha256(p)}
         for p in sorted(written)
     ]  # fmt: skip
-
-
-def created_at() -> datetime:
-    """Now, or the instant of SOURCE_DATE_EPOCH for reproducible builds. Raises `UsageError` for one that is no time."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if not epoch:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(
-            "SOURCE_DATE_EPOCH is no time", value=repr(epoch), expected="seconds since 1970-01-01, such as 1800000000"
-        ) from None
 
 
 def digest(content: MappingType[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai import __version__, report
+from focus_ai.clock import created_at
 from focus_ai.engine import Session, literals
 from focus_ai.errors import InputError, InternalError
 from focus_ai.pipeline import Plan
@@ -104,7 +105,7 @@ def deliver(
     grain: str | None = None,
 ) -> dict[str, Any]:
     """Write the rows (`write` gets the folder and the footer), metadata, manifests and run.json of schema `kind`."""
-    created = report.created_at()
+    created = created_at()
     grain = grain or str(source.run.get("grain", "day"))
     instance = metadata.dataset_instance(f"{GENERATOR} {grain}")
     described = metadata.schema_object(

@@ -12,6 +12,7 @@ from focus_ai.audit.cube import create_cube
 from focus_ai.audit.finding import RANK, Finding
 from focus_ai.audit.inputs import FIELDS, POLICY_FIELDS, Opened, Progress, opened
 from focus_ai.audit.prices import create_price_sets
+from focus_ai.clock import created_at
 from focus_ai.money import text
 from focus_ai.policy import Policy
 from focus_ai.settings import Settings
@@ -48,7 +49,7 @@ def run(
 def _report(
     audit: Opened, policy: Policy | None, by: Sequence[str], filters: dict[str, str], top: int
 ) -> dict[str, Any]:
-    created = report.created_at()
+    created = created_at()
     stamp = created.strftime("%Y-%m-%dT%H:%M:%SZ")
     create_price_sets(audit)
     cube = create_cube(audit)

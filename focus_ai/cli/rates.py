@@ -20,7 +20,7 @@ RatesOption = Annotated[
 ]
 AtOption = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME", help="Day or time with offset, such as 2026-11-18; now by default."),
+    typer.Option("--at", metavar="TIME", help="Day, or time (UTC without offset), such as 2026-11-18; now by default."),
 ]
 
 

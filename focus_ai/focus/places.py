@@ -70,7 +70,12 @@ def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         "issuer": account.invoice_issuer or issuer_name or name,
         "service": seller.get("service", name),
         "account_id": account_id or UNSPECIFIED,
-        "account_name": facts["account_name"] or (account.name if account_id == account.id else None) or account_id,
+        # An account without a known name has its id for one: where other accounts have names, none may lack it
+        # (BillingAccountName-C-003-C).
+        "account_name": facts["account_name"]
+        or (account.name if account_id == account.id else None)
+        or account_id
+        or UNSPECIFIED,
         "account_type": seller.get("account", "Account"),
         "sub_account_id": sub_account,
         "sub_account_name": (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from focus_ai import __version__
+from focus_ai.clock import created_at
 from focus_ai.engine import Session, literal
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.settings import Settings
@@ -107,7 +106,7 @@ def _report(
     found = {
         "schema": SCHEMA,
         "version": __version__,
-        "created_at": _now(),
+        "created_at": created_at().strftime("%Y-%m-%dT%H:%M:%SZ"),
         "dataset": str(dataset),
         "rows": data.rows,
         "filters": dict(filters),
@@ -148,12 +147,6 @@ def _check(found: Mapping[str, Any], whole: Decimal) -> None:
         summed = total(group["cost"] for group in found["daily"][dimension])
         if summed != whole:
             raise InternalError(f"spend by {dimension} does not add up", value=f"{summed}", expected=f"{whole}")
-
-
-def _now() -> str:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch and epoch.isdigit() else datetime.now(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 __all__ = ["SCHEMA", "run"]

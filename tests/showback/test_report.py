@@ -413,3 +413,12 @@ def test_a_licence_of_a_month_is_no_pace(tmp_path: Path) -> None:
     last = report["last_day"]
     assert (last["cost"], last["usual"], last["delta"], last["longer"]) == ("1", "1", "0", "9")
     assert (report["totals"]["cost"], report["totals"]["longer"]) == ("46", "40")
+
+
+def test_a_wrong_source_date_is_told(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Now in its place would break the promise of equal bytes without a word; `convert` refuses it too."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")  # 2027-01-15T08:00:00Z
+    assert api.report(dataset)["created_at"] == "2027-01-15T08:00:00Z"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "soon")
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
+        api.report(dataset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from data_builders import convert, event, jsonl, rows
 
 from focus_ai import api
 from focus_ai.settings import Settings
@@ -31,3 +32,16 @@ def test_converted_rows_pass(tmp_path: Path, name: str, focus: str, grain: str) 
     assert warned <= TRUE_WARNINGS
     if name == "demo":
         assert "FAI-050" not in warned  # the demo has an owner or at least a tag on every row
+
+
+@pytest.mark.parametrize("focus", ["1.2", "1.3", "1.4"])
+def test_one_known_account_beside_unknown_ones(tmp_path: Path, focus: str) -> None:
+    """Where one row names its billing account, no row may lack the name (BillingAccountName-C-003-C): an account that
+    nobody names is `unspecified` in both columns."""
+    log = jsonl(tmp_path / "a.jsonl", [event(1), event(2, provider="anthropic", model="claude-sonnet-4-5")])
+    settings = {"accounts": {"openai": {"id": "org-123", "name": "Orbit"}}}
+    convert(tmp_path / "out", log, settings=settings, focus=focus)
+    named = {(r["BillingAccountId"], r["BillingAccountName"]) for r in rows(tmp_path / "out")}
+    assert named == {("org-123", "Orbit"), ("unspecified", "unspecified")}
+    found = api.validate([str(tmp_path / "out")]).findings
+    assert [(f.rule, f.rows) for f in found.findings if f.severity == "error"] == []
