@@ -56,14 +56,23 @@ def open_dataset(folder: Path) -> DataSet:
         raise InputError(
             "this is no data set", where=str(folder), expected="a folder made by `focus-ai convert`, with data/ in it",
         )  # fmt: skip
-    schemas = [plain(pq.read_schema(p)) for paths in files.values() for p in paths]
-    if any(s != schemas[0] for s in schemas):
-        raise InputError("the periods of the data set have different columns", where=str(folder),
-                         next_step="convert all periods with one version")  # fmt: skip
-    exact(schemas[0], str(folder))
+    schemas = [(period, plain(pq.read_schema(p))) for period, paths in files.items() for p in paths]
+    first, schema = schemas[0]
+    for period, other in schemas:
+        if other != schema:
+            raise InputError(
+                "the periods of the data set have different columns", where=str(folder),
+                value="; ".join(f"{one}: {', '.join(f'{c.name} {c.type}' for c in only)}" for one, only in (
+                    (first, [f for f in schema if f not in list(other)]),
+                    (period, [f for f in other if f not in list(schema)]),
+                ) if only) or f"another order in {period}",
+                next_step="convert the inputs of all periods into one folder in one run; a run of other inputs keeps "
+                "the columns of theirs",
+            )  # fmt: skip
+    exact(schema, str(folder))
     run = folder / "run.json"
     held = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
-    return DataSet(folder, files, schemas[0], held)
+    return DataSet(folder, files, schema, held)
 
 
 def plain(schema: Any) -> Any:

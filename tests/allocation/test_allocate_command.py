@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from data_builders import convert, event, jsonl
+from focus_files import row as focus_row
+from focus_files import write_csv
 from rows_of import read, total
 
 from focus_ai.cli import main
@@ -73,3 +76,14 @@ def test_a_rest_that_nobody_takes_can_fail_the_run(converted: Path, tmp_path: Pa
         "    method: fixed\n    targets: [{team: care, share: '0.5'}]\n", encoding="utf-8",
     )  # fmt: skip
     assert main(["allocate", str(converted), "--rules", str(rules), "--dry-run", "--fail-on-unallocated", "-q"]) == 1
+
+
+def test_months_with_different_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A FOCUS file of another tool brings a column of its own into the month of its rows (November) and no other."""
+    out = tmp_path / "both"
+    convert(out, write_csv(tmp_path / "other.csv", [{**focus_row(), "x_Campaign": "spring"}]))
+    convert(out, jsonl(tmp_path / "log.jsonl", [event(1, timestamp="2026-10-03T10:00:00Z")]))
+    assert len(list((out / "data").iterdir())) == 2
+    assert main(["allocate", str(out), "--rules", str(RULES), "--dry-run"]) == 3
+    said = capsys.readouterr().err
+    assert "different columns" in said and "found: 2026-11: x_Campaign string\n" in said and "in one run" in said
