@@ -221,6 +221,7 @@ _FLAGS = {
     "cost_without_usage": "calls that the source puts a price on without a count to price (images, seconds or "
     "searches); they are in no row",
     "tool_calls_not_read": "tool calls without a known name and a whole number; they are in no row",
+    "counts_without_usage": "failed calls whose usage_source is none; their tokens were not consumed and are in no row",
     "cost_without_currency": "a cost that states no currency is no amount and was dropped; the tokens count",
     "input_remainder_as_cache_write": "input tokens that the export counts nowhere were taken as cache writes",
     "byok_upstream_not_counted": "calls on your own key: the reseller's fee is counted here, the inference is on the "
