@@ -2,7 +2,8 @@
 
 Where one of the logs has no ids, calls with the same tokens at the same moment are one. The call that is left out is
 listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway, then the
-gateway's record, for it saw what was sent and what came back. The owner of the record that is left out is lent to it.
+gateway's record, for it saw what was sent and what came back, then the one that tells more
+kinds of use. The owner of the record that is left out is lent to it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
     values = ", ".join(f"({literals([name, str(rank), system])})" for name, (rank, system) in sorted(ranks.items()))
     response = "provider_response_id" if "provider_response_id" in present else "CAST(NULL AS VARCHAR)"
     sides = {side: " + ".join(f"coalesce(s.{ident(n)}, 0)" for n in _meters(present, side)) or "0" for side in _SIDES}
+    told = [f"(coalesce(s.{ident(n)}, 0) > 0)::INTEGER" for side in _SIDES for n in _meters(present, side)]
+    told += ["len(coalesce(s.other_meters, []))"] if "other_meters" in present else []
     before = session.one("SELECT count(*) FROM left_out")[0]
     session.sql(
         f"""CREATE TABLE calls AS
@@ -45,7 +48,7 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
         logged AS (
           SELECT s.file_no, s.row_no, s.source_file, s.source_row, s.record_id, s.provider, s.event_time, s.served_from,
                  s.flags, p.rank, p.system, s.adapter, {response} AS response, {sides["input_"]} AS input,
-                 {sides["output_"]} AS output
+                 {sides["output_"]} AS output, -({" + ".join(told) or "0"}) AS less
           FROM staged s JOIN places p ON s.adapter = p.adapter
           ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
           WHERE s.kind = 'usage' AND s.grain <> 'aggregate')
@@ -60,7 +63,7 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
                           first(c.row_no) OVER best AS kept_row_no, row_number() OVER best AS place
                    FROM calls c SEMI JOIN shared h ON c.response = h.response
                    WINDOW best AS (PARTITION BY c.response
-                                   ORDER BY guess, rank, system, adapter, source_file, source_row, row_no))
+                                   ORDER BY guess, rank, less, system, adapter, source_file, source_row, row_no))
         SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, kept_file_no,
                kept_row_no, place
         FROM ranked WHERE system <> kept_system"""
@@ -94,12 +97,12 @@ def _leave_out_lookalikes(session: Session) -> None:
                        ORDER BY event_time, adapter, source_file, source_row, row_no) AS nth FROM clusters),
         pairs AS (SELECT c.*, o.source_file AS kept_file, o.source_row AS kept_row,
                          row_number() OVER (PARTITION BY c.file_no, c.row_no
-                                            ORDER BY o.guess, o.rank, o.system) AS choice
+                                            ORDER BY o.guess, o.rank, o.less, o.system) AS choice
                   FROM numbered c JOIN numbered o
                     ON c.input = o.input AND c.output = o.output AND c.cluster = o.cluster AND c.nth = o.nth
                    AND (c.provider = o.provider OR c.provider IS NULL OR o.provider IS NULL)
                    AND (c.response IS NULL OR o.response IS NULL)
-                   AND (o.guess, o.rank, o.system) < (c.guess, c.rank, c.system)
+                   AND (o.guess, o.rank, o.less, o.system) < (c.guess, c.rank, c.less, c.system)
                    AND abs(epoch_ms(c.event_time) - epoch_ms(o.event_time)) <= {1000 * SECONDS})
         SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, 'looks_like_same_call'
         FROM pairs WHERE choice = 1"""

@@ -89,6 +89,22 @@ def test_without_ids_the_same_tokens_at_the_same_moment(tmp_path: Path, out: Pat
     assert {d["reason"] for d in exceptions(out, "duplicates")} == {"looks_like_same_call"}
 
 
+def test_of_two_tables_of_the_gateway_team_the_record_that_tells_more_stays(tmp_path: Path, out: Path) -> None:
+    """A table of calls that counts no cached tokens beside generic events that do: the call costs
+    400 * 1.25 / 1e6 + 600 * 0.125 / 1e6 + 10 * 10 / 1e6 = 0.000675 USD, once."""
+    call = {
+        "timestamp_utc": "2026-10-07T12:00:00Z", "team_id": "search", "model": "gpt-5", "provider": "openai",
+        "environment": "production", "input_tokens": 1000, "output_tokens": 10, "cache_tokens": 0,
+        "request_id": "req-1",
+    }  # fmt: skip
+    told = event(1, timestamp="2026-10-07T12:00:00Z", output_tokens=10, cached_input_tokens=600)
+    table, events = jsonl(tmp_path / "calls.jsonl", [call]), jsonl(tmp_path / "events.jsonl", [told])
+    report = convert(out, table, events)
+    assert (report["records"]["events"], report["records"]["duplicates"], effective(report)) == (1, 1, "0.000675")
+    [left] = exceptions(out, "duplicates")
+    assert (left["reason"], left["file"]) == ("looks_like_same_call", str(table))
+
+
 def body(number: int, tokens: int, **fields: Any) -> dict[str, Any]:
     """The provider's own answer to the call."""
     return {
