@@ -147,16 +147,15 @@ allocation:
     assert [e["AllocatedRatio"] for e in held["Elements"]] == [D("0.2"), D("0.28")]
 
 
-@pytest.mark.parametrize(("unused", "amounts"), [
-    ("keep", {"team/A": D(840), "team/B": D(240), "": D(120)}),
-    ("spread", {"team/A": D("933.333333333333333333"), "team/B": D("266.666666666666666667")}),
-])  # fmt: skip
-def test_50_commitment_and_its_unused_part(tmp_path: Path, unused: str, amounts: dict[str, D]) -> None:
-    # The covered capacity is an amortised amount without a price: split at 18 places.
-    origin = row(1, ServiceName="PTU", PricingQuantity=None, ListUnitPrice=None, ContractedUnitPrice=None,
-                 EffectiveCost=D(1200), ConsumedQuantity=None, ChargeCategory="Adjustment")  # fmt: skip
-    direct = [owned(2, "A", 70, ListUnitPrice=D(0)), owned(3, "B", 20, ListUnitPrice=D(0))]
-    text = f"""
+def reserved() -> dict[str, Any]:
+    """A month of reserved capacity."""
+    return row(1, ServiceName="PTU", PricingQuantity=None, ListUnitPrice=None, ContractedUnitPrice=None,
+               EffectiveCost=D(1200), ConsumedQuantity=None, ChargeCategory="Adjustment")  # fmt: skip
+
+
+def drawn_from(unused: str) -> str:
+    """Rules that split it; `targets` may follow."""
+    return f"""
 allocation:
   - id: ptu
     version: 1
@@ -167,7 +166,16 @@ allocation:
     capacity: 100
     unused: {unused}
 """
-    found = shares(allocate(tmp_path, [origin, *direct], text))
+
+
+@pytest.mark.parametrize(("unused", "amounts"), [
+    ("keep", {"team/A": D(840), "team/B": D(240), "": D(120)}),
+    ("spread", {"team/A": D("933.333333333333333333"), "team/B": D("266.666666666666666667")}),
+])  # fmt: skip
+def test_50_commitment_and_its_unused_part(tmp_path: Path, unused: str, amounts: dict[str, D]) -> None:
+    # The covered capacity is an amortised amount without a price: split at 18 places.
+    direct = [owned(2, "A", 70, ListUnitPrice=D(0)), owned(3, "B", 20, ListUnitPrice=D(0))]
+    found = shares(allocate(tmp_path, [reserved(), *direct], drawn_from(unused)))
     if unused == "keep":
         assert found[""]["x_UnattributedReason"] == "unused_commitment"
     assert {k: v["EffectiveCost"] for k, v in found.items()} == amounts
@@ -179,24 +187,8 @@ allocation:
 ])  # fmt: skip
 def test_a_commitment_that_others_drew_from_too(tmp_path: Path, unused: str, left: D | None, note: str) -> None:
     """A drew 70 of 100 and is the only target; the 20 of B are in the 30 that are called unused, and it is said."""
-    origin = row(1, ServiceName="PTU", PricingQuantity=None, ListUnitPrice=None, ContractedUnitPrice=None,
-                 EffectiveCost=D(1200), ConsumedQuantity=None, ChargeCategory="Adjustment")  # fmt: skip
-    source = dataset(tmp_path / "in", [origin, owned(2, "A", 70), owned(3, "B", 20)])
-    held = rules(
-        tmp_path,
-        f"""
-allocation:
-  - id: ptu
-    version: 1
-    documentation: Reserved capacity by the tokens drawn from it.
-    match: {{service: PTU}}
-    method: commitment-usage
-    basis: {{metric: tokens}}
-    capacity: 100
-    unused: {unused}
-    targets: [{{team: A}}]
-""",
-    )
+    source = dataset(tmp_path / "in", [reserved(), owned(2, "A", 70), owned(3, "B", 20)])
+    held = rules(tmp_path, drawn_from(unused) + "    targets: [{team: A}]\n")
     [window] = api.allocate(source, held)["rules"][0]["windows"]
     amounts = {t["target"]: D(t["effective_cost"]) for t in window["targets"]}
     assert amounts.get("(unused_commitment)") == left
