@@ -11,7 +11,7 @@ from collections.abc import Mapping as MappingType
 from pathlib import Path
 
 from focus_ai.adapters import Mapping, Staged, by_id, heads, recognise
-from focus_ai.adapters.catalogue import Head
+from focus_ai.adapters.mapping import Head
 from focus_ai.adapters.recognise import claims, damaged, sample
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.pricing.card import RateCard
@@ -32,7 +32,7 @@ def rate_card(settings: Settings) -> RateCard:
 
 def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[str, Mapping]) -> dict[str, Mapping]:
     """The mapping of every input. Files of which nothing can be read have none; that all are such is an error."""
-    known: dict[str, Head | Mapping] = {**heads(), **own}
+    known: dict[str, Head] = {**heads(), **own}
     forced = by_id(adapter, own) if adapter else next(iter(own.values())) if len(own) == 1 else None
     chosen: dict[str, Mapping] = {}
     for source in sources:
@@ -58,7 +58,7 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
     return chosen
 
 
-def _text_log(source: SourceFile, known: Iterable[Head | Mapping]) -> bool:
+def _text_log(source: SourceFile, known: Iterable[Head]) -> bool:
     """Is this a text whose lines a mapping describes?"""
     seen = sample(source)
     return any(claims(m, seen) for m in known if m.line is not None)
@@ -68,7 +68,7 @@ def _own_or_shipped(source: SourceFile, forced: Mapping, own: MappingType[str, M
     seen = sample(source)
     if not forced.recognise or claims(forced, seen):
         return forced
-    known: dict[str, Head | Mapping] = {**heads(), **own}
+    known: dict[str, Head] = {**heads(), **own}
     return by_id(recognise(source, known).id, own)
 
 

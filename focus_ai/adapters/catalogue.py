@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass, field
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from focus_ai import resources
-from focus_ai.adapters.mapping import Expression, Mapping, extended_from, load, readers
+from focus_ai.adapters.mapping import Head, Mapping, extended_from, load, readers
 from focus_ai.errors import UsageError, nearest
-from focus_ai.sources.lines import LineForm, line_form
+from focus_ai.sources.lines import line_form
 
 # The keys of a mapping file that make its head; they are a sixteenth of the text.
-HEAD = ("id", "extends", "kind", "reads", "recognise", "line", "money_family", "seen_from")
+HEAD = ("extends", *(f.name for f in fields(Head) if f.name != "path"))
 _BLOCK = re.compile(r"^(?=\w+:)", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Head:
-    """What a mapping says of the files that it reads and of the money that they tell; names as in Mapping."""
-
-    id: str
-    kind: str
-    reads: tuple[str, ...]
-    recognise: MappingType[str, Any]
-    line: LineForm | None
-    money_family: str | Expression | None
-    seen_from: str | None
-    path: Path = field(compare=False)
 
 
 @cache
@@ -46,9 +32,15 @@ def heads() -> dict[str, Head]:
         if raw["id"] in found:
             raise UsageError("two mapping files have the same id", where=f"{path}, {found[raw['id']].path}")
         found[raw["id"]] = Head(
-            raw["id"], raw["kind"], readers(raw["reads"]), raw.get("recognise", {}),
-            line_form(raw["line"]) if "line" in raw else None, raw.get("money_family"), raw.get("seen_from"), path,
-        )  # fmt: skip
+            id=raw["id"],
+            kind=raw["kind"],
+            reads=readers(raw["reads"]),
+            recognise=raw.get("recognise", {}),
+            line=line_form(raw["line"]) if "line" in raw else None,
+            money_family=raw.get("money_family"),
+            seen_from=raw.get("seen_from"),
+            path=path,
+        )
     return found
 
 

@@ -26,17 +26,27 @@ READERS = ("json", "jsonl", "csv", "parquet", "text")
 
 
 @dataclass(frozen=True)
-class Mapping:
-    """One export. `fields`, `tokens` and `meters` hold expressions of the mapping language."""
+class Head:
+    """What a mapping says of the files that it reads and of the money that they tell."""
 
     id: str
+    kind: str
+    reads: tuple[str, ...]
+    recognise: MappingType[str, Any]
+    line: LineForm | None
+    money_family: str | Expression | None
+    seen_from: str | None
+    path: Path = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Mapping(Head):
+    """One export. `fields`, `tokens` and `meters` hold expressions of the mapping language."""
+
     title: str
     docs: str
     checked: str
-    kind: str
     system: str
-    reads: tuple[str, ...]
-    recognise: MappingType[str, Any]
     records: str | None
     series: MappingType[str, str] | None
     beside: MappingType[str, Any] | None
@@ -51,9 +61,7 @@ class Mapping:
     identity: tuple[Expression, ...]
     version: Expression | None
     settings: tuple[str, ...]
-    money_family: str | Expression | None
     same_usage: str | Expression | None
-    seen_from: str | None
     leaf_spans: bool
     focus_rows: bool
     ai_rows: MappingType[str, Any] | None
@@ -61,9 +69,7 @@ class Mapping:
     traps: tuple[str, ...]
     export: str
     code: str | None
-    line: LineForm | None
     private: bool
-    path: Path = field(compare=False)
 
     def ai_only(self) -> Mapping:
         """The mapping that leaves out rows which are no AI spend, where it can tell them."""

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from focus_ai.adapters.catalogue import Head
-from focus_ai.adapters.mapping import Mapping
+from focus_ai.adapters.mapping import Head
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import first_documents
@@ -20,7 +19,7 @@ from focus_ai.sources.rows import good_rows
 from focus_ai.sources.sniff import head_of
 
 SAMPLE = 50
-Known = TypeVar("Known", bound=Head | Mapping)
+Known = TypeVar("Known", bound=Head)
 _KEY = re.compile(r'"([^"]+)"|([^."]+)')
 
 
@@ -74,7 +73,7 @@ def _first_lines(text: str) -> tuple[str, ...]:
     return tuple(itertools.islice((line for line in text.splitlines() if line.strip()), SAMPLE))
 
 
-def claims(mapping: Head | Mapping, seen: Sample) -> bool:
+def claims(mapping: Head, seen: Sample) -> bool:
     """Does this mapping recognise the sample?"""
     if mapping.line is not None:
         return bool(mapping.recognise and seen.lines) and not missing(mapping, seen)
@@ -84,7 +83,7 @@ def claims(mapping: Head | Mapping, seen: Sample) -> bool:
     return not missing(mapping, seen)
 
 
-def missing(mapping: Head | Mapping, seen: Sample) -> list[str]:
+def missing(mapping: Head, seen: Sample) -> list[str]:
     """The conditions of `recognise` that do not hold, in words; empty = recognised."""
     rule = mapping.recognise
     if mapping.line is not None:
@@ -171,7 +170,7 @@ def recognise(source: SourceFile, known: MappingType[str, Known]) -> Known:
     )
 
 
-def _shared(mapping: Head | Mapping, seen: Sample) -> Fraction:
+def _shared(mapping: Head, seen: Sample) -> Fraction:
     """The share of the keys that a mapping asks for and the file has; of `data[].x` without records, that of `data`."""
     rule = mapping.recognise
     wanted = [*rule.get("keys", ()), *(key for group in rule.get("any", ()) for key in group)]
@@ -183,5 +182,5 @@ def _shared(mapping: Head | Mapping, seen: Sample) -> Fraction:
     return Fraction(had, len(wanted)) if wanted else Fraction(0)
 
 
-def _size(mapping: Head | Mapping) -> int:
+def _size(mapping: Head) -> int:
     return sum(len(v) for v in mapping.recognise.values())
