@@ -186,7 +186,7 @@ def _deliver(
         "unattributed": money["unattributed"],
         **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
         "billing_source": [*rated.carriers.decisions],
-        "warnings": report.warnings(session, relation, rated, staged),
+        "warnings": report.warnings(session, relation, rated, staged, created),
         "validation": judged,
         **({"focus_files": dict(rated.carried.report)} if rated.carried else {}),
         **({"allocation": split} if split else {}),

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from focus_ai.sources.digests import sha256
 SCHEMA = "focus-ai/run@1"
 _COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
 _COLUMNS = ("ListCost", "ContractedCost", "EffectiveCost", "BilledCost")
+# Clocks of two machines may differ by less; a time zone taken for another is at least half an hour off.
+_SLACK = timedelta(minutes=15)
 _TOKENS = ("x_InputTokens", "x_CacheReadTokens", "x_CacheWriteTokens", "x_OutputTokens")
 
 
@@ -129,8 +132,10 @@ def _amount(value: Any) -> str:
     return text(value) if isinstance(value, Decimal) else str(value)
 
 
-def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Staged]) -> list[dict[str, Any]]:
-    """What a person should look at, each with its size in records and money."""
+def warnings(
+    session: Session, relation: str, rated: Rated, staged: Sequence[Staged], now: datetime
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What a person should look at, each with its size in records and money. `now` is the time of the run."""
     found: list[dict[str, Any]] = []
 
     def add(code: str, message: str, row: MappingType[str, Any] | None = None, records: int | None = None) -> None:
@@ -171,6 +176,9 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
             "WHERE flags IS NOT NULL) GROUP BY 1 ORDER BY 1"
         ):
             add(f"quality:{flag}", _FLAGS.get(flag, "a quality flag of the records"), records=int(number))
+    if number := _later_than(session, now + _SLACK):
+        add("time_in_the_future", "usage after this run; look at the time zone that the export writes, or at the clock "
+            "that stamped it", records=number)  # fmt: skip
     if "bucket_end" in rated.present:
         aside = f"(kind = 'usage' AND ({rated.carriers.usage})) OR (kind = 'billed' AND ({rated.carriers.billed}))"
         if number := sums_over_a_change(session, rated.owner_hash, f"NOT ({aside})"):
@@ -180,6 +188,12 @@ def warnings(session: Session, relation: str, rated: Rated, staged: Sequence[Sta
         add("conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
             "newest export, or map a version", records=rated.duplicates.conflicting)  # fmt: skip
     return found
+
+
+def _later_than(session: Session, limit: datetime) -> int:
+    """Records of usage that begin after this time."""
+    stamp = f"TIMESTAMPTZ '{limit.isoformat()}'"
+    return int(session.one(f"SELECT count(*) FROM events WHERE kind = 'usage' AND event_time > {stamp}")[0])
 
 
 def _also_billed(session: Session, relation: str) -> list[dict[str, Any]]:
@@ -222,6 +236,8 @@ _FLAGS = {
     "searches); they are in no row",
     "tool_calls_not_read": "tool calls without a known name and a whole number; they are in no row",
     "counts_without_usage": "failed calls whose usage_source is none; their tokens were not consumed and are in no row",
+    "reasoning_above_output": "more reasoning than output tokens; the output counts as it is stated, without a part of "
+    "reasoning",
     "cost_without_currency": "a cost that states no currency is no amount and was dropped; the tokens count",
     "input_remainder_as_cache_write": "input tokens that the export counts nowhere were taken as cache writes",
     "byok_upstream_not_counted": "calls on your own key: the reseller's fee is counted here, the inference is on the "

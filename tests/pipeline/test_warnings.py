@@ -1,0 +1,41 @@
+"""What a run tells about its records beside the rows: counted, and the rows stay what they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from data_builders import EXPORTS, convert, event, jsonl
+
+
+@pytest.mark.parametrize(
+    ("begun", "later"),
+    [
+        ("2026-10-08T10:00:00Z", {"2026-10-08T10:15:00Z": 0, "2026-10-08T10:15:01Z": 1}),
+        # The same instant in a zone of its own is no later.
+        ("2026-10-08T00:00:00Z", {"2026-10-08T09:00:00+09:00": 0, "2026-10-08T09:00:00Z": 1}),
+    ],
+)
+def test_usage_after_the_run_is_counted(
+    begun: str, later: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clocks of two machines may differ by a quarter of an hour."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", _epoch(begun))
+    report = convert(
+        tmp_path / "out", jsonl(tmp_path / "x.jsonl", [event(n, timestamp=at) for n, at in enumerate(later)])
+    )
+    told = {w["code"]: w["records"] for w in report["warnings"]}
+    assert told["time_in_the_future"] == sum(later.values())
+    assert report["records"]["events"] == 2 and report["totals"][0]["effective_cost"] == "0.0027"
+
+
+def test_a_bill_for_days_to_come_is_no_wrong_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", _epoch("2015-01-01T00:00:00Z"))
+    report = convert(tmp_path / "out", EXPORTS / "openai" / "costs" / "line-items" / "input.json")
+    assert report["records"]["billed_lines"] > 0
+    assert "time_in_the_future" not in {w["code"] for w in report["warnings"]}
+
+
+def _epoch(instant: str) -> str:
+    return str(int(datetime.fromisoformat(instant).timestamp()))
