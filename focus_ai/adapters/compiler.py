@@ -12,7 +12,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from typing import Any
 
-from focus_ai.adapters import checks, expression, lets, series, structures, tokens
+from focus_ai.adapters import checks, expression, lets, other_columns, series, structures, tokens
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import describe, record_levels
 from focus_ai.adapters.record import PROFILE, fields
@@ -41,6 +41,8 @@ class Compiled:
 
     sql: str
     columns: tuple[str, ...]
+    # The members of the record that the mapping reads, by themselves or in part.
+    members: tuple[str, ...]
     reader_columns: str
     object_nodes: tuple[str, ...]
     # Columns that hold the same value in every record, and that value as SQL.
@@ -73,7 +75,8 @@ def compile_mapping(
     wanted: frozenset[str] | None = None,
     strict: bool = True,
 ) -> Compiled:
-    """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names).
+    """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names; where the mapping reads
+    `other_columns`, with the names of all members of the records in every mode).
 
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
     number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `strict`: a strict reader
@@ -115,6 +118,11 @@ def _compiled(
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)
     counts = tokens.compile_counts(scope, mapping.tokens) if mapping.tokens else {}
     others = [_other_meter(scope, m) for m in mapping.meters]
+    if repeated := next((meter for n, (meter, _) in enumerate(others) if meter in dict(others[:n])), None):
+        raise UsageError(
+            "a mapping counts one meter twice, which would be two charges", where=str(mapping.path), value=repeated,
+            expected="one quantity for each meter: {sum: [a, b]}",
+        )  # fmt: skip
     out["kind"] = literal(mapping.kind)
     out["adapter"] = literal(mapping.id)
     out["source_file"] = SOURCE
@@ -134,6 +142,10 @@ def _compiled(
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
     key_text = _key_text(mapping.id, identity, own_id)
+    if mapping.other_columns and columns:
+        unnamed = other_columns.names(mapping, columns, compile_mapping(mapping, "typed").members)
+        if unnamed:
+            out["other_columns"] = other_columns.read(scope, unnamed)
     if mapping.version is not None and "record_version" not in out:
         out["record_version"] = expression.as_text(scope, mapping.version)
     ignored = "".join(
@@ -290,7 +302,8 @@ def _assemble(
     sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
     sql += " ORDER BY rn" if mapping.focus_rows else ""  # counting equal rows lost their order
     reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
-    return Compiled(sql, tuple(select), reader, tuple(scope.object_nodes()), constants)
+    members = dict.fromkeys(str(p.keys[0]) for p in scope.read_paths() if p.up == 0 and p.keys)
+    return Compiled(sql, tuple(select), tuple(members), reader, tuple(scope.object_nodes()), constants)
 
 
 def _base(mapping: Mapping, scope: Scope) -> str:

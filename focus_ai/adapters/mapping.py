@@ -70,6 +70,7 @@ class Mapping(Head):
     export: str
     code: str | None
     private: bool
+    other_columns: bool
 
     def ai_only(self) -> Mapping:
         """The mapping that leaves out rows which are no AI spend, where it can tell them."""
@@ -143,6 +144,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         code=raw.get("code"),
         line=line_form(raw["line"]) if "line" in raw else None,
         private=bool(raw.get("private", False)),
+        other_columns="other_columns" in raw,
         path=path,
     )
 

@@ -47,6 +47,7 @@ def facts(mapping: Mapping) -> dict[str, str]:
         "time": _time(mapping.fields.get("event_time")),
         "same spend": _group(mapping.money_family),
         "same calls": _group(mapping.same_usage),
+        "other columns": "tags" if mapping.other_columns else "",
         "calls": "; ".join(f"{name}: {_shown(e)}" for name, e in mapping.calls.items()),
         "names": "; ".join(f"${n}: {_shown(e)}" for n, e in mapping.let.items() if _place(e) is None),
     }

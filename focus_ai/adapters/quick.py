@@ -24,7 +24,7 @@ from focus_ai.engine import Session, ident, literal
 from focus_ai.errors import InternalError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import first_documents
-from focus_ai.sources.relation import json_lines, typed_lines
+from focus_ai.sources.relation import ORDINARY_LINE, documents, json_lines, member_names, typed_lines
 from focus_ai.sources.sniff import opened
 
 # Below this size the exact way is as quick, and it numbers every record.
@@ -67,7 +67,13 @@ def stage_quickly(
     import duckdb
 
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
-    compiled = compile_mapping(mapping, "typed", facts=facts, source_file=source.name, numbered=False, wanted=wanted)
+    try:
+        names = _members(session, source) if mapping.other_columns else ()
+    except duckdb.Error:
+        return None
+    compiled = compile_mapping(
+        mapping, "typed", columns=names, facts=facts, source_file=source.name, numbered=False, wanted=wanted
+    )
     query = compiled.over(_records(source, compiled))
     constants = {**compiled.constants, **_NO_NUMBER}
     empty: frozenset[str] = frozenset()
@@ -86,6 +92,11 @@ def stage_quickly(
         rows, ignored = _counts(session, target, "ignored" in columns)
         return Staged(source.name, mapping.id, target, columns, rows, rows - ignored, ignored, (), constants)
     raise InternalError("a file surprised without any expectation", where=source.name)
+
+
+def _members(session: Session, source: SourceFile) -> tuple[str, ...]:
+    form = source.format
+    return member_names(session, documents(source.path, form.compression, ORDINARY_LINE, array=form.array))
 
 
 def _records(source: SourceFile, compiled: Compiled, *, numbered: bool = False) -> str:
@@ -112,8 +123,8 @@ def aside(
         f"CREATE TEMP TABLE ignored_rows AS SELECT source_row AS rn FROM ({numbered}) WHERE ignored IS NOT NULL"
     )
     exact = compile_mapping(mapping, "json", facts=facts, source_file=source.name, wanted=wanted)
-    documents = json_lines(source.path, source.format.compression, array=source.format.array)
-    lines = f"(SELECT rn, j0 FROM {documents} SEMI JOIN ignored_rows USING (rn))"
+    numbered = json_lines(source.path, source.format.compression, array=source.format.array)
+    lines = f"(SELECT rn, j0 FROM {numbered} SEMI JOIN ignored_rows USING (rn))"
     target = staged.parquet.with_suffix(".aside.parquet")
     session.sql(copy_sql(exact.over(lines), exact.columns, {}, target, where="ignored IS NOT NULL"))
     session.sql("DROP TABLE ignored_rows")

@@ -81,6 +81,10 @@ class Scope:
             self._paths.append(path)
         return _token(same[0] if same else len(self._paths) - 1)
 
+    def column(self, name: str) -> str:
+        """SQL of a member of the record, the name taken literally."""
+        return self._register(Path(0, None, (name,), name))
+
     def entry(self, name: str, key: str) -> str:
         """SQL of one entry of a let value (attributes, a JSON object), the key taken literally."""
         path = self._unalias(Path(0, name, (key,), f"${name}.{key}"))

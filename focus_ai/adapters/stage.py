@@ -31,6 +31,7 @@ from focus_ai.sources.relation import (
     csv_table,
     in_utf8,
     json_lines,
+    member_names,
     parquet_parts,
     parquet_table,
     plain,
@@ -87,6 +88,7 @@ def stage(
             rejects += again
             relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
+        columns = member_names(session, relation) if mapping.other_columns else ()
     compiled = compile_mapping(
         mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
         strict=mode != "json" or isinstance(relation, Strict),

@@ -87,6 +87,7 @@ def _mapping(id_: str, kind: str, documents: list[Any], today: date) -> str:
         chosen = [key.strip('"') for key in chosen]
     keys = ", ".join(map(hints.yaml_path, chosen))
     listed = "\n".join(_listed(path, value) for path, value in seen.items())
+    others = "" if found.path else "# other_columns: tags   # what no line above names is read as tags\n"
     records = f"records: {hints.yaml_path(found.path)}   # each element is one record\n" if found.path else ""
     return f"""\
 # Mapping of one export. The language: mappings/README.md. Check it with: focus-ai adapters test {id_}.yaml
@@ -104,7 +105,7 @@ recognise:                        # guessed: keep what only this export has
 {_fields(seen)}
 {_identity(seen)}{_tokens(seen)}# meters:                 # what is no token; names and units: schemas/meters.yaml
 #   - {{meter: audio_seconds, quantity: {{decimal: hours, times: "3600"}}}}
-leaves_out: {{}}
+{others}leaves_out: {{}}
 traps: []
 
 # Paths seen in the sample, with the form that reads what stands there:

@@ -13,7 +13,7 @@ from typing import Any
 from focus_ai.engine import Session, ident, literal
 from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.ownership.book import OwnerBook
-from focus_ai.ownership.event import CARRIERS, EXPLICIT
+from focus_ai.ownership.event import CARRIERS, EXPLICIT, TAGGED
 from focus_ai.ownership.model import OWNER_FIELDS, Evidence, Owner
 from focus_ai.ownership.pseudonym import Pseudonyms
 
@@ -25,21 +25,20 @@ def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     """Create the tables for the view `events`; returns the SQL expression of an event's owner hash."""
     owner_hash = _hash(session, book, present)
     wanted = [n if n in book.needs and n in present else "" for n in Evidence._fields]
-    selected = ", ".join(f"any_value({ident(n)})" if n and n != "tags" else "NULL" for n in wanted)
-    tags = "any_value(tags)" if "tags" in book.needs and "tags" in present else "NULL"
+    selected = ", ".join(f"any_value({ident(n)})" if n else "NULL" for n in wanted)
     # A sum reaches to its end; one that is said to last more than a year is not followed further.
     last_time = "event_time"
     if "bucket_end" in present:
         last_time = "greatest(event_time, least(bucket_end, event_time + INTERVAL 366 DAY) - INTERVAL 1 MICROSECOND)"
     rows = session.rows(
-        f"SELECT {owner_hash} AS h, epoch_us(min(event_time)), epoch_us(max({last_time})), {tags}, {selected} "
+        f"SELECT {owner_hash} AS h, epoch_us(min(event_time)), epoch_us(max({last_time})), {selected} "
         "FROM events GROUP BY h ORDER BY h"
     )
     owners: dict[tuple[object, ...], tuple[int, Owner]] = {}
     spans: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
-    for key, first, last, tag_text, *values in rows:
-        evidence = Evidence(*values)._replace(tags=tag_text)
+    for key, first, last, *values in rows:
+        evidence = Evidence(*values)
         start, end = _EPOCH + timedelta(microseconds=first), _EPOCH + timedelta(microseconds=last)
         before: Owner | None = None
         for span in book.resolve(evidence, start, end):
@@ -128,28 +127,29 @@ def _hash(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     Of the tags every key counts that the book looks at, also where the record names its team: each field of an owner
     is looked for on its own.
     """
-    columns = [ident(n) for n in Evidence._fields if n in book.needs and n in present and n != "tags"]
-    if "tags" in book.needs and "tags" in present:
-        columns += _tag_columns(session, book)
+    known = [n for n in Evidence._fields if n in book.needs and n in present]
+    columns = [ident(n) for n in known if n not in TAGGED]
+    for name in TAGGED:
+        columns += _tag_columns(session, book, name) if name in known else []
     return f"hash({', '.join(columns)})" if columns else "CAST(0 AS UBIGINT)"
 
 
-def _tag_columns(session: Session, book: OwnerBook) -> list[str]:
+def _tag_columns(session: Session, book: OwnerBook, tags: str) -> list[str]:
     """What of the tags tells two events apart: the text of lists, the values of the keys that matter in objects."""
-    parsed = "(SELECT TRY_CAST(tags AS JSON) AS t FROM events)"
+    parsed = f"(SELECT TRY_CAST({tags} AS JSON) AS t FROM events)"
     keys = [str(row[0]) for row in session.rows(
         f"SELECT DISTINCT unnest(json_keys(t)) FROM {parsed} WHERE json_type(t) = 'OBJECT'"
     )]  # fmt: skip
     if not all(map(_plain, keys)):
-        return ["tags"]
+        return [tags]
     named = set(book.relevant_tags(keys))
     named |= _nested(session, parsed, [k for k in keys if k not in named])
     columns = []
-    if session.rows("SELECT 1 FROM events WHERE NOT starts_with(ltrim(tags), '{') LIMIT 1"):
-        columns.append("CASE WHEN NOT starts_with(ltrim(tags), '{') THEN tags END")
+    if session.rows(f"SELECT 1 FROM events WHERE NOT starts_with(ltrim({tags}), '{{') LIMIT 1"):
+        columns.append(f"CASE WHEN NOT starts_with(ltrim({tags}), '{{') THEN {tags} END")
     if named:
         paths = ", ".join(literal(f'$."{k}"') for k in sorted(named))
-        columns.append(f"CAST(json_extract_string(TRY_CAST(tags AS JSON), [{paths}]) AS VARCHAR)")
+        columns.append(f"CAST(json_extract_string(TRY_CAST({tags} AS JSON), [{paths}]) AS VARCHAR)")
     return columns
 
 

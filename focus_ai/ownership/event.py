@@ -24,6 +24,9 @@ CARRIERS = {
 }
 """Facts for Tags that are read off other evidence fields."""
 
+TAGGED = ("tags", "other_columns")
+"""Evidence fields that hold facts under names of the user's own. The first speaks first."""
+
 _PERSONS = ("tenant", "user")
 
 
@@ -55,7 +58,7 @@ class EventReader:
         columns = {EXPLICIT[name] for name in self.facts if name in EXPLICIT} | lookups
         columns |= {EXPLICIT[name] for name in OWNER_FIELDS}
         columns |= {column for name in self._carried for column in CARRIERS[name]}
-        self.needs = frozenset(columns | {"tags"})
+        self.needs = frozenset(columns | set(TAGGED))
         self._explicit = tuple(
             (name, Evidence._fields.index(column), f"event:{column}")
             for name, column in EXPLICIT.items()
@@ -79,12 +82,15 @@ class EventReader:
         values: dict[str, tuple[str, str]] = {}
         notes: dict[str, str] = {}
         refused: str | None = None
-        tags = EMPTY if evidence.tags is None else self._tags.read(evidence.tags)
+        tags, others = (
+            EMPTY if text is None else self._tags.read(text) for text in (evidence.tags, evidence.other_columns)
+        )
         if tags.malformed:
             notes["tags"] = "not_a_json_object"
         found = [(name, source, value) for name, at, source in self._explicit if (value := evidence[at]) is not None]
-        if tags.candidates:
-            found.extend(self._from_tags(tags))
+        for word, told in (("tag", tags), ("column", others)):
+            if told.candidates:
+                found.extend(self._from_tags(told, word))
         for name, source, raw in found:
             if name in values or name not in self._fields:
                 continue
@@ -107,21 +113,22 @@ class EventReader:
             written = self._environments.name(word)
             values["environment"] = (written, source)
             original = word if written != word and self._keep_original else None
-        return Event(values, persons, self._extra(evidence, tags, persons), original, notes, refused)
+        kept = {**dict(others.kept), **dict(tags.kept)}
+        return Event(values, persons, self._extra(evidence, kept, persons), original, notes, refused)
 
-    def _from_tags(self, tags: Tags) -> Iterable[tuple[str, str, str]]:
+    def _from_tags(self, tags: Tags, word: str) -> Iterable[tuple[str, str, str]]:
         """Candidates as (field, source, value); of several team tags one that has an account speaks first."""
         candidates = tags.candidates
         if self._accounts:
             known = self._accounts.canonical
             candidates = tuple(sorted(candidates, key=lambda c: c[0] == "team" and known(c[2].strip()) is None))
-        return [(name, f"tag:{key}", value) for name, key, value in candidates]
+        return [(name, f"{word}:{key}", value) for name, key, value in candidates]
 
-    def _extra(self, evidence: Evidence, tags: Tags, persons: dict[str, str]) -> dict[str, str]:
+    def _extra(self, evidence: Evidence, kept: dict[str, str], persons: dict[str, str]) -> dict[str, str]:
         """Kept tags and facts about persons, keys and services; ids of people as the privacy policy says."""
         hide = self._pseudonyms
         extra: dict[str, str] = {}
-        for key, value in tags.kept:
+        for key, value in kept.items():
             hit = self._keys.field(key)
             if hit is not None and hit[0] == "user":
                 _put(extra, key, hide.one(value))

@@ -20,7 +20,7 @@ class Evidence(NamedTuple):
     """Everything a neutral record says that may decide its owner; `None` = not known.
 
     Field names equal those of the neutral record, so `Evidence._fields` is the list to select, in order, and
-    `Evidence(*row)` takes the selected row. `tags` is the text of a JSON object.
+    `Evidence(*row)` takes the selected row. `tags` and `other_columns` are texts of JSON objects.
     """
 
     provider: str | None = None
@@ -42,6 +42,7 @@ class Evidence(NamedTuple):
     service_name: str | None = None
     model_deployment: str | None = None
     tags: str | None = None
+    other_columns: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def write_events(session: Session, folder: Path, present: frozenset[str], named:
         return []
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "events.parquet"
-    hidden = {"raw_usage", "tags"}
+    hidden = {"raw_usage", "tags", "other_columns"}
     columns = []
     for name in fields():
         if name in present and name not in hidden:

@@ -38,10 +38,14 @@ def json_lines(path: Path, compression: str = "none", longest: int | None = None
     `array`: those of a file that is one JSON array. There, what is not JSON stops the read with a DuckDB error, and so
     does any line or element above the limit (`longest`, else LONGEST_LINE).
     """
+    return f"(SELECT row_number() OVER () AS rn, j0 FROM {documents(path, compression, longest, array=array)})"
+
+
+def documents(path: Path, compression: str = "none", longest: int | None = None, *, array: bool = False) -> str:
+    """The same without numbers, in any order."""
     return (
-        "(SELECT row_number() OVER () AS rn, json AS j0 FROM read_json_objects("
-        f"{literal(str(path))}, {_shape(array)}, ignore_errors={'false' if array else 'true'}, "
-        f"maximum_object_size={longest or _longest(path, compression)}, "
+        f"(SELECT json AS j0 FROM read_json_objects({literal(str(path))}, {_shape(array)}, "
+        f"ignore_errors={'false' if array else 'true'}, maximum_object_size={longest or _longest(path, compression)}, "
         f"compression={literal(COMPRESSION[compression])}))"
     )
 
@@ -68,6 +72,13 @@ def typed_lines(path: Path, compression: str, columns: str, *, numbered: bool, a
         f"maximum_object_size={ORDINARY_LINE}, compression={literal(COMPRESSION[compression])}, "
         f"columns={columns}) AS r)"
     )
+
+
+def member_names(session: Session, relation: str) -> tuple[str, ...]:
+    """The names of all members that any document of a relation has, in the order of the alphabet."""
+    # Most records have the same members, so the lists are told apart before their names are.
+    lists = f"SELECT DISTINCT json_keys(j0) AS names FROM {relation}"
+    return tuple(str(row[0]) for row in session.rows(f"SELECT DISTINCT unnest(names) AS n FROM ({lists}) ORDER BY n"))
 
 
 def twice(keys: str) -> str:

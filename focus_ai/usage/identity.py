@@ -21,8 +21,8 @@ from focus_ai.usage.same_calls import leave_out_same_calls
 # Records per pass when looking for repeated keys; bounds the memory of the search.
 PER_PASS = 2_000_000
 _LINEAGE = ("source_file", "source_row", "adapter", "record_version", "flags", "raw_usage", "duration_ms")
-# What a log says about the attempts of a request is no consumption either.
-_NOT_COMPARED = (*_LINEAGE, *attempts.FIELDS)
+# What a log says about the attempts of a request is no consumption either, nor is when a collector took it in.
+_NOT_COMPARED = (*_LINEAGE, *attempts.FIELDS, "other_columns")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def deduplicate(
         f"""CREATE TABLE compared AS
         SELECT s.file_no, s.row_no, s.record_key, s.source_file, s.source_row, s.record_id, s.record_version,
                hash({content or "0"}) AS content,
+               {"s.other_columns" if "other_columns" in present else "NULL"} AS beside,
                TRY_CAST(s.record_version AS DECIMAL(38, 9)) AS version_number
         FROM staged s SEMI JOIN repeated r ON s.record_key = r.record_key"""
     )
@@ -74,7 +75,7 @@ def deduplicate(
           first(content) OVER newest AS kept_content
         FROM compared
         WINDOW newest AS (PARTITION BY record_key ORDER BY version_number DESC NULLS LAST,
-                          record_version DESC NULLS LAST, content, source_file, source_row, row_no),
+                          record_version DESC NULLS LAST, content, beside, source_file, source_row, row_no),
                by_version AS (PARTITION BY record_key ORDER BY version_number DESC NULLS LAST,
                           record_version DESC NULLS LAST)"""
     )

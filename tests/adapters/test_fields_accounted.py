@@ -175,6 +175,8 @@ def _named(key: str, words: str) -> bool:
 
 def unread(mapping: Mapping, files: list[Path], tmp: Path) -> list[str]:
     """Fields of the files that the mapping neither reads nor leaves out by name."""
+    if mapping.other_columns:
+        return []
     read = paths(mapping)
     words = " ".join((*mapping.leaves_out, *mapping.leaves_out.values())).lower()
     found = {leaf for path in files for document in documents(path, tmp) for leaf in leaves(document)}

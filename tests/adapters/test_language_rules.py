@@ -60,6 +60,39 @@ def test_reject_rules(base: Path) -> None:
     assert run(base, {"o": 1}, {})[1] == ["missing:output"]
 
 
+def test_a_meter_named_twice_is_refused(base: Path) -> None:
+    """Two charges of one meter in one record would bear one id."""
+    meters = "meters: [{meter: web_search, quantity: a}, {meter: web_search, quantity: b}]\n"
+    base.with_name("twice.yaml").write_text(BASE + meters)
+    with pytest.raises(UsageError, match="one meter twice"):
+        run(base.with_name("twice.yaml"), {})
+    summed = base.with_name("summed.yaml")
+    summed.write_text(BASE + "meters: [{meter: web_search, quantity: {sum: [a, b]}}]\n")
+    found, _ = run(summed, {"a": 2, "b": 3}, {"b": 3}, {})
+    assert [[str(m["quantity"]) for m in r.get("other_meters") or []] for r in found] == [
+        ["5.000000000"],
+        ["3.000000000"],
+        [],
+    ]
+
+
+def test_columns_that_nobody_names_need_records_that_stand_alone(base: Path) -> None:
+    path = base.with_name("inside.yaml")
+    path.write_text(BASE + "records: data[]\nother_columns: tags\n")
+    (base.parent / "in.json").write_text(json.dumps({"data": [{**ROW, "x": 1}]}))
+    with pytest.raises(UsageError, match="stand alone"):
+        records(discover([str(base.parent / "in.json")], base.parent)[0], load(path), base.parent)
+
+
+def test_too_many_columns_that_nobody_names_are_values(base: Path) -> None:
+    path = base.with_name("many.yaml")
+    path.write_text(BASE + "other_columns: tags\n")
+    found, _ = run(path, *({"id": str(n), f"host-{n}": "up"} for n in range(200)))
+    assert found[0]["other_columns"] == '{"host-0":"up"}'
+    found, _ = run(path, *({"id": str(n), f"host-{n}": "up"} for n in range(201)))
+    assert [r.get("other_columns") for r in found] == [None] * 201
+
+
 def test_a_mapping_can_state_only_what_differs(base: Path) -> None:
     child = base.parent / "child.yaml"
     child.write_text("extends: base\nid: child\nfields: {model_served: m}\n")

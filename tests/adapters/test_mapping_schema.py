@@ -172,6 +172,7 @@ def test_word_lists_are_those_of_the_neutral_record_and_the_meter_table() -> Non
         "output_semantics",
         "other_meters",
         "flags",
+        "other_columns",
     }
     mapped = set(SCHEMA["properties"]["fields"]["properties"])
     filled_by_tokens = {n for n in fields() if n.endswith("_tokens") and not n.startswith("avoided_")}

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from data_builders import convert, event, exceptions, jsonl, rows, snapshot, total
 
+from focus_ai.adapters import quick
 from focus_ai.errors import UsageError
 
 MAIL = "ada.person@example.com"
@@ -201,3 +202,49 @@ def test_events_without_a_key_are_refused_where_a_hash_is_asked_for(grain: str, 
         convert(out, jsonl(tmp_path / "a.jsonl", [event(1, user_id="u")]), grain=grain, events=True,
                 settings={"privacy": {"user_ids": "hash"}})  # fmt: skip
     assert list(out.parent.iterdir()) == []
+
+
+def named(found: list[dict[str, Any]]) -> dict[tuple[Any, ...], Any]:
+    return {(r["x_Team"], r["x_CostCenter"], r["Tags"]): json.loads(r["x_OwnerEvidence"]) for r in found}
+
+
+def test_columns_that_nobody_names_are_tags(tmp_path: Path, out: Path) -> None:
+    """A table of the user's own: what its other columns say of the owner is found, after the record's own fields and
+    its tags; of the rest only that goes into Tags which the settings name."""
+    lines = [
+        event(1, Team="orbit", labels={"cost_center": "CC-7"}, department="Growth", campaign="autumn", pod="p-1"),
+        event(2, team="lyra", Team="orbit", tags={"cost_center": "CC-1"}, cost_center_code="CC-2", pod="p-2"),
+    ]
+    convert(out, jsonl(tmp_path / "x.jsonl", lines), settings={"owners": {"tags": ["department", "campaign"]}})
+    assert named(rows(out)) == {
+        ("orbit", "CC-7", '{"campaign":"autumn","cost_center":"CC-7","department":"Growth","team":"orbit"}'): {
+            "team": "column:Team", "cost_center": "column:labels.cost_center", "department": "column:department",
+        },
+        ("lyra", "CC-1", '{"cost_center":"CC-1","team":"lyra"}'): {
+            "team": "event:owner_team", "cost_center": "tag:cost_center",
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("small", [0, 1 << 40])
+def test_a_column_per_call_splits_no_rows_and_makes_no_conflict(
+    small: int, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector stamps what it takes in: the same call delivered twice is one call, whichever comes first."""
+    monkeypatch.setattr(quick, "SMALL", small)
+    lines = [event(n // 2, taken_in=f"10:00:{n:02d}", env="prod" if n % 2 else "production") for n in range(40)]
+    found = []
+    for name, given in (("a", lines), ("b", lines[::-1])):
+        report = convert(out / name, jsonl(tmp_path / f"{name}.jsonl", given))
+        assert (report["records"]["duplicates"], report["records"]["rejected"]) == (20, 0)
+        found.append(rows(out / name))
+    assert found[0] == found[1] and len(found[0]) == 2
+    assert [r["x_RequestCount"] for r in found[0]] == [20, 20] and total(found[0]) == Decimal("0.027")
+
+
+def test_addresses_of_people_in_other_columns_are_written_nowhere(tmp_path: Path, out: Path) -> None:
+    lines = [event(1, user_email=MAIL, asked_by=MAIL), event(2, Tenant=MAIL)]
+    convert(out, jsonl(tmp_path / "x.jsonl", lines), settings={"owners": {"tags": ["*"]}}, events=True)
+    assert [name for name, content in snapshot(out).items() if MAIL.encode() in content] == []
+    assert all(MAIL not in str(row) for row in pq.read_table(out / "events" / "events.parquet").to_pylist())
+    assert all(MAIL not in str(row) for row in rows(out)) and "user-redacted" in str(rows(out))
