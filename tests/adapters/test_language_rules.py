@@ -70,8 +70,8 @@ def test_a_meter_named_twice_is_refused(base: Path) -> None:
     summed.write_text(BASE + "meters: [{meter: web_search, quantity: {sum: [a, b]}}]\n")
     found, _ = run(summed, {"a": 2, "b": 3}, {"b": 3}, {})
     assert [[str(m["quantity"]) for m in r.get("other_meters") or []] for r in found] == [
-        ["5.000000000"],
-        ["3.000000000"],
+        ["5"],
+        ["3"],
         [],
     ]
 
