@@ -18,7 +18,7 @@ Report = Mapping[str, Any]
 TOP = 10
 _METERS = 3
 UNATTRIBUTED = "Unattributed"
-_ASIDE = "exceptions/"
+_DATA = "data/"
 _KINDS = (("events", "events"), ("billed lines", "billed_lines"), ("duplicates", "duplicates"))
 _COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
 _NAMELESS = {"by_provider": "(unknown)", "by_model": "(no model)", "by_team": UNATTRIBUTED}
@@ -215,12 +215,15 @@ def _files(report: Report, top: int) -> list[str]:
     """Where the data are, and which prices were used."""
     files = list(report.get("files", ()))
     out = str(report.get("out", "")).rstrip("/")
-    data = [f for f in files if str(f["path"]).startswith("data/")]
+    data = [f for f in files if str(f["path"]).startswith(_DATA)]
     lines = table([f"Written to {out}", "rows"], [(f"  {f['path']}", f.get("rows")) for f in data[:top]])
     if len(data) > top:
         lines.append(f"  and {count(len(data) - top)} more data files")
-    aside = sorted(str(f["path"]).removeprefix(_ASIDE) for f in files if str(f["path"]).startswith(_ASIDE))
-    lines += [f"  {_ASIDE}: {', '.join(aside)}"] if aside else []
+    beside: dict[str, list[str]] = {}
+    for path in sorted(str(f["path"]) for f in files if not str(f["path"]).startswith((_DATA, "metadata/"))):
+        folder, _, name = path.rpartition("/")
+        beside.setdefault(f"{folder}/: " if folder else "", []).append(name)
+    lines += [f"  {folder}{', '.join(names)}" for folder, names in beside.items()]
     lines.append("  run.json")
     lines.append(f"Rate card {report.get('rate_card')}" if report.get("rate_card") else "Rate card none")
     return lines

@@ -33,6 +33,7 @@ def report(**changes: Any) -> dict[str, Any]:
                 "sha256": "1" * 64,
             },
             {"path": "exceptions/rejects.jsonl", "rows": 4, "bytes": 812, "sha256": "2" * 64},
+            {"path": "events/events.parquet", "rows": None, "bytes": 9120, "sha256": "4" * 64},
             {"path": "metadata/billing_period=2026-11/manifest.json", "rows": None, "bytes": 900, "sha256": "3" * 64},
         ],
         "rate_card": "genai-prices-0.2.3+abcdef01",

@@ -55,6 +55,7 @@ Warnings  2
 Written to demo-out                                rows
   data/billing_period=2026-10/focus-00000.parquet    31
   data/billing_period=2026-11/focus-00000.parquet   400
+  events/: events.parquet
   exceptions/: rejects.jsonl
   run.json
 Rate card genai-prices-0.2.3+abcdef01
