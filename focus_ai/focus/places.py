@@ -13,7 +13,7 @@ from typing import Any
 from focus_ai import resources
 from focus_ai.engine import Session, ident
 from focus_ai.engine.tables import create_table, fingerprint
-from focus_ai.settings import Account, Settings
+from focus_ai.settings import Settings
 
 UNSPECIFIED = "unspecified"
 _COLUMNS = (
@@ -57,11 +57,13 @@ def create_places(
 def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     channel = facts["provider"] or "unknown"
     seller = sellers().get(channel, {})
-    account = settings.accounts.get(channel, Account())
     name = seller.get("name", channel)
     issuer = facts["invoice_issuer"]
     issuer_name = sellers().get(issuer, {}).get("name", issuer) if issuer else None
-    account_id = facts["account_id"] or account.id
+    # The table of one account speaks for it alone, that of the channel for every other one.
+    account_id = facts["account_id"] or settings.account(channel).id
+    account = settings.account(channel, account_id)
+    own = account is settings.accounts.get(f"{channel}/{account_id}") or account_id == account.id
     sub_account = facts["sub_account_id"] or facts["sub_account_name"]
     return {
         "source": facts["adapter"],
@@ -72,10 +74,7 @@ def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         "account_id": account_id or UNSPECIFIED,
         # An account without a known name has its id for one: where other accounts have names, none may lack it
         # (BillingAccountName-C-003-C).
-        "account_name": facts["account_name"]
-        or (account.name if account_id == account.id else None)
-        or account_id
-        or UNSPECIFIED,
+        "account_name": facts["account_name"] or (account.name if own else None) or account_id or UNSPECIFIED,
         "account_type": seller.get("account", "Account"),
         "sub_account_id": sub_account,
         "sub_account_name": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,25 @@ def test_stated_facts_fill_what_a_record_does_not_say(tmp_path: Path) -> None:
 def test_the_account_of_a_provider_goes_to_its_own_records_only(tmp_path: Path) -> None:
     found = run(tmp_path, exports={"own-log": {"provider": "openai"}}, accounts={"openai": {"id": "org-1"}})
     assert {row[:2] for row in found} == {("OpenAI", "org-1"), ("Microsoft", "unspecified")}
+
+
+def test_the_table_of_one_account_goes_before_that_of_its_channel(tmp_path: Path) -> None:
+    """Two accounts at one seller: one has credits bought before, so its usage is billed with nothing (1000 tokens of
+    gpt-5 at 1.25 per million cost 0.00125), the other one gets an invoice."""
+    (tmp_path / "own-log.yaml").write_text(MAPPING.replace("sub_account_id: team", "account_id: org"))
+    lines = [{"call": org, "org": org, "at": 1791367200, "n": 1000, "vendor": "openai"} for org in ("org-1", "org-2")]
+    convert(
+        tmp_path / "out", jsonl(tmp_path / "x.jsonl", lines), mapping=[tmp_path / "own-log.yaml"],
+        settings={"accounts": {
+            "openai": {"id": "org-2", "name": "Second"},
+            "openai/org-1": {"name": "First", "billing_mode": "prepaid"},
+        }},
+    )  # fmt: skip
+    found = {(r["BillingAccountId"], r["BillingAccountName"], r["EffectiveCost"], r["BilledCost"]) for r in rows(
+        tmp_path / "out"
+    )}  # fmt: skip
+    cost = Decimal("0.00125")
+    assert found == {("org-1", "First", cost, Decimal(0)), ("org-2", "Second", cost, cost)}
 
 
 @pytest.mark.parametrize(
