@@ -97,7 +97,8 @@ def rate(
     used = rating.used_fields(session, present)
     meters = tuple(rating.token_meters(present, used))
     others = rating.other_meters(session, present)
-    rating.create_segments(session, card, present, [*(m.name for m in meters), *others])
+    names = [*(m.name for m in meters), *others]
+    rating.create_segments(session, card, present, names, lambda channel: settings.account(channel).id)
     meters = (*meters, *rating.request_fee(session, present, meters))
     if grouped:
         charges.create_groups(

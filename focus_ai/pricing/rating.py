@@ -8,7 +8,7 @@ decimals, unit prices were rounded once, a cost is always the exact product. Mus
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,10 +109,17 @@ def request_fee(session: Session, present: frozenset[str], meters: Sequence[Mete
     return [MeterColumn(meter_numbers([FEE])[FEE], FEE, sql)]
 
 
-def create_segments(session: Session, card: RateCard, present: frozenset[str], names: Sequence[str]) -> None:
+def create_segments(
+    session: Session,
+    card: RateCard,
+    present: frozenset[str],
+    names: Sequence[str],
+    account: Callable[[str], str | None] = lambda _channel: None,
+) -> None:
     """Resolve every distinct profile of the usage events; create `segments` and `prices`.
 
-    The fee per request is asked for besides `names`: it is priced where the card has one.
+    The fee per request is asked for besides `names`: it is priced where the card has one. `account`: the billing
+    account of a channel for events that name none; contracts can be limited to it.
     """
     facts = ", ".join(f"any_value({ident(f)})" if f in present else "NULL" for f in _FACTS)
     rows = session.rows(
@@ -125,7 +132,7 @@ def create_segments(session: Session, card: RateCard, present: frozenset[str], n
     segments: list[dict[str, Any]] = []
     prices: list[dict[str, Any]] = []
     for key, aggregate, first, last, _, longest, *values in rows:
-        profile = _profile(dict(zip(_FACTS, values, strict=True)), bool(aggregate))
+        profile = _profile(dict(zip(_FACTS, values, strict=True)), bool(aggregate), account)
         start, end = (_EPOCH + timedelta(microseconds=int(t)) for t in (first, last))
         asked = dict.fromkeys([*names, FEE])
         for segment, above, up_to in _by_length(card, profile, asked, start, end, lengths.get(int(key), [longest])):
@@ -185,7 +192,7 @@ def _by_length(
             above = up_to
 
 
-def _profile(facts: Mapping[str, Any], aggregate: bool) -> Profile:
+def _profile(facts: Mapping[str, Any], aggregate: bool, account: Callable[[str], str | None]) -> Profile:
     return Profile(
         channel=facts["provider"] or "",
         models=(facts["model_served"], facts["model_deployment"], facts["model_requested"], facts["model_alias"]),
@@ -196,7 +203,7 @@ def _profile(facts: Mapping[str, Any], aggregate: bool) -> Profile:
         region=facts["region"],
         context_gt=facts["context_gt"],
         price_variant=facts["price_variant"],
-        account_id=facts["account_id"],
+        account_id=facts["account_id"] or account(facts["provider"] or "unknown"),
         aggregate=aggregate,
     )
 

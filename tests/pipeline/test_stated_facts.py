@@ -73,6 +73,23 @@ def test_the_table_of_one_account_goes_before_that_of_its_channel(tmp_path: Path
     assert found == {("org-1", "First", cost, Decimal(0)), ("org-2", "Second", cost, cost)}
 
 
+def test_a_contract_of_an_account_holds_where_the_settings_name_the_account(tmp_path: Path) -> None:
+    """gpt-5 input is 1.25 per million; 20 percent off leaves 1 for the account of the contract, which no record names.
+    Line b is sold by another seller, whose account is another one."""
+    (tmp_path / "c.yaml").write_text("contracts: [{model: gpt-5, percent_off: 20, account_id: org-1}]")
+    (tmp_path / "own-log.yaml").write_text(MAPPING)
+    convert(
+        tmp_path / "out", jsonl(tmp_path / "x.jsonl", LINES), mapping=[tmp_path / "own-log.yaml"],
+        settings={
+            "exports": {"own-log": {"provider": "openai"}}, "rates": {"contracts": [str(tmp_path / "c.yaml")]},
+            "accounts": {"openai": {"id": "org-1"}, "azure_openai": {"id": "sub-2"}},
+        },
+    )  # fmt: skip
+    found = {(r["BillingAccountId"], r["ListUnitPrice"], r["ContractedUnitPrice"]) for r in rows(tmp_path / "out")}
+    listed = Decimal("1.25")
+    assert found == {("org-1", listed, Decimal(1)), ("sub-2", listed, listed)}
+
+
 @pytest.mark.parametrize(
     ("exports", "told"),
     [
