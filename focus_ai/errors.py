@@ -65,3 +65,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return "did you mean " + " or ".join(close) + "?"
     return "known: " + ", ".join(names)
+
+
+def misspelt(name: str, known: Iterable[str]) -> bool:
+    """Whether a name that is none of the known ones looks very much like one of them."""
+    names = set(known)
+    return name not in names and bool(get_close_matches(name, names, n=1, cutoff=0.8))

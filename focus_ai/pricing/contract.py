@@ -19,11 +19,15 @@ from typing import Any
 from focus_ai.errors import InputError, nearest
 from focus_ai.money import CTX, round9
 from focus_ai.pricing.rate_row import ANY, DEFAULTS, OPEN_KEYS, VARIANT_KEYS, Conditions, NoRate, Rate, stated_when
-from focus_ai.pricing.tables import amount, channel, meters, moment
+from focus_ai.pricing.tables import amount, channel, meters, moment, whole
 
 KINDS = ("unit_price", "percent_off", "multiplier")
 #: What an entry may be limited to; in a CSV file each of them is a column.
 CONDITION_KEYS = (*DEFAULTS, *VARIANT_KEYS, "context_gt")
+COLUMNS = (
+    "contract_id", "channel", "provider", "model", "meter", *KINDS, "unit_size", "currency", "effective_from",
+    "effective_to", *CONDITION_KEYS, "account_id", "note",
+)  # fmt: skip
 _HUNDRED = Decimal(100)
 
 
@@ -135,12 +139,13 @@ def contract_of(row: dict[str, Any], where: str) -> Contract:
     start, end = moment(row.get("effective_from"), where), moment(row.get("effective_to"), where)
     if start and end and end <= start:
         raise InputError("a contract entry ends before it starts", where=where, value=f"{start} to {end}")
+    size = None if row.get("unit_size") in (None, "") else whole(row["unit_size"], f"{where}, unit_size")
     name = str(row.get("channel") or row.get("provider") or ANY)
     when, context_gt = _when(row.get("when") or {}, where)
     return Contract(
         str(row.get("contract_id") or where), name if name == ANY else channel(name).name,
         str(row.get("model") or ANY), meter, kind, value, str(row["currency"]) if row.get("currency") else None,
-        int(row["unit_size"]) if row.get("unit_size") else None, start, end, when,
+        size, start, end, when,
         str(row["account_id"]) if row.get("account_id") else None, context_gt,
     )  # fmt: skip
 

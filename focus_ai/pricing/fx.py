@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from decimal import Decimal
 
 from focus_ai.errors import InputError
 from focus_ai.pricing.tables import amount
+
+COLUMNS = ("date", "base", "quote", "rate", "source")
+_CODE = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,11 @@ def fx_of(row: dict[str, str], where: str) -> FxRate:
     except ValueError:
         raise InputError("a date is not readable", where=where, value=row.get("date"), expected="YYYY-MM-DD") from None
     for key in ("base", "quote"):
-        if not str(row.get(key) or "").strip():
+        code = str(row.get(key) or "").strip()
+        if not code:
             raise InputError(f"an exchange rate needs {key}", where=where, expected="a currency code such as EUR")
+        if not _CODE.fullmatch(code):
+            raise InputError(f"{key} is no currency code", where=where, value=code, expected="capitals, such as EUR")
     rate = amount(row.get("rate"), f"{where}, rate")
     if rate == 0:
         raise InputError("an exchange rate is zero", where=where, value=row.get("rate"))

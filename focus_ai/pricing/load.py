@@ -8,7 +8,6 @@ Every complaint names file, row, value and what was expected.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +20,9 @@ from focus_ai.errors import InputError, nearest
 from focus_ai.money import round9
 from focus_ai.pricing import multiplier
 from focus_ai.pricing.card import RateCard
-from focus_ai.pricing.contract import CONDITION_KEYS, Contract, contract_of
+from focus_ai.pricing.contract import COLUMNS, CONDITION_KEYS, Contract, contract_of
+from focus_ai.pricing.files import check_shape, csv_rows, no_misspelling, only
+from focus_ai.pricing.fx import COLUMNS as FX_COLUMNS
 from focus_ai.pricing.fx import FxTable, fx_of
 from focus_ai.pricing.multiplier import Multiplier
 from focus_ai.pricing.overlay import read_overlay
@@ -50,6 +51,10 @@ _SIZES = {
     "1k": 1000, "1k_tokens": 1000, "thousand": 1000, "token": 1, "request": 1, "call": 1, "1000_requests": 1000,
 }  # fmt: skip
 _LONG = {"provider", "model", "meter", "price"}
+_RATE_COLUMNS = _LONG | {
+    "region", "service_tier", "unit", "unit_size", "currency", "effective_from", "effective_to", "rate_card_id",
+    "price_kind", "source_note",
+}  # fmt: skip
 _KINDS = ("list", "contracted", "multiplier", "fixed_request_fee")
 
 
@@ -78,18 +83,20 @@ def load(
         card.contracts += read_contracts(_existing(name))
     if fx_file is not None:
         path = _existing(fx_file)
-        card.fx = FxTable(fx_of(row, f"{path.name}: row {n}") for n, row in _csv(path))
+        card.fx = FxTable(fx_of(row, f"{path.name}: row {n}") for n, row in csv_rows(path, only(FX_COLUMNS)))
     return card
 
 
 def read_contracts(path: Path) -> list[Contract]:
     """Contract entries from YAML (`contracts: [...]`) or CSV."""
     if path.suffix.lower() in (".yaml", ".yml"):
-        entries = (read_yaml(path) or {}).get("contracts") or []
+        data = read_yaml(path)
+        check_shape(data, "contracts", path.name, but=["when"])
+        entries = data["contracts"]
         return [contract_of(entry, f"{path.name}: entry {n}") for n, entry in enumerate(entries, 1)]
     return [
         contract_of({"when": {key: row[key] for key in CONDITION_KEYS if row.get(key)}, **row}, f"{path.name}: row {n}")
-        for n, row in _csv(path)
+        for n, row in csv_rows(path, only(COLUMNS))
     ]
 
 
@@ -98,7 +105,7 @@ def read_rate_csv(path: Path) -> tuple[list[Rate], list[Contract], list[Multipli
     rates: list[Rate] = []
     contracts: list[Contract] = []
     factors: list[Multiplier] = []
-    for number, row in _csv(path):
+    for number, row in csv_rows(path, no_misspelling(_RATE_COLUMNS)):
         where = f"{path.name}: row {number}"
         for flat in [row] if row.keys() >= _LONG else _unpivot(row, where):
             made = _rate(flat, where, path.name)
@@ -243,26 +250,6 @@ def refuse_overlaps(rates: Iterable[Rate]) -> None:
                     value=f"{first.sku_price_id} from {first.effective_from} and from {second.effective_from}",
                     expected="effective_to of the older row (exclusive) at or before effective_from of the newer one",
                 )  # fmt: skip
-
-
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV file with their line numbers; every row must have the header's number of cells."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        header = [cell.strip() for cell in next(reader, [])]
-        if "provider" not in header:  # YAML rate files call it by its other name
-            header = ["provider" if name == "channel" else name for name in header]
-        if not header:
-            raise InputError("the file is empty", where=path.name, expected="a header row")
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise InputError(
-                    "a row has another number of cells than the header", where=f"{path.name}: row {reader.line_num}",
-                    value=len(cells), expected=str(len(header)),
-                )  # fmt: skip
-            yield reader.line_num, {key: cell.strip() for key, cell in zip(header, cells, strict=True)}
 
 
 def _channel(name: str, where: str) -> str:

@@ -40,7 +40,7 @@ def read_yaml(path: Path) -> Any:
     Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: str(loader.construct_scalar(node)))
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError: no UTF-8, or a date that does not exist
         raise InputError("a price file is not readable YAML", where=str(path), value=str(error)) from None
 
 
@@ -55,6 +55,14 @@ def amount(value: object, where: str) -> Decimal:
     if number < 0:
         raise InputError("an amount is negative", where=where, value=value, expected="0 or more")
     return number
+
+
+def whole(value: object, where: str) -> int:
+    """A whole number above zero. Raises `InputError` naming the place."""
+    text = str(value).strip()
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise InputError("a whole number is expected", where=where, value=value, expected="such as 1000000")
+    return int(text)
 
 
 def moment(value: object, where: str) -> datetime | None:

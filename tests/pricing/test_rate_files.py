@@ -358,6 +358,73 @@ def test_a_missing_column_of_a_rate_csv_is_named(tmp_path: Path) -> None:
         RateCard.load(files(tmp_path, rates__csv=body))
 
 
+ENTRY = "list: own\nentries: [{{model: m, {}}}]\n"
+DEAL = 'contracts: [{{channel: openai, percent_off: "50", {}}}]\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "body", "words"),
+    [
+        # A word that nothing reads would leave a price without its dates, its model or its limits.
+        ("contracts", "c.csv", "model,percent_off,efective_from\nm,50,2027-01-01\n", ["row 1", "effective_from"]),
+        ("contracts", "c.csv", "model,percent_off,region\nm,50,eu\n", ["row 1", "region"]),
+        ("contracts", "c.csv", "model,percent_off,percent_off\nm,50,5\n", ["twice", "percent_off"]),
+        ("contracts", "c.csv", "model,unit_price,unit_size\nm,5,many\n", ["row 2, unit_size", "many"]),
+        ("contracts", "c.csv", "model;percent_off\nm;12,5\n", ["not separated by commas"]),
+        ("contracts", "c.yaml", DEAL.format("modell: m"), ["entry 1", "did you mean model?"]),
+        ("contracts", "c.yaml", "contract: []\n", ["unknown key", "did you mean contracts?"]),
+        ("contracts", "c.yaml", "- {percent_off: 50}\n", ["a mapping"]),
+        ("contracts", "c.yaml", "contracts: [half]\n", ["entry 1", "half", "a mapping"]),
+        ("contracts", "c.yaml", 'contracts: [{unit_price: "5", unit_size: -5}]\n', ["unit_size", "-5", "1 or more"]),
+        ("contracts", "c.yaml", DEAL.format("account_id: 001234567012"), ["entry 1, account_id", "text"]),
+        ("user_files", "r.csv", HEADER.replace("effective_to", "effective_till"), ["row 1", "effective_to"]),
+        ("user_files", "r.csv", HEADER.replace("service_tier", "service_teir"), ["row 1", "service_tier"]),
+        ("user_files", "r.csv", 'provider,model,meter,price\nm,"m,input,1\n', ["not valid CSV", "line 2"]),
+        ("user_files", "r.yaml", ENTRY.format('prices: {input: "1"}, unit_size: many'), ["entry 1, unit_size", "many"]),
+        (
+            "user_files",
+            "r.yaml",
+            ENTRY.format('prices: {input: "1"}, context_gt: many'),
+            ["entry 1, context_gt", "many"],
+        ),
+        ("user_files", "r.yaml", ENTRY.format('prices: {input: "1"}, window: night'), ["window is unknown", "night"]),
+        ("user_files", "r.yaml", ENTRY.format('prices: {input: "1"}, when: flex'), ["entry 1, when", "flex"]),
+        (
+            "user_files",
+            "r.yaml",
+            ENTRY.format('prices: {input: "1"}, when: {tier: flex}'),
+            ["when", "tier", "service_tier"],
+        ),
+        ("user_files", "r.yaml", ENTRY.format('prices: {input: "1"}, review_by: soon'), ["review_by", "YYYY-MM-DD"]),
+        ("user_files", "r.yaml", ENTRY.format('price: {input: "1"}'), ["entry 1", "did you mean prices?"]),
+        ("user_files", "r.yaml", "covers: [{models: '[', meters: [input]}]\n", ["no regular expression", "["]),
+        ("fx", "fx.csv", "date,base,quote,rate,rate\n2026-01-01,EUR,USD,1.1,1.9\n", ["twice", "rate"]),
+        ("fx", "fx.csv", "date,base,quote,rate\n2026-01-01,eur,usd,1.1\n", ["row 2", "eur", "EUR"]),
+    ],
+)
+def test_what_has_no_meaning_in_a_price_file_is_refused(
+    tmp_path: Path, kind: str, name: str, body: str, words: list[str]
+) -> None:
+    (tmp_path / name).write_text(body)
+    given: str | list[str] = str(tmp_path / name) if kind == "fx" else [str(tmp_path / name)]
+    with pytest.raises(InputError) as caught:
+        RateCard.load(**{kind: given})  # type: ignore[arg-type]
+    assert all(word in str(caught.value) for word in [name, *words])
+
+
+def test_further_columns_of_a_rate_csv_are_passed_over(tmp_path: Path) -> None:
+    body = "provider,model,meter,price,unit_size,max_tokens,\nopenai,house-model,input,0.40,1000000,8000,\n"
+    card = RateCard.load(files(tmp_path, rates__csv=body))
+    assert price(card, "openai", "house-model", "input") == D("0.40")
+
+
+@pytest.mark.parametrize(("name", "line"), [("r.csv", 2), ("r.yaml", None)])
+def test_a_price_file_in_another_encoding_is_told(tmp_path: Path, name: str, line: int | None) -> None:
+    (tmp_path / name).write_bytes("provider,model,meter,price\nmünchen,m,input,1\n".encode("latin-1"))
+    with pytest.raises(InputError, match=f"{name}, line {line}" if line else name):
+        RateCard.load([str(tmp_path / name)])
+
+
 def test_overlapping_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="same time"):
         own_card(
