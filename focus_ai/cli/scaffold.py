@@ -7,11 +7,15 @@ import json
 import re
 import shutil
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from focus_ai.cli import scaffold_hints as hints
 from focus_ai.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from focus_ai.sources.sniff import Format
 
 SAMPLE_RECORDS = 50
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -42,18 +46,29 @@ def read(sample: Path) -> tuple[str, list[Any]]:
     """The format of a sample and its first documents (of a table: its rows). Fractions stay the text they are."""
     if sample.suffix == ".parquet":
         return "parquet", _parquet(sample)
+    from focus_ai.sources.sniff import sniff
+
+    form = sniff(sample)
+    if form.compression != "none":
+        raise InputError("the sample is packed", where=str(sample), value=form.compression, next_step="unpack it first")
+    if form.kind == "empty":
+        raise InputError("the sample has no records", where=str(sample))
+    if form.kind == "csv":
+        return "csv", _table(sample, form)
     try:
         text = sample.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError("the sample is not UTF-8 text", where=str(sample), next_step="unpack it first") from None
-    start = text.lstrip()[:1]
-    if start not in ("{", "["):
-        rows = list(csv.DictReader(text.splitlines()))[:SAMPLE_RECORDS]
-        if not rows:
-            raise InputError("the sample has no records", where=str(sample))
-        return "csv", list(rows)
+        raise InputError("the sample is not UTF-8 text", where=str(sample)) from None
+    if text.lstrip()[:1] not in ("{", "["):
+        raise InputError(
+            "the sample is no JSON and no table", where=str(sample), value=text.split("\n", 1)[0][:80],
+            expected="a header with commas, semicolons, tabs or | between the names",
+            next_step="lines of plain text are described by hand: `reads: [text]` in mappings/README.md",
+        )  # fmt: skip
     try:
         document = json.loads(text, parse_float=str)
+        if not document:
+            raise InputError("the sample has no records", where=str(sample))
         return "json", document[:SAMPLE_RECORDS] if isinstance(document, list) else [document]
     except json.JSONDecodeError:
         pass
@@ -62,6 +77,17 @@ def read(sample: Path) -> tuple[str, list[Any]]:
     except json.JSONDecodeError as error:
         raise InputError("the sample is neither JSON nor JSON Lines", where=f"{sample}: {error.msg}") from None
     return "jsonl", lines
+
+
+def _table(sample: Path, form: Format) -> list[Any]:
+    """The first rows of a CSV by the names of its columns, read as a conversion reads them."""
+    with sample.open(encoding="utf-8-sig" if form.encoding == "utf-8" else form.encoding, newline="") as stream:
+        reader = csv.reader(stream, delimiter=form.delimiter)
+        next(reader, None)
+        rows = [dict(zip(form.header, row, strict=False)) for row in islice(reader, SAMPLE_RECORDS) if row]
+    if not rows:
+        raise InputError("the sample has no records", where=str(sample))
+    return rows
 
 
 def _parquet(sample: Path) -> list[Any]:
@@ -88,6 +114,13 @@ def _mapping(id_: str, kind: str, documents: list[Any], today: date) -> str:
     keys = ", ".join(map(hints.yaml_path, chosen))
     listed = "\n".join(_listed(path, value) for path, value in seen.items())
     others = "" if found.path else "# other_columns: tags   # what no line above names is read as tags\n"
+    comma = next(iter(hints.decimal_commas(seen)), None)
+    if comma is not None:  # then 1.200 in the same table is not 1.2
+        read_so = f'{{decimal: {{replace: {hints.yaml_path(comma)}, pattern: ",", with: "."}}}}'
+        listed += (
+            f"\n# Is the comma in {comma} a decimal comma? Then {read_so},"
+            "\n# and points that group thousands (1.200) are to be taken off first, in this column and in the others."
+        )
     records = f"records: {hints.yaml_path(found.path)}   # each element is one record\n" if found.path else ""
     return f"""\
 # Mapping of one export. The language: mappings/README.md. Check it with: focus-ai adapters test {id_}.yaml
@@ -158,7 +191,7 @@ def _identity(seen: dict[str, Any]) -> str:
 
 def _tokens(seen: dict[str, Any]) -> str:
     """The tokens block; a comment when nothing in the sample looks like tokens."""
-    tokens = hints.looks_like(seen, "tok", "int", "decimal")
+    tokens = hints.looks_like(seen, "tok", "int", "decimal", whole=True)
     inputs = [p for p in tokens if re.search("input|prompt|(^|_)in(_|$)|_in$", p, re.IGNORECASE)]
     outputs = [p for p in tokens if re.search("output|completion|(^|_)out(_|$)", p, re.IGNORECASE)]
     rest = [p for p in tokens if p not in (*inputs[:1], *outputs[:1])]

@@ -15,8 +15,9 @@ _DECIMAL = re.compile(r"-?\d*\.\d+([eE][+-]?\d+)?|-?\d+[eE][+-]?\d+")
 _INSTANT = re.compile(r"20\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?\s?(Z|[+-]\d\d:?\d\d)?")
 _EPOCHS = (("s", 10), ("ms", 13), ("us", 16), ("ns", 19))
 _TIME_NAME = re.compile(
-    r"(^|_)(time|timestamp|ts|at|date|day|created|start|started|end|ended|when|from|to)(_|$)|Time$|At$"
+    r"(^|_)(time|timestamp|ts|t|at|date|day|created|start|started|end|ended|when|from|to)(_|$)|Time$|At$"
 )
+_COMMA = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+),\d+")
 _LISTS = ("data", "results", "items", "rows", "records", "entries")
 # Keys that half of all exports have tell nothing.
 _COMMON = {
@@ -124,6 +125,11 @@ def form(path: str, value: Any) -> str:
     return f"{{{kind}: {written}}}" if kind in ("int", "decimal") else written
 
 
+def decimal_commas(seen: dict[str, Any]) -> list[str]:
+    """Paths whose value looks like a number with a decimal comma, such as 1,25; it may group thousands as well."""
+    return [path for path, value in seen.items() if isinstance(value, str) and _COMMA.fullmatch(value)]
+
+
 def yaml_path(path: str) -> str:
     """A path as YAML text."""
     return path if re.fullmatch(r"\^*[\w.]*", path) else "'" + path.replace("'", "''") + "'"
@@ -161,7 +167,7 @@ def _rare(documents: Sequence[Any]) -> list[str]:
     return sorted(shared, key=lambda path: last_key(path).lower() in _COMMON)
 
 
-def looks_like(seen: dict[str, Any], pattern: str, *kinds: str) -> list[str]:
-    """Paths whose last key matches a pattern and whose value is of one of these kinds (none given: any)."""
-    found = [p for p in seen if re.search(pattern, last_key(p), re.IGNORECASE)]
+def looks_like(seen: dict[str, Any], pattern: str, *kinds: str, whole: bool = False) -> list[str]:
+    """Paths whose last key (`whole`: any key) matches a pattern and whose value is of these kinds (none given: any)."""
+    found = [p for p in seen if re.search(pattern, p if whole else last_key(p), re.IGNORECASE)]
     return [p for p in found if not kinds or kind_of(seen[p], p) in kinds]

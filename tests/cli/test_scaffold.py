@@ -107,6 +107,30 @@ def test_a_sample_that_cannot_be_read_is_an_input_error(tmp_path: Path, text: by
     assert main(["adapters", "new", "x", "--from", str(file), "--to", str(tmp_path)]) == code
 
 
+def test_a_table_is_read_as_a_conversion_reads_it(tmp_path: Path) -> None:
+    """Semicolons, a line break inside a cell, Latin-1, numbers with a decimal comma."""
+    sample = tmp_path / "sample.csv"
+    sample.write_bytes('Datum;Kunde;Betrag;Menge\r\n2026-10-01;"M\xfcller\r\nSohn";1,25;1.200\r\n'.encode("latin-1"))
+    kind, rows = read(sample)
+    assert (kind, rows) == (
+        "csv",
+        [{"Datum": "2026-10-01", "Kunde": "Müller\r\nSohn", "Betrag": "1,25", "Menge": "1.200"}],
+    )
+    assert main(["adapters", "new", "acme-bill", "--from", str(sample), "--to", str(tmp_path)]) == 0
+    text = (tmp_path / "acme-bill.yaml").read_text()
+    assert "keys: [Datum, Kunde, Betrag, Menge]" in text
+    assert '{decimal: {replace: Betrag, pattern: ",", with: "."}}' in text
+
+
+def test_tokens_below_a_key_and_a_short_name_of_a_time_are_seen(tmp_path: Path) -> None:
+    sample = tmp_path / "log.jsonl"
+    sample.write_text('{"t": 1791364360250, "tok": {"prompt": 100, "completion": 20}}\n')
+    assert main(["adapters", "new", "acme-log", "--from", str(sample), "--to", str(tmp_path)]) == 0
+    text = (tmp_path / "acme-log.yaml").read_text()
+    assert "event_time: {time: t, unit: ms}" in text
+    assert "input: {int: tok.prompt}\n  output: {int: tok.completion}" in text
+
+
 def test_an_id_is_kebab_case(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(SAMPLE)
     assert main(["adapters", "new", "My_Export", "--from", str(tmp_path / "a.csv"), "--to", str(tmp_path)]) == 2
