@@ -103,6 +103,13 @@ def _csv(where: str, text: str, cells: _Cells) -> Iterator[Row]:
         header = [name.strip() for name in next(reader, [])]
         if not any(header):
             raise UsageError("table is empty", where=where, expected="a header line and rows")
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+            raise UsageError(
+                "the columns are not separated by commas",
+                where=f"{where}, row 1",
+                value=header[0],
+                expected="commas between the cells",
+            )
         doubled = sorted({name for name in header if header.count(name) > 1})
         if doubled:
             raise UsageError("a column occurs twice", where=f"{where}, row 1", value=doubled[0])

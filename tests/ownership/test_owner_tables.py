@@ -61,6 +61,7 @@ HEAD = "id_type,id_value,team,effective_from,effective_to\n"
         ("id_type,id_valeu,team\n", ["unknown column 'id_valeu'", "row 1", "did you mean id_value?"]),
         ("", ["table is empty"]),
         ("id_type,team,team\n", ["a column occurs twice", "team"]),
+        ("id_type;id_value;team\napi_key_id;k;t\n", ["not separated by commas", "row 1"]),
         (HEAD + "api_key_id,k,t,,\napi_key,k,t,,\n", ["row 3, column id_type", "'api_key'", "one of api_key_id"]),
         (HEAD + "api_key_id,,t,,\n", ["row 2, column id_value", "required"]),
         (HEAD + "api_key_id,k,t,2026-02-30,\n", ["row 2, column effective_from", "2026-02-30", "2026-01-31"]),
