@@ -164,7 +164,7 @@ def warnings(
                            f"unnest(string_split(x_PriceAssumptions, ',')) AS a FROM {relation} "
                            "WHERE x_PriceAssumptions IS NOT NULL) GROUP BY 1, 2 ORDER BY 1, 2"):  # fmt: skip
             if row["a"] not in _SILENT:
-                add(f"price_assumption:{row['a']}", _ASSUMED.get(row["a"], "a price condition took its default"), row)
+                add(f"price_assumption:{row['a']}", _assumption(row["a"]), row)
     if relation:
         for row in _also_billed(session, relation):
             add("possible_double_count", f"{row['p']} has rated usage and billed lines for the same days "
@@ -218,6 +218,18 @@ _WORDS = {
 }
 # Defaults that every source leaves unsaid are no news.
 _SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}
+
+
+def _assumption(name: str) -> str:
+    """What an assumption of a price means; a rate file of the user may state further ones."""
+    if name.startswith(_LIST_OF):
+        return f"the seller's own list has no such model; the price of the list {name.removeprefix(_LIST_OF)} was taken"
+    if name not in _ASSUMED and name.endswith("_assumed"):
+        said = name.removesuffix("_assumed").replace("_", " ")
+        return f"the records do not state the {said}, on which the price depends; the price of its default was taken"
+    return _ASSUMED.get(name, "an assumption that the rate itself states")
+
+
 _ASSUMED = {
     "context_tier_assumed": "summed records do not tell the context of a request; the base tier was taken",
     "cache_ttl_unknown": "cache writes without a lifetime were priced at the five-minute rate",
@@ -227,7 +239,12 @@ _ASSUMED = {
     "model_prefix_ambiguous": "the price list has this name with and without the provider before it",
     "price_change_in_bucket": "the price changed within a summed record; the price at its beginning was taken",
     "time_window_assumed": "a summed record spans cheaper and dearer hours; the price at its beginning was taken",
+    "alias_imported": "the model was found by a pattern of names in the imported price list, which has no dates",
+    "modality_at_text_price": "audio, image or video was priced as text, as the seller's list has one price for them",
+    "price_review_overdue": "an announced or promotional price is past the day on which it was to be reviewed",
+    "public_holidays_not_considered": "the price list has other hours on public holidays; they count as ordinary days",
 }
+_LIST_OF = "price_list_of_"
 _FLAGS = {
     "semantics_inferred": "whether input tokens contain cache tokens was taken from the adapter's documented default",
     "usage_estimated": "token counts are estimates of the gateway",

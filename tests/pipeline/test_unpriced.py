@@ -75,3 +75,17 @@ def test_a_cost_without_anything_counted_is_told(out: Path) -> None:
     told = {w["code"]: w["records"] for w in report["warnings"] if w["code"].startswith("quality:")}
     assert told == {"quality:cost_without_usage": 2}
     assert len(rows(out)) == 3
+
+
+def test_what_a_price_assumes_is_told_as_it_is(tmp_path: Path) -> None:
+    """Azure's own list lacks gpt-5, so OpenAI's price is taken; the rate of the user's file assumes its own thing."""
+    own = tmp_path / "own.yaml"
+    own.write_text('list: acme\nentries: [{model: m, assumes: [our_guess], prices: {input: "1", output: "1"}}]\n')
+    lines = [event(0, provider="azure_openai"), event(1, provider="acme", model="m")]
+    report = convert(tmp_path / "out", jsonl(tmp_path / "x.jsonl", lines), settings={"rates": {"files": [str(own)]}})
+    told = {w["code"]: w["message"] for w in report["warnings"] if w["code"].startswith("price_assumption:")}
+    assert told == {
+        "price_assumption:price_list_of_openai": "the seller's own list has no such model; the price of the list "
+        "openai was taken",
+        "price_assumption:our_guess": "an assumption that the rate itself states",
+    }
