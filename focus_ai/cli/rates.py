@@ -11,6 +11,7 @@ from focus_ai.cli.options import ConfigOption, Format, FormatOption
 
 if TYPE_CHECKING:
     from focus_ai.pricing import RateCard
+    from focus_ai.settings import Settings
 
 app = typer.Typer(name="rates", help="Prices: what applies when, where it comes from.", rich_markup_mode=None)
 
@@ -40,7 +41,7 @@ def list_(
     """List the rates of a channel, a model or a meter."""
     from focus_ai.cli import rates_cmd
 
-    card = _card(config, rates)
+    card = _card(_settings(config, rates))
     when = None if history else rates_cmd.instant(at)
     rows = rates_cmd.list_rates(card, channel=channel, model=model, meter=meter, at=when)
     _show({"schema": "focus-ai/rates@1", "card": card.card_id, "rates": rows}, rates_cmd.list_lines(rows), format_)
@@ -68,7 +69,9 @@ def explain(
     conditions = Conditions.of(
         service_tier=tier, is_batch=batch or None, inference_geo=geo, speed=speed, context=context
     )
-    facts = rates_cmd.explain_rate(_card(config, rates), channel, model, rates_cmd.instant(at), conditions, meter)
+    settings, when = _settings(config, rates), rates_cmd.instant(at)
+    account = settings.account(channel).id
+    facts = rates_cmd.explain_rate(_card(settings), channel, model, when, conditions, meter, account)
     _show({"schema": "focus-ai/rate@1", **facts}, rates_cmd.explain_lines(facts), format_)
 
 
@@ -77,7 +80,7 @@ def check(rates: RatesOption = None, config: ConfigOption = None, format_: Forma
     """Check the rate card with your files over it: overlaps, gaps, prices to review. Errors end with exit code 1."""
     from focus_ai.cli import rates_cmd
 
-    facts = rates_cmd.check_card(_card(config, rates), rates_cmd.instant(None).date())
+    facts = rates_cmd.check_card(_card(_settings(config, rates)), rates_cmd.instant(None).date())
     _show({"schema": "focus-ai/rates-check@1", **facts}, rates_cmd.check_lines(facts), format_)
     if facts["errors"]:
         raise typer.Exit(1)
@@ -97,13 +100,17 @@ def refresh(
     _show({"schema": "focus-ai/rates-refresh@1", **facts}, rates_cmd.refresh_lines(facts), format_)
 
 
-def _card(config: Path | None, rates: list[Path] | None) -> RateCard:
+def _settings(config: Path | None, rates: list[Path] | None) -> Settings:
+    from focus_ai.cli.settings import effective
+
+    return effective(config, rates=rates or ())
+
+
+def _card(settings: Settings) -> RateCard:
     """The card that a conversion with these settings would use."""
     from focus_ai.cli.rates_cmd import card_of
-    from focus_ai.cli.settings import effective
     from focus_ai.errors import UsageError
 
-    settings = effective(config, rates=rates or ())
     own = settings.rates
     files, contracts, fx = ([str(path) for path in paths] for paths in (own.files, own.contracts, own.fx))
     if len(fx) > 1:
@@ -129,8 +136,10 @@ def sku_facts(sku: str) -> dict[str, Any]:
     channel, _, rest = sku.partition("/")
     model, _, last = rest.rpartition("/")
     meter = last if model and last in meters() else None
-    now = rates_cmd.instant(None)
-    return rates_cmd.explain_rate(_card(None, None), channel, model if meter else rest, now, Conditions(), meter)
+    now, settings = rates_cmd.instant(None), _settings(None, None)
+    account = settings.account(channel).id
+    asked = model if meter else rest
+    return rates_cmd.explain_rate(_card(settings), channel, asked, now, Conditions(), meter, account)
 
 
 def card_facts() -> dict[str, Any]:

@@ -116,10 +116,17 @@ def _check_meter(meter: str | None) -> None:
 
 
 def explain_rate(
-    card: RateCard, channel: str, model: str, at: datetime, conditions: Conditions, meter: str | None = None
+    card: RateCard,
+    channel: str,
+    model: str,
+    at: datetime,
+    conditions: Conditions,
+    meter: str | None = None,
+    account: str | None = None,
 ) -> dict[str, Any]:
     """Which row prices each meter of a model at an instant, what was assumed, and why other meters have no price.
 
+    `account`: the billing account, to which contracts can be limited.
     Raises `UsageError` for an unknown meter.
     """
     from focus_ai.pricing import NoRate
@@ -140,10 +147,13 @@ def explain_rate(
                 found.append({"meter": name, "reason": result.reason, "detail": result.detail})
             continue
         rate = named(result.rate, ref)
-        own = contracted(card.contracts, rate, ref.names, at)
+        own = contracted(card.contracts, rate, ref.names, at, account, conditions)
+        if isinstance(own, NoRate):
+            found.append({"meter": name, "reason": own.reason, "detail": own.detail})
+            continue
         found.append({
             **rate_facts(rate), "meter": name, "assumptions": list(result.assumptions),
-            "contracted_price": None if isinstance(own, NoRate) else text(own), "note": rate.source.note or None,
+            "contracted_price": text(own), "note": rate.source.note or None,
         })  # fmt: skip
     return {
         **facts, "channel": ref.channel.name, "model": ref.model, "price_list": ref.price_list,
@@ -165,7 +175,7 @@ def explain_lines(facts: dict[str, Any]) -> list[str]:
             lines += ["", f"{row['meter']}  no price: {row['reason']}", f"  {row['detail']}"]
             continue
         lines += ["", f"{row['meter']}  {row['price']} {row['currency']} per {row['per']}"]
-        if row["contracted_price"] not in (None, row["price"]):
+        if row["contracted_price"] != row["price"]:
             lines.append(f"  contract  {row['contracted_price']}")
         lines.append(f"  row       {row['sku_price_id']} ({row['rate_id']})")
         lines.append(f"  valid     {_day(row['effective_from'])} until {_day(row['effective_to'])}")

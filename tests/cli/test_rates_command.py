@@ -72,3 +72,32 @@ def test_refresh_writes_a_snapshot_elsewhere(tmp_path: Path, capsys: pytest.Capt
     facts = answered(["rates", "refresh", "--to", str(tmp_path / "snapshot")], capsys)
     assert (tmp_path / "snapshot" / "openai.jsonl").is_file()
     assert facts["models"]
+
+
+def test_an_explanation_knows_the_contract_that_a_conversion_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A price of 4 for any tier: the contract for batch leaves 3 only there, the one for the account of the settings
+    takes half of everything, and a fixed price in another currency leaves nothing to say."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.csv").write_text(
+        "provider,model,meter,unit_size,price\nacme,m,input,1000000,4\nacme,m,output,1,9\n"
+    )
+    (tmp_path / "c.yaml").write_text("""
+contracts:
+  - {channel: acme, meter: input, multiplier: "0.75", when: {processing: batch}}
+  - {channel: acme, meter: input, percent_off: 50, account_id: A1}
+  - {channel: acme, meter: output, unit_price: "8", currency: EUR}
+""")
+    settings = tmp_path / "focus-ai.toml"
+    settings.write_text('[rates]\nfiles = ["own.csv"]\ncontracts = ["c.yaml"]\n[accounts.acme]\nid = "A1"\n')
+
+    def contract(*options: str) -> list[object]:
+        facts = answered(["rates", "explain", "acme", "m", *options], capsys)
+        return [row.get("contracted_price", row.get("reason")) for row in facts["meters"]]  # type: ignore[attr-defined]
+
+    assert contract("input") == ["2"]
+    assert contract("input", "--batch") == ["1.5"]
+    assert contract("output") == ["contract_currency"]
+    settings.write_text(settings.read_text().replace("A1", "A2"))
+    assert contract("input", "--batch") == ["3"]
