@@ -107,7 +107,9 @@ def _at(
     """Prices per token of a profile at one instant, in the context tier that holds more than `context` tokens."""
     models = tuple(facts[name] for name in ("model_served", "model_deployment", "model_requested", "model_alias"))
     given = {name: facts[name] for name in PROFILE if name not in ("provider", *PROFILE[1:5])}
-    profile = Profile(facts["provider"] or "", models, **given, aggregate=aggregate)
+    channel = facts["provider"] or ""
+    given["account_id"] = given["account_id"] or audit.settings.account(channel).id
+    profile = Profile(channel, models, **given, aggregate=aggregate)
     cells = resolve(audit.rated.card, profile, names, moment, moment)
     fitting: list[Segment] = [c for c in cells if c.context_gt <= max(context, -1)] or cells[:1]
     prices = fitting[-1].prices

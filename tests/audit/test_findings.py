@@ -141,6 +141,17 @@ def test_a_batch_at_full_price(tmp_path: Path) -> None:
     assert size(found(report)["batch.at_full_price"]) == (1, "0.001325")
 
 
+def test_a_batch_at_full_price_of_an_account_with_a_contract(tmp_path: Path) -> None:
+    """Half of each list price for the account that the settings name: 0.001325 at once, 0.0006625 as batch."""
+    (tmp_path / "c.yaml").write_text("contracts: [{channel: openai, percent_off: 50, account_id: org-1}]")
+    settings = Settings.from_dict(
+        {"rates": {"contracts": [str(tmp_path / "c.yaml")]}, "accounts": {"openai": {"id": "org-1"}}}
+    )
+    batch = event(1, **OWNER, model="gpt-5.4", processing_mode="batch", currency="USD", cost="0.001325")
+    report = audited(tmp_path, [batch], settings=settings)
+    assert size(found(report)["batch.at_full_price"]) == (1, "0.0006625")
+
+
 def test_a_reported_cost_off_our_price(tmp_path: Path) -> None:
     report = audited(
         tmp_path,
