@@ -22,6 +22,7 @@ from focus_ai.money import text
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach_people, attach_users
 from focus_ai.ownership.raw_texts import raw_text, raw_text_sql
+from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.charges import REQUEST
 from focus_ai.pricing.tables import meters as meter_table
 from focus_ai.rewrite import GENERATOR, write_metadata
@@ -31,7 +32,7 @@ from focus_ai.sinks.events import write_events
 from focus_ai.sinks.exceptions import write_lines, write_rejects
 from focus_ai.sinks.manifest import write_json
 from focus_ai.sources import Reject, SourceFile, discover
-from focus_ai.sources.digests import Digests
+from focus_ai.sources.digests import Digests, sha256
 from focus_ai.usage import attempts
 from focus_ai.validate_run import check_written, refuse_faulty
 
@@ -43,11 +44,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class _Also:
-    """What a run does besides writing rows: the events, the check of the rows, the split of shared cost."""
+    """What a run does besides writing rows: the events, the check of the rows, the split of shared cost; and the user's
+    own mapping files."""
 
     events: bool
     validate: bool
     allocation: Path | None
+    mapping: tuple[Path, ...]
 
 
 def run(
@@ -99,7 +102,7 @@ def run(
             rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
             result = _deliver(
                 session, delivery, plan, sources, chosen, staged, rated, digests, book, progress,
-                _Also(events, validate, allocation),
+                _Also(events, validate, allocation, tuple(mapping)),
             )  # fmt: skip
         delivery.commit()
     except BaseException as error:
@@ -192,10 +195,11 @@ def _deliver(
         **({"allocation": split} if split else {}),
         "adapters": sorted({m.id for m in chosen.values()}),
         "inputs": source_facts,
+        "tables": _tables(rated.card, book, also.mapping),
         "rate_card": rated.card.card_id,
     }
     result["run_id"] = report.digest(
-        {k: result[k] for k in ("version", "focus", "grain", "numeric", "inputs", "rate_card")}
+        {k: result[k] for k in ("version", "focus", "grain", "numeric", "inputs", "tables", "rate_card")}
     )
     result["files"] = report.file_entries(delivery.folder, paths, {f.path: f for f in files})
     write_metadata(session, delivery, plan, described, instance, written, result, source_facts, created)
@@ -204,6 +208,13 @@ def _deliver(
     result["out"] = str(delivery.out)
     write_json(delivery.folder / "run.json", {k: v for k, v in result.items() if k != "out"})
     return result
+
+
+def _tables(card: RateCard, book: OwnerBook, mapping: Sequence[Path]) -> list[dict[str, str]]:
+    """The user's own files that decide prices, owners and readings, with what they held; in any order the same."""
+    files = [*card.files, *(("owners", Path(f.path).name, f.sha256) for f in book.files)]
+    files += [("mapping", path.name, sha256(path)) for path in mapping]
+    return [{"kind": kind, "path": name, "sha256": digest} for kind, name, digest in sorted(files)]
 
 
 def _judged(session: Session, files: Sequence[Written], plan: pipeline.Plan) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Everything is read when it is first needed: a run that meets two channels reads 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -60,6 +61,8 @@ class RateCard:
     billing_currency: str | None = None
     shipped: bool = True
     multipliers: list[Multiplier] = field(default_factory=list)
+    #: What the user's own files are: (rates, contracts or fx; name; SHA-256).
+    files: list[tuple[str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._model_rows: dict[tuple[str, str | None, str], dict[str, list[Rate]]] = {}
@@ -84,10 +87,13 @@ class RateCard:
 
     @property
     def card_id(self) -> str:
-        """Name of the card for manifests: snapshot version, first digits of its digest, number of user rows."""
+        """Name of the card for manifests: snapshot version and first digits of its digest, then the number of own rows
+        and the same of the files that they and the exchange rates stand in, in any order."""
         about = snapshot.header()
-        number = len(self.user_rates) + len(self.multipliers)
-        own = f"+user.{number}" if number else ""
+        number = len(self.user_rates) + len(self.multipliers) + len(self.contracts)
+        content = " ".join(sorted(f"{kind} {sha256}" for kind, _, sha256 in self.files))
+        digest = "." + hashlib.sha256(content.encode()).hexdigest()[:8] if content else ""
+        own = f"+user.{number}{digest}" if number or digest else ""
         return f"{about['name']}-{about['version']}+{about['sha256'][:8]}{own}"
 
     def find(

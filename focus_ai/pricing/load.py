@@ -8,6 +8,7 @@ Every complaint names file, row, value and what was expected.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -67,7 +68,7 @@ def load(
     """Build a card. User rows of one key must not overlap in time."""
     card = RateCard(billing_currency=billing_currency)
     for name in user_files:
-        path = _existing(name)
+        path = _existing(name, card, "rates")
         if path.suffix.lower() in (".yaml", ".yml"):
             own = read_overlay(path, USER)
             card.user_rates += [replace(row, channel=_channel(row.channel, path.name)) for row in own.rows]
@@ -80,9 +81,9 @@ def load(
     refuse_overlaps(card.user_rates)
     multiplier.refuse_overlaps(card.multipliers)
     for name in contract_files:
-        card.contracts += read_contracts(_existing(name))
+        card.contracts += read_contracts(_existing(name, card, "contracts"))
     if fx_file is not None:
-        path = _existing(fx_file)
+        path = _existing(fx_file, card, "fx")
         card.fx = FxTable(fx_of(row, f"{path.name}: row {n}") for n, row in csv_rows(path, only(FX_COLUMNS)))
     return card
 
@@ -258,10 +259,11 @@ def _channel(name: str, where: str) -> str:
     return ANY if name.strip() == ANY else channel(name).name
 
 
-def _existing(name: str | Path) -> Path:
+def _existing(name: str | Path, card: RateCard, kind: str) -> Path:
     path = Path(name)
     if not path.is_file():
         raise InputError("a price file is missing", where=str(path))
+    card.files.append((kind, path.name, hashlib.sha256(path.read_bytes()).hexdigest()))
     return path
 
 

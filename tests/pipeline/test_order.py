@@ -11,8 +11,10 @@ from data_builders import convert, data_bytes, event, jsonl, rows, snapshot
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from focus_ai import api
 from focus_ai.adapters import quick
 from focus_ai.errors import UsageError
+from focus_ai.settings import Settings
 
 TEAMS = ["orbit", "lyra", None]
 
@@ -100,6 +102,42 @@ def test_the_whole_data_set_is_the_same_twice(tmp_path: Path, monkeypatch: pytes
             path.unlink() if path.is_file() else path.rmdir()
     assert found[0].keys() == found[1].keys()
     assert [name for name in found[0] if found[0][name] != found[1][name] and not name.startswith("events/")] == []
+
+
+def test_a_run_says_which_tables_decided_it(tmp_path: Path) -> None:
+    """Prices, contracts, exchange rates and owners change the rows, so other ones make another run; their order not."""
+    names = ("own.csv", "deal.yaml", "more.yaml", "fx.csv", "map.csv")
+    texts = (
+        "provider,model,meter,unit_size,price\nopenai,gpt-5,input,1000000,2\n",
+        "contracts: [{percent_off: 10}]",
+        "contracts: [{percent_off: 20}]",
+        "date,base,quote,rate\n2026-01-01,USD,EUR,0.9\n",
+        "id_type,id_value,team\nproject_id,p,a\n",
+    )
+    for name, content in zip(names, texts, strict=True):
+        (tmp_path / name).write_text(content)
+    source = jsonl(tmp_path / "x.jsonl", [event(1)])
+
+    def run(*deals: str) -> tuple[str, str, list[str]]:
+        own = {
+            "rates": {"files": ["own.csv"], "contracts": list(deals), "fx": ["fx.csv"]}, "owners": {"map": ["map.csv"]},
+        }  # fmt: skip
+        report = api.convert(
+            [str(source)], tmp_path / "out", settings=Settings.from_dict(own, base=tmp_path), validate=False
+        )
+        return report["run_id"], report["rate_card"], [f"{t['kind']} {t['path']}" for t in report["tables"]]
+
+    first = run("deal.yaml", "more.yaml")
+    assert first[2] == ["contracts deal.yaml", "contracts more.yaml", "fx fx.csv", "owners map.csv", "rates own.csv"]
+    assert run("more.yaml", "deal.yaml") == first
+    seen = {first[:2]}
+    for name, old, new in (("deal.yaml", "10", "15"), ("fx.csv", "0.9", "0.8")):
+        (tmp_path / name).write_text((tmp_path / name).read_text().replace(old, new))
+        seen.add(run("deal.yaml", "more.yaml")[:2])
+    assert len({run_id for run_id, _ in seen}) == len({card for _, card in seen}) == 3
+    (tmp_path / "map.csv").write_text(texts[-1] + "project_id,q,b\n")
+    last = run("deal.yaml", "more.yaml")
+    assert last[0] not in {run_id for run_id, _ in seen} and last[1] in {card for _, card in seen}
 
 
 def test_accounts_and_names_that_differ_keep_their_own_rows(tmp_path: Path) -> None:
