@@ -36,14 +36,16 @@ def convert(
     jobs: int = 1,
     memory_limit: str | None = None,
     threads: int | None = None,
+    as_of: datetime | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Convert exports and logs into a FOCUS data set in `out`; returns the run report (schema focus-ai/run@1).
 
     `focus` is a version with column facts, `grain` one of request, hour, day, month. `ai_only` leaves out the rows of
     FOCUS files that are no AI spend. `validate` checks the rows that were priced against the rules of the version
-    before the data set is called done. Raises `UsageError` for a wrong argument or setting, `InputError` for an input
-    that is missing or not recognised. Bad records never raise.
+    before the data set is called done. `as_of` is when the run takes place: now, unless said otherwise. Raises
+    `UsageError` for a wrong argument or setting, `InputError` for an input that is missing or not recognised. Bad
+    records never raise.
     """
     from focus_ai.sources.digests import Digests
 
@@ -61,7 +63,8 @@ def convert(
         return run(
             inputs, Path(out), digests=digests, adapter=adapter, mapping=mapping, settings=settings or Settings(),
             focus=focus, grain=grain, numeric=numeric, events=events, ai_only=ai_only, validate=validate,
-            allocation=allocation, jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
+            allocation=allocation, jobs=jobs, memory_limit=memory_limit, threads=threads, as_of=as_of,
+            progress=progress,
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class _Also:
-    """What a run does besides writing rows: the events, the check of the rows, the split of shared cost; and the user's
-    own mapping files."""
+    """What a run does besides writing rows: the events, the check of the rows, the split of shared cost; and what is
+    known of it: the user's own mapping files, and when it takes place."""
 
     events: bool
     validate: bool
     allocation: Path | None
     mapping: tuple[Path, ...]
+    as_of: datetime | None
 
 
 def run(
@@ -71,6 +73,7 @@ def run(
     jobs: int = 1,
     memory_limit: str | None = None,
     threads: int | None = None,
+    as_of: datetime | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """See `focus_ai.api.convert`. `digests` of the inputs may have begun already."""
@@ -102,7 +105,7 @@ def run(
             rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
             result = _deliver(
                 session, delivery, plan, sources, chosen, staged, rated, digests, book, progress,
-                _Also(events, validate, allocation, tuple(mapping)),
+                _Also(events, validate, allocation, tuple(mapping), as_of),
             )  # fmt: skip
         delivery.commit()
     except BaseException as error:
@@ -137,7 +140,7 @@ def _deliver(
     also: _Also,
 ) -> dict[str, Any]:
     """Write rows, exceptions, metadata and the report into the delivery folder."""
-    created = created_at()
+    created = also.as_of or created_at()
     schema = arrow_schema(plan.focus, "double" if plan.numeric == "double" else "exact", extra=rated.extra)
     instance = metadata.dataset_instance(f"{GENERATOR} {plan.grain}")
     described = metadata.schema_object(

@@ -161,3 +161,16 @@ def test_an_unknown_account_is_a_warning_in_every_version(tmp_path: Path, capsys
         assert main([*command, "--format", "json"]) == 0
         warned = {warning["code"] for warning in json.loads(capsys.readouterr().out)["warnings"]}
         assert "account_unspecified" in warned
+
+
+def test_what_the_demo_prints_depends_on_no_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a machine whose clock stands before the days of the examples no record is in the future."""
+    shown = []
+    for clock in ("1577836800", "1893456000"):  # 2020 and 2030
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", clock)
+        assert main(["demo", "--out", str(tmp_path / "out"), "--format", "json"]) == 0
+        shown.append(json.loads(capsys.readouterr().out))
+    assert shown[0] == shown[1] and shown[0]["created_at"] == "2026-11-21T00:00:00Z"
+    assert "time_in_the_future" not in {warning["code"] for warning in shown[0]["warnings"]}
