@@ -74,6 +74,7 @@ def compile_mapping(
     numbered: bool = True,
     wanted: frozenset[str] | None = None,
     strict: bool = True,
+    points_group: bool = False,
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names; where the mapping reads
     `other_columns`, with the names of all members of the records in every mode).
@@ -81,28 +82,31 @@ def compile_mapping(
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
     number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `strict`: a strict reader
     let the documents pass; else a key that comes twice, in an object on the way to the record, is looked for here.
+    `points_group`: a point in a number of the table may group thousands, so 12.000 is no count.
     Raises `UsageError` when the mapping names something that does not exist.
     """
     facts = facts or {}
-    key = (id(mapping), mode, columns, tuple(sorted(facts.items())), numbered, wanted, strict)
+    key = (id(mapping), mode, columns, tuple(sorted(facts.items())), numbered, wanted, strict, points_group)
     if key not in _KEPT:
         if len(_KEPT) == _MOST:
             _KEPT.clear()
-        _KEPT[key] = mapping, _compiled(mapping, mode, columns, facts, numbered=numbered, wanted=wanted, strict=strict)
+        scope = Scope(
+            mode, depth=mapping.depth, columns=columns, facts=facts, series=mapping.series is not None,
+            points_group=points_group,
+        )  # fmt: skip
+        _KEPT[key] = mapping, _compiled(mapping, scope, facts, numbered=numbered, wanted=wanted, strict=strict)
     return _KEPT[key][1].reading(source_file)
 
 
 def _compiled(
     mapping: Mapping,
-    mode: str,
-    columns: tuple[str, ...],
+    scope: Scope,
     facts: MappingType[str, str],
     *,
     numbered: bool,
     wanted: frozenset[str] | None,
     strict: bool,
 ) -> Compiled:
-    scope = Scope(mode, depth=mapping.depth, columns=columns, facts=facts, series=mapping.series is not None)
     lets.declare(scope, mapping)
     out: dict[str, str] = {}
     known = fields()

@@ -46,7 +46,8 @@ def as_text(scope: Scope, e: Expression) -> str:
 
 
 def as_integer(scope: Scope, e: Expression) -> str:
-    """SQL BIGINT of a whole, non-negative number; 12, "12" and 12.0 are 12, 12.7 and -1 are problems."""
+    """SQL BIGINT of a whole, non-negative number; 12, "12" and 12.0 are 12, 12.7 and -1 are problems. So is 12.000 in a
+    table that may mean twelve thousand by it."""
     if isinstance(e, Mapping):
         if "sum" in e:
             parts = [as_integer(scope, part) for part in e["sum"]]
@@ -78,8 +79,9 @@ def as_integer(scope: Scope, e: Expression) -> str:
     number = scope.hold(f"TRY_CAST({raw} AS BIGINT)")
     broad = f"TRY_CAST({raw} AS DECIMAL(36, 9))"
     whole = f"regexp_full_match({raw}, '[0-9]{{1,18}}(\\.0*)?')"
+    grouped = f"WHEN regexp_full_match({raw}, '[1-9][0-9]{{0,2}}\\.000') THEN NULL " if scope.points_group else ""
     other = (
-        f"CASE WHEN {whole} THEN CAST(split_part({raw}, '.', 1) AS BIGINT) "
+        f"CASE {grouped}WHEN {whole} THEN CAST(split_part({raw}, '.', 1) AS BIGINT) "
         f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < {_LARGEST} "
         f"AND regexp_full_match({raw}, '[0-9.]+([eE][+]?[0-9]+)?') THEN CAST({broad} AS BIGINT) END"
     )

@@ -92,6 +92,8 @@ def stage(
     compiled = compile_mapping(
         mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
         strict=mode != "json" or isinstance(relation, Strict),
+        # Semicolons between cells leave the comma to decimals, as many countries write them.
+        points_group=source.format.kind == "csv" and source.format.delimiter == ";",
     )  # fmt: skip
     table = mode == "columns" and mapping.line is None
     try:

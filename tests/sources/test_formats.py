@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_builders import event, jsonl, staged
+from data_builders import convert, event, exceptions, jsonl, staged
 
 from focus_ai.errors import InputError
 from focus_ai.sources import discover
@@ -305,3 +305,16 @@ def test_utf_16_is_named(tmp_path: Path) -> None:
     path.write_bytes(as_csv(EVENTS).encode("utf-16"))
     found = discover([str(path)], tmp_path)[0].format
     assert (found.kind, found.encoding) == ("unknown", "utf-16")
+
+
+@pytest.mark.parametrize(("mark", "tokens"), [(";", [12, 0]), (",", [12, 12, 0])])
+def test_a_point_that_may_group_thousands_is_no_guess(mark: str, tokens: list[int], tmp_path: Path, out: Path) -> None:
+    """Where cells end with semicolons, 12.000 is twelve or twelve thousand; 12.0 and 0.000 are what they are."""
+    lines = ["event_id,timestamp,provider,model,input_tokens,output_tokens,status"]
+    lines += [f"e{n},2026-10-07T10:00:00Z,openai,gpt-5,{n},7,success" for n in ("12.0", "12.000", "0.000")]
+    source = tmp_path / "calls.csv"
+    source.write_text("\n".join(lines).replace(",", mark))
+    report = convert(out, source, grain="request")
+    assert report["records"]["rejected"] == 3 - len(tokens)
+    assert report["tokens"]["input"] == sum(tokens)
+    assert [line["reason"] for line in exceptions(out, "rejects")] == ["wrong_type:input_tokens"] * (3 - len(tokens))
