@@ -2,7 +2,8 @@
 
 Two instrumentations of one call (framework and client, application and gateway) give nested inference spans. The
 deepest one counts. A span is repeated when a span below it has the same response id, or the same model and token
-counts within its time (reference: OpenTelemetry GenAI conventions, checked 2026-11-22).
+counts within its time (reference: OpenTelemetry GenAI conventions, checked 2026-11-22). Outer spans often know only
+the model that was asked for and inner ones the dated name of the one that answered: one name in common is enough.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int
     )
     columns = (
         "s.trace_id, s.span_id, s.parent_span_id, s.provider_response_id, s.event_time, s.end_time, "
-        "coalesce(s.model_served, s.model_requested) AS model, s.reported_input_tokens, s.reported_output_tokens"
+        "s.model_served AS served, s.model_requested AS requested, s.reported_input_tokens, s.reported_output_tokens"
     )
     session.sql(
         f"""CREATE TABLE spans AS
@@ -54,7 +55,8 @@ def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int
           ON d.trace_id = p.trace_id AND d.top = p.span_id
         WHERE p.inference AND (
           p.provider_response_id = q.provider_response_id
-          OR (p.model IS NOT DISTINCT FROM q.model
+          OR ((p.served IN (q.served, q.requested) OR p.requested IN (q.served, q.requested)
+               OR coalesce(p.served, p.requested, q.served, q.requested) IS NULL)
               AND p.reported_input_tokens IS NOT DISTINCT FROM q.reported_input_tokens
               AND p.reported_output_tokens IS NOT DISTINCT FROM q.reported_output_tokens
               AND q.event_time >= p.event_time

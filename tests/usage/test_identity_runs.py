@@ -148,11 +148,13 @@ def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
 
 
 def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "gpt-5", response: str | None = None,
-         operation: str = "chat", second: int = 0) -> dict[str, Any]:  # fmt: skip
+         operation: str = "chat", second: int = 0, served: str | None = "gpt-5") -> dict[str, Any]:  # fmt: skip
     values: dict[str, Any] = {
         "gen_ai.operation.name": operation, "gen_ai.system": "openai", "gen_ai.request.model": model,
-        "gen_ai.response.model": model, "gen_ai.usage.input_tokens": tokens, "gen_ai.usage.output_tokens": 10,
+        "gen_ai.usage.input_tokens": tokens, "gen_ai.usage.output_tokens": 10,
     }  # fmt: skip
+    if served:
+        values["gen_ai.response.model"] = served
     if response:
         values["gen_ai.response.id"] = response
     start = 1791367200 + second
@@ -173,6 +175,10 @@ def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "g
         ((span(1, None, response="r"), span(2, 1, response="r")), 1000, 1),
         # same model and counts inside the time of the parent, through a span that is no inference
         ((span(1, None), span(2, 1, operation="execute_tool"), span(3, 2)), 1000, 1),
+        # the outer span knows the model that was asked for, the inner one the snapshot that answered
+        ((span(1, None, served=None), span(2, 1, served="gpt-5-2025-08-07")), 1000, 1),
+        # equal counts of two models are two calls
+        ((span(1, None, served=None), span(2, 1, model="gpt-5-mini", served="gpt-5-mini-2025-08-07")), 2000, 0),
         # three levels of the same call
         ((span(1, None, response="r"), span(2, 1, response="r"), span(3, 2, response="r")), 1000, 2),
         # two different calls under one parent that is itself a call
