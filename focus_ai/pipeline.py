@@ -87,7 +87,8 @@ def rate(
     spans = tuple(sorted({m.id for m in mappings if m.leaf_spans}))
     duplicates = deduplicate(session, present, leaf_spans=spans, mappings=mappings)
     estimates = frozenset(m.id for m in mappings if m.kind == "billed" and seen_from(m) != "provider")
-    carriers = choose(session, present, settings.billing.source, estimates)
+    asked_by = {m.id: m.asked_by for m in mappings if m.asked_by}
+    carriers = choose(session, present, settings.billing.source, estimates, asked_by)
     carriers = choose_place(session, mappings, present, settings.billing.source, carriers)
     uses = attempts.mark(session, present)
     owner_hash = attach(session, book, present)
@@ -105,7 +106,7 @@ def rate(
             session, present, meters, grain=plan.grain, owner_hash=owner_hash, with_other=bool(others),
             carried=carriers.usage, use=(uses.sql, uses.join),
         )  # fmt: skip
-    found = create_enriched(session, present, card, usage=carriers.usage, billed=carriers.billed)
+    found = create_enriched(session, present, card, usage=carriers.behind_bills, billed=carriers.billed)
     carriers = carriers.with_quantities({family: (n.enriched, n.not_matched) for family, n in found.items()})
     create_billed(session, present, card, grain=plan.grain, owner_hash=owner_hash, carried=carriers.billed)
     place_hash = charges.place_hash(present)

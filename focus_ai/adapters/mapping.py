@@ -62,6 +62,7 @@ class Mapping(Head):
     version: Expression | None
     settings: tuple[str, ...]
     same_usage: str | Expression | None
+    asked_by: tuple[str, ...]
     leaf_spans: bool
     focus_rows: bool
     ai_rows: MappingType[str, Any] | None
@@ -135,6 +136,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         money_family=raw.get("money_family"),
         same_usage=raw.get("same_usage"),
         seen_from=raw.get("seen_from"),
+        asked_by=tuple(raw.get("asked_by", ())),
         leaf_spans=bool(raw.get("leaf_spans", False)),
         focus_rows=bool(raw.get("focus_rows", False)),
         ai_rows=raw.get("ai_rows"),

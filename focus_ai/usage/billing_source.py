@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_ai.engine import Session, literals
+from focus_ai.usage.answers import choose_answers
 from focus_ai.usage.carriers import Outcome, cover, one_of_several, several
 from focus_ai.usage.decisions import told
 from focus_ai.usage.focus_exports import choose_exports
@@ -23,11 +24,20 @@ from focus_ai.usage.units import Unit, collect, set_aside, word
 
 @dataclass(frozen=True)
 class Carriers:
-    """SQL conditions over `events`: usage and billed lines whose money another export carries; and what was decided."""
+    """SQL conditions over `events`: usage and billed lines whose money another export carries; and what was decided.
+
+    `repeated`: of that usage, what another answer of the same report tells of.
+    """
 
     usage: str
     billed: str
     decisions: tuple[dict[str, Any], ...]
+    repeated: str = "FALSE"
+
+    @property
+    def behind_bills(self) -> str:
+        """Usage that a bill may carry, each of it once."""
+        return self.usage if self.repeated == "FALSE" else f"({self.usage}) AND NOT ({self.repeated})"
 
     def with_quantities(self, counts: Mapping[str, tuple[int, int]]) -> Carriers:
         """The same, with how many lines of a bill took their quantity from usage and how many found none."""
@@ -39,31 +49,41 @@ class Carriers:
         ]
         return replace(self, decisions=tuple(decisions))
 
-    def with_left(self, session: Session, present: frozenset[str], outcome: Outcome) -> Carriers:
-        """The same, with more units left out."""
+    def with_left(self, session: Session, present: frozenset[str], outcome: Outcome, form: str = "") -> Carriers:
+        """The same, with more units left out. `form`: what told the units apart, see `collect`."""
         if not outcome.left:
             return self
-        usage, billed = set_aside(session, present, outcome.left)
+        usage, billed = set_aside(session, present, outcome.left, form)
         return replace(self, usage=_either(self.usage, usage), billed=_either(self.billed, billed))
 
 
-def choose(session: Session, present: frozenset[str], source: str, estimates: frozenset[str] = frozenset()) -> Carriers:
+def choose(
+    session: Session,
+    present: frozenset[str],
+    source: str,
+    estimates: frozenset[str] = frozenset(),
+    asked_by: Mapping[str, tuple[str, ...]] | None = None,
+) -> Carriers:
     """Decide per group and account. `source` is `bill` or `usage`: which of the two carries the money.
 
     `estimates`: adapters whose amounts are a gateway's own estimate, no bill; usage of their time always carries.
+    `asked_by`: adapters of reports that can be asked for in several ways, see `choose_answers`.
     """
     billed: list[str] = []
     doubles = choose_exports(session, present, billed)
-    carriers = Carriers("FALSE", _either(*billed), ())
+    outcome, form, again = choose_answers(session, present, asked_by or {})
+    carriers = Carriers("FALSE", _either(*billed), ()).with_left(session, present, outcome, form)
+    carriers = replace(carriers, decisions=(*again, *doubles), repeated=carriers.usage)
     families, groups = _shared(session, estimates)
     if not families and not groups:
-        return replace(carriers, decisions=tuple(doubles))
+        return carriers
     where = [
         f"{group_word(column)} IN ({literals(sorted(words))})"
         for column, words in (("money_family", families), ("same_usage", groups))
         if words
     ]
-    units = collect(session, present, f"({' OR '.join(where)}) AND NOT (kind = 'billed' AND ({carriers.billed}))")
+    counts = f"NOT (kind = 'billed' AND ({carriers.billed})) AND NOT (kind = 'usage' AND ({carriers.usage}))"
+    units = collect(session, present, f"({' OR '.join(where)}) AND {counts}")
     outcome, decisions = Outcome(), list[dict[str, Any]]()
     for family in sorted(families):
         decisions += _family([u for u in units if word(u.family) == family], family, source, estimates, outcome)
@@ -73,7 +93,7 @@ def choose(session: Session, present: frozenset[str], source: str, estimates: fr
         decisions += told(judged, group, "usage exports")
         outcome.add(judged)
     carriers = carriers.with_left(session, present, outcome)
-    return replace(carriers, decisions=(*decisions, *doubles))
+    return replace(carriers, decisions=(*decisions, *carriers.decisions))
 
 
 def group_word(column: str) -> str:

@@ -20,6 +20,7 @@ from focus_ai.usage.units import Unit
 COMPLETE = 99
 # Why a decision needs a look.
 PARTLY, ACCOUNT, SUB, TIER = "overlaps_partly", "account_unknown", "sub_account_unknown", "tier_not_billed"
+DIFFER = "amounts_differ"
 
 
 @dataclass
@@ -177,7 +178,7 @@ def _by_block(units: Sequence[Unit], name: Name, rank: Callable[[str], int], *, 
 
 def _settle(sides: dict[str, list[Unit]], rank: Callable[[str], int], found: Outcome, *, one: bool) -> None:
     reaches = {name: Reach(units, one=one) for name, units in sides.items()}
-    amount = _measure([u for units in sides.values() for u in units])
+    amount = measure([u for units in sides.values() for u in units])
 
     def stands(x: str, y: str) -> bool:
         return _stands(sides[x], reaches[x], sides[y], reaches[y], amount)
@@ -192,7 +193,7 @@ def _settle(sides: dict[str, list[Unit]], rank: Callable[[str], int], found: Out
         known = [u for u in sides[other] if reaches[best].knows(u)]
         if not stands(best, other):
             held = [u for u in known if reaches[best].covers(u)]
-            if not _as_much(amount(_within(filter(reaches[other].knows, sides[best]), held)), amount(held)):
+            if not as_much(amount(within(filter(reaches[other].knows, sides[best]), held)), amount(held)):
                 held = []
             found.doubts |= {u: (PARTLY, True) for u in known if u not in held and reaches[best].touches(u)}
             known = held
@@ -208,7 +209,7 @@ def _settle(sides: dict[str, list[Unit]], rank: Callable[[str], int], found: Out
 Amount = Callable[[Iterable[Unit]], Decimal]
 
 
-def _measure(units: Sequence[Unit]) -> Amount:
+def measure(units: Sequence[Unit]) -> Amount:
     """By what exports are compared: money of bills; tokens of usage, or its other meters where nothing has tokens."""
     if all(u.kind == "billed" for u in units):
         return lambda us: reduce(CTX.add, (u.paid for u in us), Decimal(0))
@@ -226,14 +227,14 @@ def _stands(xs: Sequence[Unit], x: Reach, ys: Sequence[Unit], y: Reach, amount: 
     fine = any(u.fine for u in xs)
     if not all(x.covers(u) or u.refund or (fine and not u.fine) for u in told):
         return False
-    return _as_much(amount(_within([u for u in xs if y.knows(u)], told)), amount(told))
+    return as_much(amount(within([u for u in xs if y.knows(u)], told)), amount(told))
 
 
-def _within(units: Iterable[Unit], others: Iterable[Unit]) -> list[Unit]:
+def within(units: Iterable[Unit], others: Iterable[Unit]) -> list[Unit]:
     """The units that hold something of the time that the others speak for."""
     zone = merged(u.reach for u in others)
     return [u for u in units if meets(zone, u.start, u.end)]
 
 
-def _as_much(held: Decimal, told: Decimal) -> bool:
+def as_much(held: Decimal, told: Decimal) -> bool:
     return 100 * held >= 100 * told - (100 - COMPLETE) * abs(told)

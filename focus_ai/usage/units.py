@@ -32,6 +32,12 @@ _ENDS = (
     "ELSE date_trunc('day', event_time) + INTERVAL 1 day END"
 )
 _COARSE = f"(NOT ({_CALLS}) AND ({_ENDS}) > ({_STARTS}) + INTERVAL 1 hour)"
+_SECONDS = f"CAST(epoch({_ENDS}) - epoch({_STARTS}) AS BIGINT)"
+# How long a bucket is, in words; where the export does not say so it can be of any length.
+LENGTH = (
+    f"CASE WHEN NOT {_BUCKET} THEN 'moments' WHEN {_SECONDS} = 86400 THEN 'days' WHEN {_SECONDS} = 3600 THEN 'hours' "
+    f"WHEN {_SECONDS} = 60 THEN 'minutes' ELSE {_SECONDS} || ' seconds' END"
+)
 # Taxes, credits and purchases, often of a whole month, do not pay the usage beside them; a refund does not either.
 _FEE = "(kind = 'billed' AND coalesce(charge_category, 'Usage') <> 'Usage')"
 _REFUND = "(kind = 'billed' AND coalesce(billed_cost, 0) < 0)"
@@ -63,6 +69,7 @@ class Unit:
     tokens: int
     others: Decimal
     paid: Decimal
+    form: str = ""
     reach: Interval = (0, 0)
     day: Interval = (0, 0)
 
@@ -93,16 +100,20 @@ def tokens_sql(present: Collection[str]) -> str:
     return "CAST(" + (" + ".join(f"coalesce({ident(n)}, 0)" for n in counted) or "0") + " AS HUGEINT)"
 
 
-def collect(session: Session, present: frozenset[str], where: str) -> list[Unit]:
-    """The units of the events that meet a condition, in an order that depends on them alone."""
+def collect(session: Session, present: frozenset[str], where: str, form: str = "") -> list[Unit]:
+    """The units of the events that meet a condition, in an order that depends on them alone.
+
+    `form`: SQL of a text by which units are told apart too.
+    """
     billable = _billable(session, present)
     source = (
         "SELECT kind, adapter, money_family, same_usage, provider, account_id, lower(sub_account_id) AS sub, "
         f"{_CALLS} AS calls, {_COARSE} AS coarse, {_FEE} AS fee, {_REFUND} AS refund, "
-        f"{billable} AS billable, event_time, {_STARTS} AS starts, {_ENDS} AS ends, {_key(billable)} AS unit_key, "
+        f"{billable} AS billable, event_time, {_STARTS} AS starts, {_ENDS} AS ends, "
+        f"{_key(billable, form)} AS unit_key, "
         "CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END AS fineness, "
-        f"{tokens_sql(present)} AS told, {_others(present)} AS others, coalesce(billed_cost, 0) AS paid "
-        f"FROM events WHERE {where}"
+        f"{tokens_sql(present)} AS told, {_others(present)} AS others, coalesce(billed_cost, 0) AS paid, "
+        f"{form or literal('')} AS form FROM events WHERE {where}"
     )
     cuts = _cuts(session, source)
     slot = "len(list_filter(c.cuts, lambda x: x <= event_time))" if cuts else "0"
@@ -110,10 +121,10 @@ def collect(session: Session, present: frozenset[str], where: str) -> list[Unit]
     rows = session.rows(
         f"""SELECT kind, adapter, money_family, same_usage, provider, account_id, sub, calls, NOT coarse, fee, refund,
             billable, unit_key, epoch_us(min(event_time)), epoch_us(max(event_time)), epoch_us(min(starts)),
-            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid)
+            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form
         FROM ({source}) {join}
         GROUP BY kind, adapter, money_family, same_usage, provider, account_id, sub, calls, coarse, fee, refund,
-            billable, unit_key, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
+            billable, unit_key, form, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
             CASE WHEN coarse THEN 0 ELSE {slot} END"""
     )
     if cuts:
@@ -129,7 +140,7 @@ def _cuts(session: Session, source: str) -> bool:
           SELECT DISTINCT starts, ends FROM ({source}) WHERE coarse UNION
           SELECT date_trunc('hour', min(starts)),
                  date_trunc('hour', max(ends) - INTERVAL 1 microsecond) + INTERVAL 1 hour
-          FROM ({source}) WHERE NOT coarse GROUP BY kind, adapter, account_id),
+          FROM ({source}) WHERE NOT coarse GROUP BY kind, adapter, account_id, form),
         instants AS (SELECT DISTINCT unnest([starts, ends]) AS cut FROM spans)
         SELECT CAST(cut AS DATE) AS cut_day, list(cut ORDER BY cut) AS cuts
         FROM instants WHERE cut <> date_trunc('day', cut) GROUP BY ALL"""
@@ -141,10 +152,10 @@ def _cuts(session: Session, source: str) -> bool:
 
 
 def _with_reach(units: list[Unit]) -> list[Unit]:
-    extents: dict[tuple[str, str, str | None], Interval] = {}
+    extents: dict[tuple[str, str, str | None, str], Interval] = {}
     ends = {u: _whole(u.end) for u in units}
     for u in units:
-        scope = (u.kind, u.adapter, u.account)
+        scope = (u.kind, u.adapter, u.account, u.form)
         first, last = extents.get(scope, (u.start, ends[u]))
         extents[scope] = (min(first, u.start), max(last, ends[u]))
     found = []
@@ -153,7 +164,7 @@ def _with_reach(units: list[Unit]) -> list[Unit]:
         if not u.fine:
             found.append(replace(u, end=ends[u], reach=own, day=own))
             continue
-        first, last = extents[u.kind, u.adapter, u.account]
+        first, last = extents[u.kind, u.adapter, u.account, u.form]
         day = (u.start // DAY * DAY, max(u.start // DAY * DAY + DAY, u.end))
         reach = (max(day[0], first // HOUR * HOUR), min(day[1], -(-last // HOUR) * HOUR))
         # A log of calls that began at noon is no less the log of that day; an export by the hour has seen its hours.
@@ -197,16 +208,17 @@ def _others(present: Collection[str]) -> str:
     return f"CAST({quantity} AS DECIMAL(38, 9))"
 
 
-def _key(billable: str) -> str:
+def _key(billable: str, form: str) -> str:
     """SQL of the hash that events of one scope share; with the range of its times it names a unit."""
     return (
         "hash(kind, adapter, money_family, same_usage, provider, account_id, lower(sub_account_id), "
-        f"{_CALLS}, {_FEE}, {_REFUND}, {billable}, CASE WHEN {_COARSE} THEN epoch_us(bucket_end) END)"
+        f"{_CALLS}, {_FEE}, {_REFUND}, {billable}, CASE WHEN {_COARSE} THEN epoch_us(bucket_end) END"
+        f"{', ' if form else ''}{form})"
     )
 
 
-def set_aside(session: Session, present: frozenset[str], units: Iterable[Unit]) -> tuple[str, str]:
-    """Add units to `left_units`; returns the conditions (usage, billed) that name the events of all of them."""
+def set_aside(session: Session, present: frozenset[str], units: Iterable[Unit], form: str = "") -> tuple[str, str]:
+    """Add units to `left_units`; returns the conditions (usage, billed) that name the events of all of one `form`."""
     session.sql(
         "CREATE TABLE IF NOT EXISTS left_units (unit_kind VARCHAR, unit_key UBIGINT, unit_day DATE, first_at BIGINT, "
         "last_at BIGINT)"
@@ -227,7 +239,7 @@ def set_aside(session: Session, present: frozenset[str], units: Iterable[Unit]) 
         session.connection.unregister("incoming_units")
     kinds = {str(kind) for (kind,) in session.rows("SELECT DISTINCT unit_kind FROM left_units")}
     test = (
-        f"EXISTS (SELECT 1 FROM left_units WHERE unit_key = {_key(_billable(session, present))} "
+        f"EXISTS (SELECT 1 FROM left_units WHERE unit_key = {_key(_billable(session, present), form)} "
         "AND unit_day = CAST(events.event_time AS DATE) AND epoch_us(events.event_time) >= first_at "
         "AND epoch_us(events.event_time) <= last_at)"
     )

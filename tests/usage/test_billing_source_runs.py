@@ -162,8 +162,9 @@ def test_a_line_of_several_days_is_one(tmp_path: Path, out: Path, day: int, sett
 
 def test_a_bill_carries_its_own_days_beside_other_usage_of_the_block(tmp_path: Path, out: Path) -> None:
     """Usage of ten days in one line, by the day for another project: both usage lines carry the days of the bill."""
-    usage = page(tmp_path / "usage.json", (5, 15, [used(10_000_000)]), (6, 7, [used(2_000_000)]), (20, 21, [used()]))
-    costs = page(tmp_path / "costs.json", (6, 7, [cost("3.70")]), (20, 21, [cost("1.20")]))
+    other = used(2_000_000, project_id="q")
+    usage = page(tmp_path / "usage.json", (5, 15, [used(10_000_000)]), (6, 7, [other]), (20, 21, [used()]))
+    costs = page(tmp_path / "costs.json", (6, 7, [cost("3.70", project_id=None)]), (20, 21, [cost("1.20")]))
     convert(out, usage, costs)
     assert money(out) == {"rated": Decimal("15"), "billed": Decimal("1.2")}
 

@@ -1,0 +1,116 @@
+"""One report asked for in several ways counts once: by project and by model, by the day and by the hour.
+
+Providers' usage and cost reports answer with the grouping and the length of buckets that was asked for. Two answers
+for the same time tell of the same use, yet their records have nothing in common. An answer is known by what any
+record of its file names and by the length of its buckets. Where two answers of one account have the same amount, the
+one that tells more carries it. So does a longer bucket the shorter one inside it, such as the part of today that was
+fetched before the day was over. Where the amounts differ otherwise, nobody knows what is in both: both count and are
+named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from focus_ai.engine import Session, ident, literal, literals
+from focus_ai.usage.carriers import DIFFER, Outcome, as_much, measure, several
+from focus_ai.usage.decisions import told
+from focus_ai.usage.reach import Reach, blocks, grouped, merged
+from focus_ai.usage.units import LENGTH, Unit, collect
+
+# What a grouping can name, and how it is called. The model comes first: without it usage has no price.
+_NAMES = {
+    "model_served": "model", "line_item": "line item", "sub_account_id": "sub account", "resource_id": "key",
+    "service_tier": "tier", "is_batch": "batch", "context_gt": "context", "inference_geo": "geography",
+    "speed": "speed", "price_variant": "variant", "tags": "tags",
+}  # fmt: skip
+_FIRST = 100
+GROUPING, BUCKETS = "grouping", "length"
+# How much an answer tells, and its grouping in words.
+Rank = tuple[int, str]
+
+
+def choose_answers(
+    session: Session, present: frozenset[str], asked_by: Mapping[str, tuple[str, ...]]
+) -> tuple[Outcome, str, list[dict[str, Any]]]:
+    """What is left to another answer of the same report, the SQL that tells the answers apart, and the decisions.
+
+    `asked_by`: per adapter what the reader of the report chooses, `grouping` and `length` of the buckets.
+    """
+    outcome, decisions = Outcome(), list[dict[str, Any]]()
+    forms, rank, adapters = _forms(session, present, asked_by) if asked_by else ("", {}, [])
+    if not adapters:
+        return outcome, "", decisions
+    for adapter in adapters:
+        units = collect(session, present, f"adapter = {literal(adapter)}", forms)
+        judged = Outcome()
+        for part in grouped(units, lambda u: u.account).values() if several(units) else [units]:
+            for block in blocks(part):
+                _one_amount(block, rank, judged)
+        decisions += told(judged, adapter, "answers of one report")
+        outcome.add(judged)
+    return outcome, forms, decisions
+
+
+def _forms(
+    session: Session, present: frozenset[str], asked_by: Mapping[str, tuple[str, ...]]
+) -> tuple[str, dict[str, Rank], list[str]]:
+    """SQL of the form of a record's answer, the rank of each form, and the adapters that have several."""
+    names = [n for n in _NAMES if n in present]
+    named = ", ".join(f"coalesce(bool_or({ident(n)} IS NOT NULL), FALSE)" for n in names)
+    rows = session.rows(
+        f"SELECT file_no, adapter, {LENGTH} AS length{', ' if names else ''}{named} FROM events "
+        f"WHERE adapter IN ({literals(sorted(asked_by))}) GROUP BY ALL ORDER BY ALL"
+    )
+    grouping: dict[int, set[str]] = {}
+    for file_no, adapter, _, *flags in rows:
+        told_of = grouping.setdefault(int(file_no), set())
+        if GROUPING in asked_by[adapter]:
+            told_of |= {n for n, flag in zip(names, flags, strict=True) if flag}
+    words = {int(n): _words(grouping[int(n)]) if GROUPING in asked_by[adapter] else "" for n, adapter, *_ in rows}
+    rank, forms = dict[str, Rank](), dict[str, set[str]]()
+    for file_no, adapter, length, *_ in rows:
+        length = length if BUCKETS in asked_by[adapter] else ""
+        form = length + words[int(file_no)]
+        told_of = grouping[int(file_no)]
+        rank[form] = (len(told_of) + _FIRST * ("model_served" in told_of), words[int(file_no)])
+        forms.setdefault(adapter, set()).add(form)
+    several_forms = sorted(a for a, found in forms.items() if len(found) > 1)
+    files = f"[{literals(words.get(n, '') for n in range(max(words, default=0) + 1))}][file_no + 1]"
+    long = literals(sorted(a for a in several_forms if BUCKETS in asked_by[a]))
+    length = f"CASE WHEN adapter IN ({long}) THEN {LENGTH} ELSE '' END" if long else "''"
+    return f"({length} || {files})", rank, several_forms
+
+
+def _words(named: set[str]) -> str:
+    return " by " + ", ".join(w for n, w in _NAMES.items() if n in named) if named else " without grouping"
+
+
+def _one_amount(block: Sequence[Unit], rank: Mapping[str, Rank], found: Outcome) -> None:
+    """Of the answers in one stretch of time the one that tells most carries what it holds of the others."""
+    sides = grouped(block, lambda u: u.form)
+    amount = measure(block)
+    while len(sides) > 1:
+        best = max(sides, key=lambda form: (*rank[form], _time(sides[form]), sum(u.records for u in sides[form]), form))
+        carrying = sides.pop(best)
+        reach = Reach(carrying, one=True)
+        for form, others in sorted(sides.items()):
+            known = Reach(others, one=True)
+            held, asked = amount(u for u in carrying if known.knows(u)), amount(others)
+            same = as_much(asked, held) or rank[form] == rank[best]
+            if same and as_much(held, asked) and all(reach.covers(u) for u in others):
+                found.left |= dict.fromkeys(others, best.strip())
+                del sides[form]
+            else:
+                found.doubts |= {u: (DIFFER, True) for u in others if reach.touches(u)}
+    # What one answer cannot hold may be held by the next.
+    for u in found.left:
+        found.doubts.pop(u, None)
+
+
+def _time(units: Sequence[Unit]) -> int:
+    return sum(end - start for start, end in merged(u.reach for u in units))
+
+
+__all__ = ["choose_answers"]

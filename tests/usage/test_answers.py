@@ -1,0 +1,99 @@
+"""One report asked for in several groupings, or by the day and by the hour: its use counts once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_builders import convert, exceptions, jsonl, rows, total
+
+START = int(datetime(2026, 10, 5, tzinfo=UTC).timestamp())
+HOUR, DAY = 3600, 86400
+ACCOUNT = {"accounts": {"openai": {"id": "org"}}}
+
+
+def answer(path: Path, *buckets: tuple[int, int, list[dict[str, Any]]]) -> Path:
+    """One page; buckets begin and end so many seconds after midnight of 5 October."""
+    data = [
+        {"object": "bucket", "start_time": START + a, "end_time": START + b, "results": found}
+        for a, b, found in buckets
+    ]
+    return jsonl(path, [{"object": "page", "data": data, "has_more": False, "next_page": None}])
+
+
+def used(tokens: int, **fields: Any) -> dict[str, Any]:
+    """A million input tokens of gpt-5 are 1.25 USD."""
+    return {
+        "object": "organization.usage.completions.result", "input_tokens": tokens, "output_tokens": 0,
+        "num_model_requests": 1, "project_id": None, "api_key_id": None, "model": "gpt-5", **fields,
+    }  # fmt: skip
+
+
+def cost(amount: str, **fields: Any) -> dict[str, Any]:
+    return {"object": "organization.costs.result", "amount": {"value": amount, "currency": "usd"}, **fields}
+
+
+def test_groupings_of_one_report_count_once_and_the_finest_carries(tmp_path: Path, out: Path) -> None:
+    """5 October: 1,000,000 tokens (1.25 USD) by model, by project, and by both. The bill, 1.30, twice: whole and by line."""
+    usage = [
+        answer(tmp_path / "model.json", (0, DAY, [used(1_000_000)]), (DAY, 2 * DAY, [used(400_000)])),
+        answer(tmp_path / "project.json",
+               (0, DAY, [used(600_000, project_id="p", model=None), used(400_000, project_id="q", model=None)])),
+        answer(tmp_path / "both.json", (0, DAY, [used(600_000, project_id="p"), used(400_000, project_id="q")])),
+    ]  # fmt: skip
+    report = convert(out, *usage, settings=ACCOUNT)
+    # 1.25 once, and 0.50 of the day that only one answer tells of.
+    assert total(rows(out)) == Decimal("1.75")
+    assert {(r["SubAccountId"], r["ConsumedQuantity"]) for r in rows(out)} == {
+        ("p", 600_000),
+        ("q", 400_000),
+        (None, 400_000),
+    }
+    assert [d["carried_by"] for d in report["billing_source"]] == ["days by model, sub account"]
+    assert len(exceptions(out, "carried_elsewhere")) == 3
+
+    lines = [
+        cost("0.80", line_item="gpt-5, input", project_id="p"),
+        cost("0.50", line_item="gpt-5, input", project_id="q"),
+    ]
+    bills = [
+        answer(tmp_path / "whole.json", (0, DAY, [cost("1.30")])),
+        answer(tmp_path / "lines.json", (0, DAY, lines)),
+    ]
+    convert(out, *reversed(usage), *bills, settings=ACCOUNT)
+    billed = [r for r in rows(out) if r["x_CostBasis"] == "billed"]
+    assert total(rows(out)) == Decimal("1.30") + Decimal("0.50")
+    # The lines take their tokens from one answer, not from all three.
+    assert {(r["SubAccountId"], r["ConsumedQuantity"]) for r in billed} == {("p", 600_000), ("q", 400_000)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tokens", "carried_by"),
+    [
+        # the same day by the hour and whole
+        ([(h * HOUR, (h + 1) * HOUR, [used(1000)]) for h in range(24)], [(0, DAY, [used(24_000)])], 24_000, "hours by model"),
+        # today until one o'clock, and the whole day fetched tomorrow
+        ([(0, 13 * HOUR, [used(500)])], [(0, DAY, [used(1200)])], 1200, "days by model"),
+        # two fetches of a day that was not over
+        ([(0, 13 * HOUR, [used(500)])], [(0, 18 * HOUR, [used(800)])], 800, "64800 seconds by model"),
+        # buckets that touch are not the same time
+        ([(0, 13 * HOUR, [used(500)])], [(13 * HOUR, DAY, [used(800)])], 1300, None),
+        # other keys of other projects, fetched apart: nothing in common
+        ([(0, DAY, [used(500, project_id="p", api_key_id="k")])], [(0, DAY, [used(500, project_id="q")])], 1000, None),
+        # two groupings with other amounts: nobody knows what is in both
+        ([(0, DAY, [used(500, api_key_id="k")])], [(0, DAY, [used(800)])], 1300, "both"),
+        # by the person behind the key, which is a tag
+        ([(0, DAY, [used(500, user_id="u"), used(300)])], [(0, DAY, [used(800, model=None)])], 800, "days by model, tags"),
+        # more in the half day than in the whole one: these are other calls
+        ([(0, 13 * HOUR, [used(500)])], [(0, DAY, [used(300)])], 800, "both"),
+    ],
+)  # fmt: skip
+def test_buckets_of_one_report_count_once(
+    one: list[Any], other: list[Any], tokens: int, carried_by: str | None, tmp_path: Path, out: Path
+) -> None:
+    report = convert(out, answer(tmp_path / "a.json", *one), answer(tmp_path / "b.json", *other), settings=ACCOUNT)
+    assert total(rows(out), "ConsumedQuantity") == tokens
+    assert [d["carried_by"] for d in report["billing_source"]] == ([carried_by] if carried_by else [])
