@@ -99,7 +99,8 @@ def _create_lines(session: Session, present: frozenset[str], billed: str) -> Non
 def _create_amounts(session: Session, present: frozenset[str], usage: str) -> None:
     """Table `usage_amounts`: quantity per key and meter, with `group_no`.
 
-    Of several exports that describe the same usage of an account and day the one with the most records speaks.
+    Of several exports that describe the same usage of an account and day one speaks: the one that names most of the
+    sub accounts as the bill does, then the one with the most records.
     """
     meters = [m for m in token_meters(present, used_fields(session, present)) if m.name != "output_reasoning"]
     token = "".join(f", {m.sql} AS q_{m.name}" for m in meters)
@@ -110,9 +111,11 @@ def _create_amounts(session: Session, present: frozenset[str], usage: str) -> No
     )
     session.sql(
         "CREATE TABLE heard AS SELECT e.* FROM usage_events e LEFT JOIN ("
-        "SELECT family, account, day, word, arg_max(adapter, (n, adapter)) AS speaker FROM "
-        "(SELECT family, account, day, word, adapter, count(*) AS n FROM usage_events "
-        "WHERE word IS NOT NULL GROUP BY ALL) GROUP BY ALL) s "
+        "SELECT family, account, day, word, arg_max(adapter, (known, n, adapter)) AS speaker FROM "
+        "(SELECT e.family, e.account, e.day, e.word, e.adapter, count(b.day) AS known, count(*) AS n "
+        "FROM usage_events e LEFT JOIN (SELECT DISTINCT family, day, sub FROM bill_lines) b "
+        "ON e.family = b.family AND e.day = b.day AND e.sub IS NOT DISTINCT FROM b.sub "
+        "WHERE e.word IS NOT NULL GROUP BY ALL) GROUP BY ALL) s "
         "ON e.family = s.family AND e.day = s.day AND e.word = s.word "
         "AND e.account IS NOT DISTINCT FROM s.account WHERE s.speaker IS NULL OR s.speaker = e.adapter"
     )

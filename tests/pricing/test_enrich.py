@@ -134,6 +134,22 @@ def test_what_is_not_unique_keeps_its_money_and_takes_nothing(
     assert sum(r[5] for r in found) == sum(Decimal(line["amount"]) for line in lines) / 100
 
 
+def test_the_usage_that_names_the_workspaces_of_the_bill_speaks(tmp_path: Path) -> None:
+    """1,000,000 tokens for 1 dollar in workspace w1. The Console file tells of them in two lines and by another name."""
+    tokens = tmp_path / "tokens.csv"
+    lines = [f"2026-10-01,{HAIKU},key {k},Shop,standard,≤ 200k,500000,0,0,0,0,0,global,standard" for k in (1, 2)]
+    tokens.write_text(
+        "usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+        "usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,"
+        "usage_output_tokens,web_search_count,inference_geo,speed\n" + "\n".join(lines) + "\n"
+    )
+    bill = page(tmp_path / "cost.json", [cost("100", workspace_id="w1")])
+    report = page(tmp_path / "usage.json", [usage(1_000_000, workspace_id="w1")])
+    decision, rows = convert([bill, report, tokens], tmp_path / "out")
+    assert (decision["enriched"], decision["not_matched"]) == (1, 0)
+    assert [r[1:6] for r in rows] == [(1_000_000, "Tokens", "metered", Decimal(1), Decimal(1))]
+
+
 def test_nothing_is_taken_where_usage_carries_the_money(tmp_path: Path) -> None:
     inputs = [page(tmp_path / "cost.json", [cost("0.01")]), page(tmp_path / "usage.json", [usage(100)])]
     decision, found = convert(inputs, tmp_path / "out", Settings(billing=Billing(source="usage")))
