@@ -281,3 +281,13 @@ def test_cost_exports_of_other_days_and_projects_add_up(tmp_path: Path, out: Pat
         report = convert(out, table, page(tmp_path / "costs.json", *days))
         assert money(out) == {"billed": Decimal("13.5")}  # 12.00 of p, three times 0.50 of q
         assert [(d["carried_by"], d["days"]) for d in report["billing_source"]] == [("openai-dashboard-costs", 3)]
+
+
+def test_lines_of_two_currencies_are_two_lines(tmp_path: Path, out: Path) -> None:
+    """One project, model and day, paid in dollars and in euros: neither contradicts the other."""
+    euros = cost("0") | {"amount": {"value": "1.10", "currency": "eur"}}
+    convert(out, page(tmp_path / "costs.json", (5, 6, [cost("1.30"), euros])))
+    assert {(r["BillingCurrency"], r["BilledCost"]) for r in rows(out)} == {
+        ("USD", Decimal("1.3")),
+        ("EUR", Decimal("1.1")),
+    }
