@@ -39,12 +39,13 @@ def create_billed(
     create_table(
         session, "billed_skus", {"sku_hash": "UBIGINT", "unit_size": "BIGINT", **dict.fromkeys(TEXTS, "VARCHAR")}, skus
     )
-    # A line of one request joins the period that it lies in, as usage does; a line of a bucket keeps its bounds.
+    # A line of one request joins the period that it lies in, as usage does; a line of a bucket keeps its bounds. An end
+    # that is not after the start is none.
     one_start, one_end = periods(grain)
     start = f"CASE WHEN grain = 'aggregate' THEN event_time ELSE {one_start} END"
     end = (
-        "CASE WHEN grain = 'aggregate' THEN coalesce(bucket_end, date_trunc('day', event_time) + INTERVAL 1 day) "
-        f"ELSE {one_end} END"
+        "CASE WHEN grain = 'aggregate' AND bucket_end > event_time THEN bucket_end "
+        f"WHEN grain = 'aggregate' THEN date_trunc('day', event_time) + INTERVAL 1 day ELSE {one_end} END"
     )
     if grain == "month":
         start, end = "date_trunc('month', event_time)", "date_trunc('month', event_time) + INTERVAL 1 month"

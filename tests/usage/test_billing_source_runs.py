@@ -291,3 +291,10 @@ def test_lines_of_two_currencies_are_two_lines(tmp_path: Path, out: Path) -> Non
         ("USD", Decimal("1.3")),
         ("EUR", Decimal("1.1")),
     }
+
+
+def test_a_line_that_ends_before_it_begins_is_of_its_day(tmp_path: Path, out: Path) -> None:
+    """No row may have a negative or empty charge period; the sums of usage without a usable end are of their day too."""
+    convert(out, page(tmp_path / "costs.json", (5, 5, [cost("1.30")]), (8, 7, [cost("1.20")])))
+    days = {(r["ChargePeriodStart"].day, r["ChargePeriodEnd"].day): r["BilledCost"] for r in rows(out)}
+    assert days == {(5, 6): Decimal("1.3"), (8, 9): Decimal("1.2")}
