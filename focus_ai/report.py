@@ -23,6 +23,7 @@ from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated, summary
 from focus_ai.sinks.parquet import Written
 from focus_ai.sources.digests import sha256
+from focus_ai.usage.units import tokens_sql
 
 SCHEMA = "focus-ai/run@1"
 _COSTS = ("list_cost", "contracted_cost", "effective_cost", "billed_cost")
@@ -185,8 +186,14 @@ def warnings(
             add("owner_change_in_bucket", "the owner changed within a summed record; the owner at its beginning was "
                 "taken; an export by shorter times tells them apart", records=number)  # fmt: skip
     if rated.duplicates.conflicting:
-        add("conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
-            "newest export, or map a version", records=rated.duplicates.conflicting)  # fmt: skip
+        for row in _contradictions(session, rated.present):
+            size = f" (up to {row['tokens']:,} tokens)" if row["tokens"] else ""
+            message = ("records of one identity say different things and were set aside; give only the newest export, "
+                       f"or map a version{size}")  # fmt: skip
+            if row["e"] is None:
+                add("conflicting_duplicates", message, records=row["n"])
+            else:
+                add("conflicting_duplicates", message, row)
     return found
 
 
@@ -194,6 +201,18 @@ def _later_than(session: Session, limit: datetime) -> int:
     """Records of usage that begin after this time."""
     stamp = f"TIMESTAMPTZ '{limit.isoformat()}'"
     return int(session.one(f"SELECT count(*) FROM events WHERE kind = 'usage' AND event_time > {stamp}")[0])
+
+
+def _contradictions(session: Session, present: frozenset[str]) -> list[dict[str, Any]]:
+    """Records that contradict each other: how many, and what the largest version of each holds."""
+    return summary(
+        session, "SELECT currency, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e, CAST(sum(t) AS BIGINT) AS tokens FROM ("
+        "SELECT record_key, kind, CASE WHEN kind = 'billed' THEN currency END AS currency, count(*) AS n, "
+        f"max(CASE WHEN kind = 'billed' THEN billed_cost END) AS e, max({tokens_sql(present)}) AS t FROM staged "
+        "SEMI JOIN (SELECT * FROM left_out WHERE reason = 'conflicting_duplicate') l "
+        "ON staged.file_no = l.file_no AND staged.row_no = l.row_no GROUP BY ALL) "
+        "GROUP BY kind, currency ORDER BY kind, currency",
+    )  # fmt: skip
 
 
 def _also_billed(session: Session, relation: str) -> list[dict[str, Any]]:

@@ -97,3 +97,28 @@ def test_buckets_of_one_report_count_once(
     report = convert(out, answer(tmp_path / "a.json", *one), answer(tmp_path / "b.json", *other), settings=ACCOUNT)
     assert total(rows(out), "ConsumedQuantity") == tokens
     assert [d["carried_by"] for d in report["billing_source"]] == ([carried_by] if carried_by else [])
+
+
+def test_of_two_fetches_the_newest_counts_and_without_a_time_they_contradict_each_other(
+    tmp_path: Path, out: Path
+) -> None:
+    """A day of 1.25 dollars and a thousand tokens that is 3.75 and three thousand a day later."""
+
+    def fetched(name: str, at: str | None, result: dict[str, Any]) -> Path:
+        bucket = {"object": "bucket", "start_time": START, "end_time": START + DAY, "results": [result]}
+        page = {"object": "page", "data": [bucket], "has_more": False, "next_page": None}
+        return jsonl(tmp_path / f"{name}.json", [page | ({"fetched_at": at} if at else {})])
+
+    line = {"line_item": "gpt-5, input", "project_id": "p"}
+    for first, second in (("2026-10-06T03:00:00Z", "2026-10-07T03:00:00Z"), (None, None)):
+        bills = [fetched("old", first, cost("1.25", **line)), fetched("new", second, cost("3.75", **line))]
+        report = convert(out, *bills, settings=ACCOUNT)
+        if first:
+            assert (total(rows(out)), report["records"]["duplicates"]) == (Decimal("3.75"), 1)
+    said = [
+        (w["records"], w["money"], w["currency"]) for w in report["warnings"] if w["code"] == "conflicting_duplicates"
+    ]
+    assert (report["records"]["rejected"], said) == (2, [(2, "3.75", "USD")])
+    report = convert(out, fetched("old", None, used(1000)), fetched("new", None, used(3000)), settings=ACCOUNT)
+    (warning,) = [w for w in report["warnings"] if w["code"] == "conflicting_duplicates"]
+    assert "(up to 3,000 tokens)" in warning["message"] and (warning["records"], warning["money"]) == (2, None)
