@@ -96,7 +96,7 @@ def deduplicate(
     if leaf_spans and "span_id" in present:
         from focus_ai.usage.spans import leave_out_repeated_spans
 
-        spans = leave_out_repeated_spans(session, leaf_spans)
+        spans = leave_out_repeated_spans(session, leaf_spans, present)
     same_calls = leave_out_same_calls(session, mappings, present)
     counts = dict(session.rows("SELECT reason, count(*) FROM left_out GROUP BY reason"))
     if counts:

@@ -38,8 +38,8 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
         return 0  # and no table
     values = ", ".join(f"({literals([name, str(rank), system])})" for name, (rank, system) in sorted(ranks.items()))
     response = "provider_response_id" if "provider_response_id" in present else "CAST(NULL AS VARCHAR)"
-    sides = {side: " + ".join(f"coalesce(s.{ident(n)}, 0)" for n in _meters(present, side)) or "0" for side in _SIDES}
-    told = [f"(coalesce(s.{ident(n)}, 0) > 0)::INTEGER" for side in _SIDES for n in _meters(present, side)]
+    sides = {side: " + ".join(f"coalesce(s.{ident(n)}, 0)" for n in meters_of(present, side)) or "0" for side in SIDES}
+    told = [f"(coalesce(s.{ident(n)}, 0) > 0)::INTEGER" for side in SIDES for n in meters_of(present, side)]
     told += ["len(coalesce(s.other_meters, []))"] if "other_meters" in present else []
     before = session.one("SELECT count(*) FROM left_out")[0]
     session.sql(
@@ -109,8 +109,9 @@ def _leave_out_lookalikes(session: Session) -> None:
     )
 
 
-_SIDES = ("input_", "output_")
+SIDES = ("input_", "output_")
 
 
-def _meters(present: frozenset[str], side: str) -> list[str]:
+def meters_of(present: frozenset[str], side: str) -> list[str]:
+    """The fields that count tokens of one side; they never overlap."""
     return sorted(n for n in present if n.startswith(side) and n.endswith("_tokens"))

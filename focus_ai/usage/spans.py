@@ -4,14 +4,16 @@ Two instrumentations of one call (framework and client, application and gateway)
 deepest one counts. A span is repeated when a span below it has the same response id, or the same model and token
 counts within its time (reference: OpenTelemetry GenAI conventions, checked 2026-11-22). Outer spans often know only
 the model that was asked for and inner ones the dated name of the one that answered: one name in common is enough.
+One may count the cache inside the input and the other beside it, so the sums of all kinds of tokens are compared too.
 """
 
 from __future__ import annotations
 
-from focus_ai.engine import Session, literals
+from focus_ai.engine import Session, ident, literals
+from focus_ai.usage.same_calls import SIDES, meters_of
 
 
-def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int:
+def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...], present: frozenset[str]) -> int:
     """Add the repeated spans to `left_out` with reason `repeated_by_child_span`; returns how many.
 
     Table `repeated_spans`: each with the spans below it that it repeats, for `lent_owners`; of several spans above one
@@ -23,8 +25,9 @@ def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int
         ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
         WHERE {chosen} AND trace_id IS NOT NULL AND span_id IS NOT NULL GROUP BY trace_id HAVING count(*) > 1"""
     )
-    columns = (
-        "s.trace_id, s.span_id, s.parent_span_id, s.provider_response_id, s.event_time, s.end_time, "
+    sides = (" + ".join(f"coalesce(s.{ident(n)}, 0)" for n in meters_of(present, side)) or "0" for side in SIDES)
+    columns = ", ".join(f"{total} AS {name}" for total, name in zip(sides, ("total_in", "total_out"), strict=True)) + (
+        ", s.trace_id, s.span_id, s.parent_span_id, s.provider_response_id, s.event_time, s.end_time, "
         "s.model_served AS served, s.model_requested AS requested, s.reported_input_tokens, s.reported_output_tokens"
     )
     session.sql(
@@ -57,8 +60,9 @@ def leave_out_repeated_spans(session: Session, adapters: tuple[str, ...]) -> int
           p.provider_response_id = q.provider_response_id
           OR ((p.served IN (q.served, q.requested) OR p.requested IN (q.served, q.requested)
                OR coalesce(p.served, p.requested, q.served, q.requested) IS NULL)
-              AND p.reported_input_tokens IS NOT DISTINCT FROM q.reported_input_tokens
-              AND p.reported_output_tokens IS NOT DISTINCT FROM q.reported_output_tokens
+              AND ((p.reported_input_tokens IS NOT DISTINCT FROM q.reported_input_tokens
+                    AND p.reported_output_tokens IS NOT DISTINCT FROM q.reported_output_tokens)
+                   OR (p.total_in > 0 AND (p.total_in, p.total_out) = (q.total_in, q.total_out)))
               AND q.event_time >= p.event_time
               AND coalesce(q.end_time, q.event_time) <= coalesce(p.end_time, q.event_time)))"""
     )

@@ -148,13 +148,15 @@ def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
 
 
 def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "gpt-5", response: str | None = None,
-         operation: str = "chat", second: int = 0, served: str | None = "gpt-5") -> dict[str, Any]:  # fmt: skip
+         operation: str = "chat", second: int = 0, served: str | None = "gpt-5", read: int = 0, write: int = 0) -> dict[str, Any]:  # fmt: skip
     values: dict[str, Any] = {
         "gen_ai.operation.name": operation, "gen_ai.system": "openai", "gen_ai.request.model": model,
         "gen_ai.usage.input_tokens": tokens, "gen_ai.usage.output_tokens": 10,
     }  # fmt: skip
     if served:
         values["gen_ai.response.model"] = served
+    if read or write:
+        values |= {"gen_ai.usage.cache_read.input_tokens": read, "gen_ai.usage.cache_write.input_tokens": write}
     if response:
         values["gen_ai.response.id"] = response
     start = 1791367200 + second
@@ -177,6 +179,8 @@ def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "g
         ((span(1, None), span(2, 1, operation="execute_tool"), span(3, 2)), 1000, 1),
         # the outer span knows the model that was asked for, the inner one the snapshot that answered
         ((span(1, None, served=None), span(2, 1, served="gpt-5-2025-08-07")), 1000, 1),
+        # the outer instrumentation counts the cache inside the input, the inner one beside it: 1000 = 100 + 600 + 300
+        ((span(1, None), span(2, 1, tokens=100, read=600, write=300)), 100, 1),
         # equal counts of two models are two calls
         ((span(1, None, served=None), span(2, 1, model="gpt-5-mini", served="gpt-5-mini-2025-08-07")), 2000, 0),
         # three levels of the same call
