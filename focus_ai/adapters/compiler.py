@@ -12,9 +12,9 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from typing import Any
 
-from focus_ai.adapters import checks, expression, lets, other_columns, series, structures, tokens
+from focus_ai.adapters import checks, expression, lets, other_columns, other_meters, series, structures, tokens
 from focus_ai.adapters.mapping import Mapping
-from focus_ai.adapters.paths import describe, record_levels
+from focus_ai.adapters.paths import record_levels
 from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
@@ -27,8 +27,6 @@ SOURCE = "'\x00source\x00'"
 REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
 # A gateway's own estimate is often a binary float with more than 18 decimals; it is information, never money.
 ROUNDED = ("reported_cost",)
-# Decimals that a quantity in `other_meters` keeps.
-METER_PLACES = 9
 _LITERAL = re.compile("'([^']|'')*'")
 # More tokens in one call than any model takes, more in one bucket than the fields hold exactly, more money on one line
 # than can be added up.
@@ -121,12 +119,7 @@ def _compiled(
         if name in known:
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)
     counts = tokens.compile_counts(scope, mapping.tokens) if mapping.tokens else {}
-    others = [_other_meter(scope, m) for m in mapping.meters]
-    if repeated := next((meter for n, (meter, _) in enumerate(others) if meter in dict(others[:n])), None):
-        raise UsageError(
-            "a mapping counts one meter twice, which would be two charges", where=str(mapping.path), value=repeated,
-            expected="one quantity for each meter: {sum: [a, b]}",
-        )  # fmt: skip
+    others = other_meters.counted(scope, mapping)
     out["kind"] = literal(mapping.kind)
     out["adapter"] = literal(mapping.id)
     out["source_file"] = SOURCE
@@ -146,8 +139,8 @@ def _compiled(
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
     key_text = _key_text(mapping.id, identity, own_id)
-    if mapping.other_columns and columns:
-        unnamed = other_columns.names(mapping, columns, compile_mapping(mapping, "typed").members)
+    if mapping.other_columns and scope.columns:
+        unnamed = other_columns.names(mapping, scope.columns, compile_mapping(mapping, "typed").members)
         if unnamed:
             out["other_columns"] = other_columns.read(scope, unnamed)
     if mapping.version is not None and "record_version" not in out:
@@ -191,17 +184,6 @@ def typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
     return expression.as_text(scope, e)
 
 
-def _other_meter(scope: Scope, entry: MappingType[str, Any]) -> tuple[str, str]:
-    """SQL of the name and of the quantity."""
-    name = entry["meter"]
-    meter = literal(name) if isinstance(name, str) else expression.as_text(scope, name)
-    quantity = f"CAST({expression.as_decimal(scope, entry['quantity'], places=METER_PLACES)} AS DECIMAL(38, 9))"
-    scope.problem(f"{quantity} < 0", f"negative:{describe(entry['quantity'])}")
-    if "when" in entry:
-        quantity = f"CASE WHEN {expression.condition(scope, entry['when'])} THEN {quantity} END"
-    return meter, quantity
-
-
 def _assemble(
     mapping: Mapping,
     scope: Scope,
@@ -228,13 +210,8 @@ def _assemble(
     layer = _base(mapping, scope)
     fields_layer = dict(out)
     if others:
-        # Most records have none of them, and then there is no list to make.
-        any_of_them = f"coalesce({', '.join(quantity for _, quantity in others)}) IS NOT NULL"
-        structs = ", ".join(f"{{'meter': {meter}, 'quantity': {quantity}}}" for meter, quantity in others)
-        listed = f"list_filter([{structs}], lambda m: m.quantity > 0 AND m.meter IS NOT NULL)"
-        listed = f"CASE WHEN {any_of_them} THEN {listed} END"
         hit = "served_from = 'gateway_cache'" if out["served_from"] != "'provider'" else "FALSE"
-        fields_layer["all_meters"] = listed
+        fields_layer["all_meters"] = other_meters.listed(others)
         meter_columns["other_meters"] = f"CASE WHEN len(all_meters) > 0 AND NOT ({hit}) THEN all_meters END"
     fields_layer.update(counts)
     keys = {
