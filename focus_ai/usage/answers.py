@@ -10,7 +10,7 @@ named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from focus_ai.engine import Session, ident, literal, literals
@@ -33,24 +33,32 @@ Rank = tuple[int, str]
 
 def choose_answers(
     session: Session, present: frozenset[str], asked_by: Mapping[str, tuple[str, ...]]
-) -> tuple[Outcome, str, list[dict[str, Any]]]:
-    """What is left to another answer of the same report, the SQL that tells the answers apart, and the decisions.
+) -> tuple[Outcome, str]:
+    """What is left to another answer of the same report, and the SQL that tells the answers apart.
 
     `asked_by`: per adapter what the reader of the report chooses, `grouping` and `length` of the buckets.
     """
-    outcome, decisions = Outcome(), list[dict[str, Any]]()
+    outcome = Outcome()
     forms, rank, adapters = _forms(session, present, asked_by) if asked_by else ("", {}, [])
-    if not adapters:
-        return outcome, "", decisions
     for adapter in adapters:
         units = collect(session, present, f"adapter = {literal(adapter)}", forms)
-        judged = Outcome()
         for part in grouped(units, lambda u: u.account).values() if several(units) else [units]:
             for block in blocks(part):
-                _one_amount(block, rank, judged)
+                _one_amount(block, rank, outcome)
+    return outcome, forms
+
+
+def told_answers(answers: Outcome, left: Collection[Unit]) -> list[dict[str, Any]]:
+    """The decisions about answers. `left`: what other exports carry after all, about which there is no doubt."""
+    decisions: list[dict[str, Any]] = []
+    for adapter in sorted({u.adapter for u in [*answers.left, *answers.doubts]}):
+        gone = Reach((u for u in left if u.adapter == adapter), one=False)
+        judged = Outcome(
+            {u: by for u, by in answers.left.items() if u.adapter == adapter},
+            {u: why for u, why in answers.doubts.items() if u.adapter == adapter and not gone.covers(u, "same_sub")},
+        )
         decisions += told(judged, adapter, "answers of one report")
-        outcome.add(judged)
-    return outcome, forms, decisions
+    return decisions
 
 
 def _forms(
@@ -105,7 +113,7 @@ def _one_amount(block: Sequence[Unit], rank: Mapping[str, Rank], found: Outcome)
             else:
                 found.doubts |= {u: (DIFFER, True) for u in others if reach.touches(u)}
     # What one answer cannot hold may be held by the next.
-    for u in found.left:
+    for u in found.left.keys() & block:
         found.doubts.pop(u, None)
 
 
@@ -113,4 +121,4 @@ def _time(units: Sequence[Unit]) -> int:
     return sum(end - start for start, end in merged(u.reach for u in units))
 
 
-__all__ = ["choose_answers"]
+__all__ = ["choose_answers", "told_answers"]

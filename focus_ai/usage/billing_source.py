@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_ai.engine import Session, literals
-from focus_ai.usage.answers import choose_answers
+from focus_ai.usage.answers import choose_answers, told_answers
 from focus_ai.usage.carriers import Outcome, cover, one_of_several, several
 from focus_ai.usage.decisions import told
 from focus_ai.usage.focus_exports import choose_exports
@@ -71,12 +71,12 @@ def choose(
     """
     billed: list[str] = []
     doubles = choose_exports(session, present, billed)
-    outcome, form, again = choose_answers(session, present, asked_by or {})
-    carriers = Carriers("FALSE", _either(*billed), ()).with_left(session, present, outcome, form)
-    carriers = replace(carriers, decisions=(*again, *doubles), repeated=carriers.usage)
+    answers, form = choose_answers(session, present, asked_by or {})
+    carriers = Carriers("FALSE", _either(*billed), ()).with_left(session, present, answers, form)
+    carriers = replace(carriers, repeated=carriers.usage)
     families, groups = _shared(session, estimates)
     if not families and not groups:
-        return carriers
+        return replace(carriers, decisions=(*told_answers(answers, ()), *doubles))
     where = [
         f"{group_word(column)} IN ({literals(sorted(words))})"
         for column, words in (("money_family", families), ("same_usage", groups))
@@ -93,7 +93,7 @@ def choose(
         decisions += told(judged, group, "usage exports")
         outcome.add(judged)
     carriers = carriers.with_left(session, present, outcome)
-    return replace(carriers, decisions=(*decisions, *carriers.decisions))
+    return replace(carriers, decisions=(*decisions, *told_answers(answers, outcome.left), *doubles))
 
 
 def group_word(column: str) -> str:

@@ -99,6 +99,17 @@ def test_buckets_of_one_report_count_once(
     assert [d["carried_by"] for d in report["billing_source"]] == ([carried_by] if carried_by else [])
 
 
+def test_what_a_bill_carries_is_in_no_doubt(tmp_path: Path, out: Path) -> None:
+    """Two groupings with other amounts both count on the 6th (800 and 500 tokens), and neither does on the 5th."""
+    one = answer(tmp_path / "a.json", *((d * DAY, (d + 1) * DAY, [used(800)]) for d in (0, 1)))
+    other = answer(tmp_path / "b.json", *((d * DAY, (d + 1) * DAY, [used(500, api_key_id="k")]) for d in (0, 1)))
+    bill = answer(tmp_path / "bill.json", (0, DAY, [cost("2.00", line_item="gpt-5, input")]))
+    report = convert(out, one, other, bill, settings=ACCOUNT)
+    assert total(rows(out)) == Decimal("2.00") + Decimal("1300") * Decimal("0.00000125")
+    doubts = [(d["why"], d["from"], d["to"], d["tokens"]) for d in report["billing_source"] if "why" in d]
+    assert doubts == [("amounts_differ", "2026-10-06", "2026-10-06", 800)]
+
+
 def test_of_two_fetches_the_newest_counts_and_without_a_time_they_contradict_each_other(
     tmp_path: Path, out: Path
 ) -> None:
