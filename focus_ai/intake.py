@@ -17,6 +17,7 @@ from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.pricing.card import RateCard
 from focus_ai.settings import Settings
 from focus_ai.sources import Reject, SourceFile
+from focus_ai.sources.sniff import BOM, head_of
 
 
 def rate_card(settings: Settings) -> RateCard:
@@ -38,6 +39,13 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
     for source in sources:
         if source.format.kind == "empty" or source.format.fault:
             continue
+        if forced is None and _an_empty_answer(source):
+            continue
+        if source.format.encoding == "utf-16":
+            raise InputError(
+                "the input is UTF-16 text, which is not read", where=source.name, expected="UTF-8 or Latin-1",
+                next_step="save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8",
+            )  # fmt: skip
         if source.format.kind == "unknown" and not _text_log(source, known.values()):
             raise InputError(
                 "the input is neither JSON, CSV nor Parquet", where=source.name,
@@ -56,6 +64,12 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
     if not chosen:
         raise InputError("every input is empty", where=", ".join(s.name for s in sources[:5]))
     return chosen
+
+
+def _an_empty_answer(source: SourceFile) -> bool:
+    """Is the whole file `[]`? An export that asked for records and found none; it looks the same for every adapter."""
+    form = source.format
+    return form.array and head_of(source.path, form.compression).removeprefix(BOM).split() in ([b"[]"], [b"[", b"]"])
 
 
 def _text_log(source: SourceFile, known: Iterable[Head]) -> bool:
@@ -100,7 +114,9 @@ def check_exports(settings: Settings, own: MappingType[str, Mapping]) -> None:
 
 
 def unread(source: SourceFile) -> Staged:
-    """What stands for a file without a mapping: no record, and why nothing of it can be read."""
+    """What stands for a file without a mapping: no record, and why nothing of it can be read. Of an empty answer
+    everything was read."""
     form = source.format
-    gone = (Reject(source.name, None, form.fault or "empty_file", None, form.detail or None),)
+    reason = form.fault or ("empty_file" if form.kind == "empty" else "")
+    gone = (Reject(source.name, None, reason, None, form.detail or None),) if reason else ()
     return Staged(source.name, "", Path(), (), 0, 0, 0, gone)

@@ -287,6 +287,24 @@ def test_an_empty_file_beside_a_good_one(content: bytes, tmp_path: Path, out: Pa
     assert [(e["row"], e["reason"]) for e in exceptions(out, "rejects")] == [(None, "empty_file")]
 
 
+@pytest.mark.parametrize("content", [b"[]", b"\xef\xbb\xbf[\n]\n", gzip.compress(b"[ ]", mtime=0)])
+def test_an_answer_without_records_beside_a_good_one(content: bytes, tmp_path: Path, out: Path) -> None:
+    """`[]` was read whole and holds nothing: told, and no reason to refuse the other files."""
+    (tmp_path / "none.json").write_bytes(content)
+    report = convert(out, tmp_path / "none.json", jsonl(tmp_path / "good.jsonl", [event(1)]))
+    assert (report["records"]["read"], report["records"]["events"], report["records"]["rejected"]) == (1, 1, 0)
+    assert [w["code"] for w in report["warnings"] if "none.json" in w["message"]] == ["no_records"]
+
+
+def test_an_answer_without_records_alone_is_an_error_and_utf_16_is_named(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "none.json").write_bytes(b"[]")
+    with pytest.raises(InputError, match="empty"):
+        convert(out, tmp_path / "none.json")
+    (tmp_path / "excel.csv").write_text("a,b\n1,2\n", "utf-16")
+    with pytest.raises(InputError, match="UTF-16"):
+        convert(out, tmp_path / "excel.csv")
+
+
 @pytest.mark.parametrize("adapter", [None, "generic-event"])
 def test_a_damaged_file_beside_a_good_one(adapter: str | None, tmp_path: Path, out: Path) -> None:
     """A Parquet file that lost its end; with and without a forced adapter the good file is converted."""
