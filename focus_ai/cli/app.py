@@ -96,4 +96,5 @@ def _in_our_words(error: Exception) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
     sentence = getattr(error, "format_message", lambda: str(error))()
-    return UsageError(sentence.rstrip("."), next_step=f"{path} --help")
+    # The library of the options marks some of its complaints with its own word.
+    return UsageError(sentence.rstrip(".").replace("Value error, ", "", 1), next_step=f"{path} --help")

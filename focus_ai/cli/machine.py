@@ -16,7 +16,7 @@ def of_the_machine(error: Exception) -> FocusAiError | None:
     full = next((code for code in _FULL if _says(error, code)), None)
     if full is not None:
         return InputError(
-            "there is no room to write; the files in place were not touched", value=os.strerror(full),
+            "there is no room to write; no file in place is half written", value=os.strerror(full),
             next_step="free some space, or choose a place with more of it",
         )  # fmt: skip
     if isinstance(error, FileNotFoundError) and _nowhere():

@@ -154,6 +154,31 @@ def test_no_room_to_write_is_told_as_such(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_a_full_standard_output_says_nothing_untrue_about_the_data_set(tmp_path: Path) -> None:
+    """The data set was replaced before its report met the full disk, so it is not called untouched."""
+    (tmp_path / "a.csv").write_text(
+        "event_id,timestamp,provider,model,input_tokens,output_tokens,status\n"
+        "1,2026-10-07T10:00:00Z,openai,gpt-5,1000,10,success\n"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "focus_ai", "convert", "a.csv", "--out", "o"], cwd=tmp_path, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(Path(focus_ai.__file__).parents[1])},
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "there is no room to write" in done.stderr and "not touched" not in done.stderr
+    assert (tmp_path / "o" / "run.json").exists()
+
+
+def test_a_wrong_word_is_answered_without_words_of_a_library(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", "a.csv", "--out", "o", "--grain", "week"]) == 2
+    assert (
+        "Invalid value for '--grain': 'week' is not one of 'day', 'hour', 'month', 'request'" in capsys.readouterr().err
+    )
+
+
 def test_a_working_folder_that_is_gone_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
