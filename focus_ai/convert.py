@@ -184,6 +184,7 @@ def _deliver(
         "grain": plan.grain,
         "numeric": plan.numeric,
         "records": report.records(session, staged, rated),
+        "rejected": report.rejected(staged, rated),
         "ignored": _ignored(session, rated),
         "unpriced": _unpriced(session),
         "rows": money["rows"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -36,18 +37,24 @@ _TOKENS = ("x_InputTokens", "x_CacheReadTokens", "x_CacheWriteTokens", "x_Output
 def records(session: Session, staged: Sequence[Staged], rated: Rated) -> dict[str, int]:
     """What became of every source record. Raises `InternalError` when the sum does not hold."""
     kinds = dict(session.rows("SELECT kind, count(*) FROM events GROUP BY kind"))
-    rejected = sum(1 for s in staged for r in s.rejects if r.row is not None) + rated.duplicates.conflicting
     found = {
         "read": sum(s.read for s in staged),
         "events": kinds.get("usage", 0),
         "billed_lines": kinds.get("billed", 0),
         "duplicates": rated.duplicates.total,
-        "rejected": rejected,
+        "rejected": sum(rejected(staged, rated).values()),
         "ignored": sum(s.ignored for s in staged) + rated.duplicates.repeated_spans,
     }
     if found["read"] != sum(v for k, v in found.items() if k != "read"):
         raise InternalError("the record counts do not add up", value=str(found), expected="read = sum of the rest")
     return found
+
+
+def rejected(staged: Sequence[Staged], rated: Rated) -> dict[str, int]:
+    """Records set aside by reason. What a whole file suffers is no record."""
+    found = Counter(r.reason for s in staged for r in s.rejects if r.row is not None)
+    found["conflicting_duplicate"] += rated.duplicates.conflicting
+    return {reason: number for reason, number in sorted(found.items()) if number}
 
 
 def token_counts(session: Session, rated: Rated) -> dict[str, int]:

@@ -17,6 +17,7 @@ from focus_ai.reports.table import amount, count, table
 Report = Mapping[str, Any]
 TOP = 10
 _METERS = 3
+_REASONS = 6
 UNATTRIBUTED = "Unattributed"
 _DATA = "data/"
 _KINDS = (("events", "events"), ("billed lines", "billed_lines"), ("duplicates", "duplicates"))
@@ -39,7 +40,7 @@ def _records(report: Report) -> list[str]:
     unpriced = report["unpriced"]
     rows: list[tuple[str, int, str]] = [("read", records["read"], _sources(report))]
     rows += [(f"  {label}", records[key], "") for label, key in _KINDS]
-    rows.append(("  rejected", records["rejected"], ""))
+    rows.append(("  rejected", records["rejected"], _reasons(report.get("rejected", {}))))
     rows.append(("  ignored", records["ignored"], _reasons(report.get("ignored", {}))))
     reasons = _reasons(unpriced.get("reasons", {}))
     rows.append(("unpriced", unpriced["events"], reasons and f"{_size(unpriced)}: {reasons}"))
@@ -132,9 +133,11 @@ def _size(unpriced: Report) -> str:
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:
-    """`no_rate 4, alias_unmapped 1`, most frequent first."""
+    """`no_rate 4, alias_unmapped 1`, most frequent first; the rare ones of many are counted together."""
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{reason} {count(number)}" for reason, number in ordered)
+    rest = ordered[_REASONS:]
+    told = [f"{reason} {count(number)}" for reason, number in ordered[:_REASONS]]
+    return ", ".join([*told, f"other {count(sum(n for _, n in rest))}"] if rest else told)
 
 
 _CHANGED = {

@@ -74,6 +74,7 @@ def report(**changes: Any) -> dict[str, Any]:
                 "between": "usage and bill",
             }
         ],
+        "rejected": {"broken_json": 3, "missing:event_time": 1},
         "ignored": {"span_not_inference": 6},
         "inputs": [{"path": "exports/a.jsonl", "adapter": "litellm-spend-logs", "records": 1290, "sha256": "4" * 64}],
         "out": "demo-out",

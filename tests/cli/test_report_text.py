@@ -16,7 +16,7 @@ read            1,290  1 file: litellm-spend-logs, openai-costs
   events        1,200
   billed lines     60
   duplicates       20
-  rejected          4
+  rejected          4  broken_json 3, missing:event_time 1
   ignored           6  span_not_inference 6
 unpriced           12  340,000 tokens: alias_unmapped 10, no_rate 2
 rows out          431
@@ -60,6 +60,12 @@ Written to demo-out                                rows
   run.json
 Rate card genai-prices-0.2.3+abcdef01
 """
+
+
+def test_of_many_reasons_the_rare_ones_are_counted_together() -> None:
+    reasons = {f"wrong_type:column_{n}": n for n in range(1, 10)}
+    shown = run_text({**report(), "rejected": reasons})
+    assert "wrong_type:column_9 9, " in shown and "wrong_type:column_4 4, other 6\n" in shown
 
 
 def test_the_whole_report_reads_as_written_here() -> None:

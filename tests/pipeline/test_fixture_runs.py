@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def test_read_is_the_sum_of_what_became_of_it(run: tuple[dict[str, Any], Path]) 
     assert sum(f["records"] for f in report["inputs"]) == counts["read"]
     assert counts["duplicates"] == len(exceptions(out, "duplicates"))
     assert counts["ignored"] == len(exceptions(out, "ignored")) == sum(report["ignored"].values())
-    assert counts["rejected"] == sum(1 for r in exceptions(out, "rejects") if r["row"] is not None)
+    aside = Counter(r["reason"] for r in exceptions(out, "rejects") if r["row"] is not None)
+    assert counts["rejected"] == aside.total() and report["rejected"] == aside
     assert (
         len({(u["file"], u["row"], u["record_id"]) for u in exceptions(out, "unpriced")})
         <= report["unpriced"]["events"]
