@@ -6,13 +6,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from focus_ai.errors import InputError
 from focus_ai.pricing.tables import amount
 
 COLUMNS = ("date", "base", "quote", "rate", "source")
+# Tables are kept by the day or by the month; after more than a month a rate was forgotten.
+KEEPS = timedelta(days=35)
 _CODE = re.compile(r"[A-Z]{3}")
 
 
@@ -25,6 +27,10 @@ class FxRate:
     quote: str
     rate: Decimal
     source: str = ""
+
+    def of_long_ago(self, day: date) -> bool:
+        """Whether newer rates were to be expected on a day."""
+        return day - self.day > KEEPS
 
 
 class FxTable:
@@ -49,8 +55,9 @@ class FxTable:
         return pair[position - 1] if position else None
 
     def days(self, base: str, quote: str) -> list[date]:
-        """The days on which the rate of a pair changes."""
-        return [rate.day for rate in self._pairs.get((base, quote), [])]
+        """The days on which the rate of a pair changes, or is of long ago."""
+        changes = [rate.day for rate in self._pairs.get((base, quote), [])]
+        return [*changes, *(day + KEEPS + timedelta(days=1) for day in changes)]
 
 
 def fx_of(row: dict[str, str], where: str) -> FxRate:

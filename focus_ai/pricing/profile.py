@@ -213,17 +213,19 @@ def price_of(
     own = contracted(card.contracts, rate, ref.names, at, account, asked)
     if isinstance(own, NoRate):
         return Unpriced(own.reason, own.detail)
-    currency, factor = card.billing_currency or rate.currency, Decimal(1)
+    currency, factor, assumed = card.billing_currency or rate.currency, Decimal(1), found.assumptions
     if currency != rate.currency:
         fx = card.fx.find(rate.currency, currency, at.date()) if card.fx else None
         if fx is None:
             return Unpriced("no_fx_rate", f"{rate.currency} to {currency} on or before {at.date().isoformat()}")
         factor = fx.rate
+        if fx.of_long_ago(at.date()):
+            assumed = (*assumed, "exchange_rate_of_long_ago")
     developer, family, version = model_facts(ref.model)
     return Price(
         rate.rate_id, rate.sku_id, rate.sku_price_id, details(rate), rate.unit_size, rate.unit, rate.pricing_unit,
         round9(CTX.multiply(rate.price, factor)), round9(CTX.multiply(own, factor)), currency, rate.currency,
-        round9(rate.price), round9(own), rate.status, found.assumptions, ref.model, developer, family, version,
+        round9(rate.price), round9(own), rate.status, assumed, ref.model, developer, family, version,
         rate.source.url,
     )  # fmt: skip
 

@@ -321,6 +321,19 @@ def test_exchange_rates_are_dated_and_never_inverted(tmp_path: Path) -> None:
     assert weekend is not None and weekend.day == date(2026, 11, 13)
 
 
+def test_an_exchange_rate_of_long_ago_is_told(tmp_path: Path) -> None:
+    """A table that ends: its last rate holds for 35 days, to 18 October; what it prices later says so."""
+    (path,) = files(tmp_path, fx__csv="date,base,quote,rate\n2026-09-13,USD,EUR,0.90\n2026-11-17,USD,EUR,0.92\n")
+    card = RateCard.load(fx=path, billing_currency="EUR")
+    profile = Profile("openai", ("gpt-5.4",), context_gt=0)
+    told = [
+        (f"{s.t_from:%m-%d}", "exchange_rate_of_long_ago" in p.assumptions, p.list_unit_price)
+        for s in resolve(card, profile, ["input"], stamp("2026-10-17"), NOON)
+        if isinstance(p := s.prices["input"], Price)
+    ]
+    assert told == [("10-17", False, D("2.25")), ("10-19", True, D("2.25")), ("11-17", False, D("2.3"))]
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
