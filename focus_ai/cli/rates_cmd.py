@@ -101,6 +101,9 @@ def list_lines(rates: Sequence[dict[str, Any]]) -> list[str]:
          _day(r["effective_to"]), r["status"])
         for r in rates
     ]  # fmt: skip
+    if not rows:
+        return ["no rate is like that; `focus-ai rates list --channel NAME` shows what a channel sells,",
+                "`focus-ai rates explain` why a model of an export has no price"]  # fmt: skip
     return table(["sku price", "price", "cur", "per", "from", "until", "status"], rows)
 
 

@@ -22,7 +22,8 @@ def effective(
 ) -> Settings:
     """The settings file named by `config` (or the nearest one), then the flags. Raises `UsageError`.
 
-    File options replace the list in the settings; `account` sets the id of a channel and keeps its other facts.
+    File options replace the list in the settings; `account` sets the id of a channel and keeps its other facts, but not
+    the name of an account with another id.
     """
     from focus_ai.settings import Settings
 
@@ -35,5 +36,7 @@ def effective(
     }
     for channel, identity in (account or {}).items():
         known = asdict(settings.account(channel))
+        if known["id"] not in (None, identity):
+            known["name"] = None
         given[f"accounts.{channel}"] = {**{k: v for k, v in known.items() if v is not None}, "id": identity}
     return settings.override(given)

@@ -251,14 +251,20 @@ def test_options_reach_the_conversion(api: Api, tmp_path: Path) -> None:
     assert settings.accounts["openai"].id == "org-1"
 
 
-def test_flags_win_over_settings_and_keep_the_other_facts(api: Api, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("identity", "name"), [("", "Acme"), ('id = "new"', "Acme"), ('id = "old"', None)])
+def test_flags_win_over_settings_and_keep_the_other_facts(
+    identity: str, name: str | None, api: Api, tmp_path: Path
+) -> None:
+    """The name of an account is not the name of another one."""
     (tmp_path / "focus-ai.toml").write_text(
-        '[convert]\nfocus = "1.2"\ngrain = "month"\n[accounts.openai]\nid = "old"\nname = "Acme"\n'
+        '[convert]\nfocus = "1.2"\ngrain = "month"\n[accounts.openai]\n'
+        f'{identity}\nname = "Acme"\nbilling_mode = "prepaid"\n'
     )
     assert main(["convert", "a.json", "--out", "o", "--grain", "day", "--account", "openai=new"]) == 0
     options = api.calls[0][1]
     assert (options["focus"], options["grain"]) == ("1.2", "day")
-    assert (options["settings"].accounts["openai"].id, options["settings"].accounts["openai"].name) == ("new", "Acme")
+    account = options["settings"].accounts["openai"]
+    assert (account.id, account.name, account.billing_mode) == ("new", name, "prepaid")
 
 
 @pytest.mark.parametrize(

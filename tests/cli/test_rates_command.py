@@ -34,6 +34,11 @@ def test_conditions_change_the_price(options: list[str], price: str, capsys: pyt
     assert [row["price"] for row in meters] == [price]
 
 
+def test_a_list_without_a_rate_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rates", "list", "--model", "no-such-model"]) == 0
+    assert "no rate is like that" in capsys.readouterr().out
+
+
 def test_the_list_can_be_narrowed(capsys: pytest.CaptureFixture[str]) -> None:
     facts = answered(["rates", "list", "--channel", "openai", "--model", "gpt-5-mini", "--meter", "output"], capsys)
     rows = facts["rates"]
