@@ -6,9 +6,11 @@ samples that recognition needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from pathlib import Path
+from typing import Any
 
 from focus_ai.adapters import Mapping, Staged, by_id, heads, recognise
 from focus_ai.adapters.mapping import Head
@@ -36,10 +38,9 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
     known: dict[str, Head] = {**heads(), **own}
     forced = by_id(adapter, own) if adapter else next(iter(own.values())) if len(own) == 1 else None
     chosen: dict[str, Mapping] = {}
+    unknown: list[InputError] = []
     for source in sources:
         if source.format.kind == "empty" or source.format.fault:
-            continue
-        if forced is None and _an_empty_answer(source):
             continue
         if source.format.encoding == "utf-16":
             raise InputError(
@@ -58,7 +59,14 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
             # A single mapping of the user's own reads what no shipped adapter recognises, and what it claims itself.
             chosen[source.name] = _own_or_shipped(source, forced, own)
         else:
-            chosen[source.name] = by_id(recognise(source, known).id, own)
+            try:
+                chosen[source.name] = by_id(recognise(source, known).id, own)
+            except InputError as error:
+                if not _an_empty_answer(source):
+                    raise
+                unknown.append(error)
+    if unknown and not chosen:
+        raise unknown[0]
     if not chosen and (faulty := next((s for s in sources if s.format.fault), None)):
         raise damaged(faulty)
     if not chosen:
@@ -67,9 +75,27 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
 
 
 def _an_empty_answer(source: SourceFile) -> bool:
-    """Is the whole file `[]`? An export that asked for records and found none; it looks the same for every adapter."""
-    form = source.format
-    return form.array and head_of(source.path, form.compression).removeprefix(BOM).split() in ([b"[]"], [b"[", b"]"])
+    """Does the whole file hold nothing but empty lists and what stands around them? An export was asked for records and
+    found none. One that tells of an error is no such answer."""
+    text = head_of(source.path, source.format.compression).removeprefix(BOM)
+    try:
+        parts = text.splitlines() if source.format.kind == "jsonl" else [text]
+        pages = [json.loads(part) for part in parts if part.strip()]
+    except (ValueError, RecursionError):
+        return False
+    found = [value for page in pages for value in _values(page)]
+    full = any(isinstance(value, list) and value for value in found)
+    return [] in found and not full and not any(map(_tells_of_an_error, pages))
+
+
+def _values(value: Any) -> Iterator[Any]:
+    yield value
+    for inner in value.values() if isinstance(value, dict) else ():
+        yield from _values(inner)
+
+
+def _tells_of_an_error(document: Any) -> bool:
+    return isinstance(document, dict) and any(document.get(key) for key in ("error", "errors"))
 
 
 def _text_log(source: SourceFile, known: Iterable[Head]) -> bool:

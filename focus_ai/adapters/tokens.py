@@ -151,7 +151,7 @@ def _unexplained(side: _Side) -> str:
     base, beside = f"{side.n('input')} + {side.n('output')}", (side.n("reasoning"), side.n("tool_use"))
     readings = ("tk_cached", *beside, " + ".join(beside), f"tk_cached + {' + '.join(beside)}")
     known = ", ".join(f"{base} + {more}" for more in readings)
-    return f"coalesce(tk_total > {base} AND tk_total NOT IN ({known}), FALSE)"
+    return f"CASE WHEN tk_total > {base} THEN tk_total NOT IN ({known}) ELSE FALSE END"
 
 
 def _input_columns(side: _Side) -> dict[str, str]:

@@ -287,7 +287,10 @@ def test_an_empty_file_beside_a_good_one(content: bytes, tmp_path: Path, out: Pa
     assert [(e["row"], e["reason"]) for e in exceptions(out, "rejects")] == [(None, "empty_file")]
 
 
-@pytest.mark.parametrize("content", [b"[]", b"\xef\xbb\xbf[\n]\n", gzip.compress(b"[ ]", mtime=0)])
+EMPTY_PAGE = b'{"data": [], "paging": {"next": null, "tokens": []}, "error": null}'
+
+
+@pytest.mark.parametrize("content", [b"[]", b"\xef\xbb\xbf[\n]\n", gzip.compress(b"[ ]", mtime=0), EMPTY_PAGE])
 def test_an_answer_without_records_beside_a_good_one(content: bytes, tmp_path: Path, out: Path) -> None:
     """`[]` was read whole and holds nothing: told, and no reason to refuse the other files."""
     (tmp_path / "none.json").write_bytes(content)
@@ -298,11 +301,26 @@ def test_an_answer_without_records_beside_a_good_one(content: bytes, tmp_path: P
 
 def test_an_answer_without_records_alone_is_an_error_and_utf_16_is_named(tmp_path: Path, out: Path) -> None:
     (tmp_path / "none.json").write_bytes(b"[]")
-    with pytest.raises(InputError, match="empty"):
+    with pytest.raises(InputError, match="no adapter recognises"):
         convert(out, tmp_path / "none.json")
     (tmp_path / "excel.csv").write_text("a,b\n1,2\n", "utf-16")
     with pytest.raises(InputError, match="UTF-16"):
         convert(out, tmp_path / "excel.csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"data": [], "error": {"message": "invalid key"}}',
+        b'{"data": [{"x": 1}]}',
+        b'{"cost": 12}',
+        b'{"a": {"b": [0]}}',
+    ],
+)
+def test_a_file_that_holds_something_else_is_not_passed_over(content: bytes, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "odd.json").write_bytes(content)
+    with pytest.raises(InputError, match="no adapter recognises"):
+        convert(out, tmp_path / "odd.json", jsonl(tmp_path / "good.jsonl", [event(1)]))
 
 
 @pytest.mark.parametrize("adapter", [None, "generic-event"])
