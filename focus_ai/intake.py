@@ -64,7 +64,7 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
             except InputError as error:
                 if not _an_empty_answer(source):
                     raise
-                unknown.append(error)
+                unknown += [] if source.format.array else [error]  # its keys may tell what was meant
     if unknown and not chosen:
         raise unknown[0]
     if not chosen and (faulty := next((s for s in sources if s.format.fault), None)):

@@ -301,8 +301,11 @@ def test_an_answer_without_records_beside_a_good_one(content: bytes, tmp_path: P
 
 def test_an_answer_without_records_alone_is_an_error_and_utf_16_is_named(tmp_path: Path, out: Path) -> None:
     (tmp_path / "none.json").write_bytes(b"[]")
-    with pytest.raises(InputError, match="no adapter recognises"):
+    with pytest.raises(InputError, match="empty"):
         convert(out, tmp_path / "none.json")
+    (tmp_path / "page.json").write_bytes(EMPTY_PAGE)
+    with pytest.raises(InputError, match="no adapter recognises"):
+        convert(out, tmp_path / "none.json", tmp_path / "page.json")
     (tmp_path / "excel.csv").write_text("a,b\n1,2\n", "utf-16")
     with pytest.raises(InputError, match="UTF-16"):
         convert(out, tmp_path / "excel.csv")
