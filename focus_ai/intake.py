@@ -64,7 +64,8 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
             except InputError as error:
                 if not _an_empty_answer(source):
                     raise
-                unknown += [] if source.format.array else [error]  # its keys may tell what was meant
+                if not source.format.array:  # the keys of a page may tell what was meant
+                    unknown.append(error)
     if unknown and not chosen:
         raise unknown[0]
     if not chosen and (faulty := next((s for s in sources if s.format.fault), None)):
