@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,32 @@ if TYPE_CHECKING:
     from focus_ai.settings import Settings
 
 Progress = Callable[[str, int, int], None]
+Name = str | PathLike[str]
+# Files, folders, globs, URLs, or `-` for standard input; one of them or several.
+Inputs = Name | Sequence[Name]
 GRAINS = ("request", "hour", "day", "month")
 
 
+def _names(inputs: Inputs) -> list[str]:
+    """The inputs as the command line gives them; one alone is no list of letters."""
+    given = [inputs] if isinstance(inputs, (str, PathLike)) else inputs
+    return [fspath(name) for name in given]
+
+
+def _paths(files: Sequence[Name]) -> list[Path]:
+    return [Path(name) for name in files]
+
+
+def _path(file: Name | None) -> Path | None:
+    return None if file is None else Path(file)
+
+
 def convert(
-    inputs: Sequence[str],
-    out: Path,
+    inputs: Inputs,
+    out: Name,
     *,
     adapter: str | None = None,
-    mapping: Sequence[Path] = (),
+    mapping: Sequence[Name] = (),
     settings: Settings | None = None,
     focus: str = "1.3",
     grain: str = "day",
@@ -32,7 +50,7 @@ def convert(
     events: bool = False,
     ai_only: bool = False,
     validate: bool = True,
-    allocation: Path | None = None,
+    allocation: Name | None = None,
     jobs: int = 1,
     memory_limit: str | None = None,
     threads: int | None = None,
@@ -55,28 +73,29 @@ def convert(
         raise UsageError("unknown numeric form", value=numeric, expected="decimal or double")
     if allocation is not None and numeric == "double":
         raise UsageError("shares of binary doubles do not add up", next_step="leave out --numeric double")
+    names = _names(inputs)
     with Digests() as digests:
-        digests.begin_early(inputs)  # beside the loading of everything else
+        digests.begin_early(names)  # beside the loading of everything else
         from focus_ai.convert import run
         from focus_ai.settings import Settings
 
         return run(
-            inputs, Path(out), digests=digests, adapter=adapter, mapping=mapping, settings=settings or Settings(),
-            focus=focus, grain=grain, numeric=numeric, events=events, ai_only=ai_only, validate=validate,
-            allocation=allocation, jobs=jobs, memory_limit=memory_limit, threads=threads, as_of=as_of,
-            progress=progress,
+            names, Path(out), digests=digests, adapter=adapter, mapping=_paths(mapping),
+            settings=settings or Settings(), focus=focus, grain=grain, numeric=numeric, events=events, ai_only=ai_only,
+            validate=validate, allocation=_path(allocation), jobs=jobs, memory_limit=memory_limit, threads=threads,
+            as_of=as_of, progress=progress,
         )  # fmt: skip
 
 
 def audit(
-    inputs: Sequence[str],
+    inputs: Inputs,
     *,
-    policy: Path | None = None,
+    policy: Name | None = None,
     by: Sequence[str] = (),
     drill: str | None = None,
     top: int = 10,
     adapter: str | None = None,
-    mapping: Sequence[Path] = (),
+    mapping: Sequence[Name] = (),
     settings: Settings | None = None,
     jobs: int = 1,
     memory_limit: str | None = None,
@@ -93,31 +112,31 @@ def audit(
     from focus_ai.settings import Settings
 
     # Whether a model has a price is what the run itself finds out.
-    compiled = load(policy, priced=lambda _provider, _model: True) if policy is not None else None
+    compiled = load(Path(policy), priced=lambda _provider, _model: True) if policy is not None else None
     return run(
-        inputs, policy=compiled, by=by, drill=drill, top=top, adapter=adapter, mapping=mapping,
+        _names(inputs), policy=compiled, by=by, drill=drill, top=top, adapter=adapter, mapping=_paths(mapping),
         settings=settings or Settings(), jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
     )  # fmt: skip
 
 
 def validate(
-    inputs: Sequence[str],
+    inputs: Inputs,
     *,
     focus: str | None = None,
     dataset: str | None = None,
-    model: Path | None = None,
+    model: Name | None = None,
     criteria: str | None = None,
-    rules: Sequence[Path] = (),
+    rules: Sequence[Name] = (),
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     strict_official: bool = False,
     samples: int = 5,
     rates: Settings | None = None,
-    baseline: Path | None = None,
+    baseline: Name | None = None,
     fail_on: FailOn = "error",
     memory_limit: str | None = None,
     threads: int | None = None,
-    temp: Path | None = None,
+    temp: Name | None = None,
     progress: Progress | None = None,
 ) -> Judgement:
     """Judge FOCUS files: `.findings` holds everything that was found, `.failing` what fails at `fail_on`.
@@ -130,24 +149,27 @@ def validate(
     from focus_ai.validation.inputs.criteria_words import criteria_of
 
     request = validate_run.Request(
-        focus=focus, dataset=dataset, model=model, criteria=criteria_of(criteria), rules=rules, select=select,
-        ignore=ignore, strict_official=strict_official, samples=samples, baseline=baseline, fail_on=fail_on,
+        focus=focus, dataset=dataset, model=_path(model), criteria=criteria_of(criteria), rules=_paths(rules),
+        select=select, ignore=ignore, strict_official=strict_official, samples=samples, baseline=_path(baseline),
+        fail_on=fail_on,
         others=validate_run.rate_card(rates) if rates is not None else None,
     )  # fmt: skip
-    return validate_run.run(inputs, request, memory_limit=memory_limit, threads=threads, temp=temp, progress=progress)
+    return validate_run.run(
+        _names(inputs), request, memory_limit=memory_limit, threads=threads, temp=_path(temp), progress=progress
+    )
 
 
 def report(
-    dataset: Path,
+    dataset: Name,
     *,
     settings: Settings | None = None,
     filters: Mapping[str, str] | None = None,
     first: str | None = None,
     last: str | None = None,
     compare: Sequence[str] | None = None,
-    budgets: Path | None = None,
-    denominators: Sequence[Path] = (),
-    audit: Path | None = None,
+    budgets: Name | None = None,
+    denominators: Sequence[Name] = (),
+    audit: Name | None = None,
     currency: str | None = None,
     memory_limit: str | None = None,
     threads: int | None = None,
@@ -163,17 +185,17 @@ def report(
 
     return run(
         Path(dataset), settings=settings or Settings(), filters=filters or {}, first=first, last=last, compare=compare,
-        budget_file=budgets, unit_files=denominators, audit_file=audit, currency=currency, memory_limit=memory_limit,
-        threads=threads,
+        budget_file=_path(budgets), unit_files=_paths(denominators), audit_file=_path(audit), currency=currency,
+        memory_limit=memory_limit, threads=threads,
     )  # fmt: skip
 
 
 def reconcile(
-    rated: Sequence[str],
-    billed: Sequence[str],
+    rated: Inputs,
+    billed: Inputs,
     *,
     settings: Settings | None = None,
-    out: Path | None = None,
+    out: Name | None = None,
     by: Sequence[str] = (),
     rule: str = "bucket",
     limits: Limits | None = None,
@@ -182,10 +204,10 @@ def reconcile(
     as_of: datetime | None = None,
     listed: int = 200,
     close: str | None = None,
-    close_out: Path | None = None,
-    invoiced: Sequence[str] = (),
+    close_out: Name | None = None,
+    invoiced: Inputs = (),
     adapter: str | None = None,
-    mapping: Sequence[Path] = (),
+    mapping: Sequence[Name] = (),
     memory_limit: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -202,18 +224,19 @@ def reconcile(
     if rule not in ("bucket", "invoice", "strict"):
         raise UsageError("unknown tolerance rule", value=rule, expected="bucket, invoice or strict")
     return run(
-        rated, billed, settings=settings or Settings(), out=out, by=by, rule=rule, limits=limits, measure=measure,
-        period=period, as_of=as_of, listed=listed, close=close, close_out=close_out, invoiced=invoiced, adapter=adapter,
-        mapping=mapping, memory_limit=memory_limit, threads=threads, progress=progress,
+        _names(rated), _names(billed), settings=settings or Settings(), out=_path(out), by=by, rule=rule, limits=limits,
+        measure=measure, period=period, as_of=as_of, listed=listed, close=close, close_out=_path(close_out),
+        invoiced=_names(invoiced), adapter=adapter, mapping=_paths(mapping), memory_limit=memory_limit, threads=threads,
+        progress=progress,
     )  # fmt: skip
 
 
 def allocate(
-    dataset: Path,
-    rules: Path,
+    dataset: Name,
+    rules: Name,
     *,
-    out: Path | None = None,
-    costs: Sequence[Path] = (),
+    out: Name | None = None,
+    costs: Sequence[Name] = (),
     memory_limit: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -225,13 +248,13 @@ def allocate(
     from focus_ai.allocate_run import run
 
     return run(
-        Path(dataset), Path(rules), out=None if out is None else Path(out), costs=costs, memory_limit=memory_limit,
+        Path(dataset), Path(rules), out=_path(out), costs=_paths(costs), memory_limit=memory_limit,
         threads=threads, progress=progress,
     )  # fmt: skip
 
 
 def verify_allocation(
-    dataset: Path, *, memory_limit: str | None = None, threads: int | None = None, progress: Progress | None = None
+    dataset: Name, *, memory_limit: str | None = None, threads: int | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Work out every share of an allocated data set again; returns the report (schema focus-ai/allocation-check@1).
 
