@@ -19,6 +19,7 @@ from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
+from focus_ai.sources.bundle import counted_anew
 from focus_ai.sources.relation import twice
 
 # The NUL character is refused in every literal and name, so no text of a mapping or a file name can be the hole.
@@ -73,6 +74,7 @@ def compile_mapping(
     wanted: frozenset[str] | None = None,
     strict: bool = True,
     points_group: bool = False,
+    bundled: bool = False,
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names; where the mapping reads
     `other_columns`, with the names of all members of the records in every mode).
@@ -80,17 +82,18 @@ def compile_mapping(
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
     number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `strict`: a strict reader
     let the documents pass; else a key that comes twice, in an object on the way to the record, is looked for here.
-    `points_group`: a point in a number of the table may group thousands, so 12.000 is no count.
+    `points_group`: a point in a number of the table may group thousands, so 12.000 is no count. `bundled`: the record
+    numbers hold the number of their file (`focus_ai.sources.bundle`).
     Raises `UsageError` when the mapping names something that does not exist.
     """
     facts = facts or {}
-    key = (id(mapping), mode, columns, tuple(sorted(facts.items())), numbered, wanted, strict, points_group)
+    key = (id(mapping), mode, columns, tuple(sorted(facts.items())), numbered, wanted, strict, points_group, bundled)
     if key not in _KEPT:
         if len(_KEPT) == _MOST:
             _KEPT.clear()
         scope = Scope(
             mode, depth=mapping.depth, columns=columns, facts=facts, series=mapping.series is not None,
-            points_group=points_group,
+            points_group=points_group, bundled=bundled,
         )  # fmt: skip
         _KEPT[key] = mapping, _compiled(mapping, scope, facts, numbered=numbered, wanted=wanted, strict=strict)
     return _KEPT[key][1].reading(source_file)
@@ -326,7 +329,10 @@ def _records(mapping: Mapping, scope: Scope) -> str:
         layer = f"SELECT {', '.join(kept)}, unnest(a{level}) AS j{level + 1} FROM ({layer})"
     record_number = "row_number() OVER () AS rn" if levels else "document AS rn"
     last = f"j{len(levels)}"
-    return f"SELECT {', '.join([*kept, last, *taken(len(levels)), record_number])} FROM ({layer})"
+    layer = f"SELECT {', '.join([*kept, last, *taken(len(levels)), record_number])} FROM ({layer})"
+    if levels and scope.bundled:
+        return f"SELECT * REPLACE ({counted_anew('document', 'rn')} AS rn) FROM ({layer})"
+    return layer
 
 
 def _gateway_cache(columns: dict[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from focus_ai.adapters import mapping as mappings
 from focus_ai.adapters.scope import Let, Scope
 from focus_ai.engine import literal
 from focus_ai.errors import UsageError
+from focus_ai.sources.bundle import file_of
 
 # Forms that cost more than reading a value: worth computing once where a mapping uses them again and again.
 _COSTLY = {
@@ -69,7 +70,8 @@ def _declared(scope: Scope, e: Any) -> Let:
         return Let(structures.zipped(names, values), lists=(keys, items), nested=True)
     if "carry" in e:
         kept = f"CASE WHEN {expression.condition(scope, e['when'])} THEN {expression.as_text(scope, e['carry'])} END"
-        last = f"last_value({kept} IGNORE NULLS) OVER (ORDER BY rn ROWS UNBOUNDED PRECEDING)"
+        apart = f"PARTITION BY {file_of('rn')} " if scope.bundled else ""
+        last = f"last_value({kept} IGNORE NULLS) OVER ({apart}ORDER BY rn ROWS UNBOUNDED PRECEDING)"
         return Let(f"TRY_CAST({last} AS JSON)")
     inner = e.get("parse", e)
     parts = _parts(inner)

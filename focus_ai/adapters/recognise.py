@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from focus_ai.adapters.mapping import Head
@@ -31,6 +32,11 @@ class Sample:
     documents: tuple[MappingType[str, Any], ...]
     columns: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The names of all members at the top of the documents."""
+        return frozenset(name for document in self.documents for name in document)
 
 
 def damaged(source: SourceFile) -> InputError:
@@ -79,6 +85,9 @@ def claims(mapping: Head, seen: Sample) -> bool:
         return bool(mapping.recognise and seen.lines) and not missing(mapping, seen)
     wanted = {"json", "jsonl"} if seen.kind in ("json", "jsonl") else {seen.kind}
     if not mapping.recognise or not wanted & set(mapping.reads):
+        return False
+    # Most mappings are out at the first look, and a folder may hold thousands of files.
+    if not seen.columns and any(_steps(key)[0] not in seen.members for key in mapping.recognise.get("keys", ())):
         return False
     return not missing(mapping, seen)
 
@@ -132,18 +141,22 @@ _NOTHING = object()
 
 def walk(document: Any, path: str) -> Iterator[Any]:
     """Every value at a path; `a[].b` goes through the elements of an array."""
-    steps: list[str] = []
-    for part in path.split("[]"):
-        steps += [m[1] or m[2] for m in _KEY.finditer(part.strip("."))]
-        steps.append("[]")
-    steps = steps[:-1]
     found: list[Any] = [document]
-    for step in steps:
+    for step in _steps(path):
         if step == "[]":
             found = [item for value in found if isinstance(value, list) for item in value]
         else:
             found = [value[step] for value in found if isinstance(value, dict) and step in value]
     yield from found
+
+
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    steps: list[str] = []
+    for part in path.split("[]"):
+        steps += [m[1] or m[2] for m in _KEY.finditer(part.strip("."))]
+        steps.append("[]")
+    return tuple(steps[:-1])
 
 
 def recognise(source: SourceFile, known: MappingType[str, Known]) -> Known:

@@ -50,6 +50,8 @@ class Scope:
     series: bool = False
     # A table where 12.000 may be twelve thousand.
     points_group: bool = False
+    # `rn` holds the number of a file as well (`focus_ai.sources.bundle`).
+    bundled: bool = False
     # Columns that say of an object on the way to the record: a key comes twice in it.
     twice: list[str] = field(default_factory=list)
     aliases: dict[str, tuple[str | int, ...]] = field(default_factory=dict)

@@ -71,12 +71,7 @@ def stage(
     aside = source.aside
     source, relation, mode, columns, rejects = _relation(session, source, mapping, spool)
     if mode == "json":
-        nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
-        levels = record_levels(mapping.records)
-        shapes = {"$" + "".join(map(member, levels[0])): "ARRAY"} if levels else {}
-        if mapping.series:
-            shapes = series.shapes(mapping.series)
-            nodes = (*nodes, *(path for path, kind in shapes.items() if kind == "OBJECT"))
+        nodes, shapes = expected(mapping)
         try:
             relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         except duckdb.OutOfMemoryException:
@@ -110,7 +105,20 @@ def stage(
         read = _parquet_anew if source.format.kind == "parquet" else _csv_anew
         counts, unfit = read(session, source, compiled, target, spool)
         rejects += unfit
-    return _result(session, source, mapping, compiled, target, [*aside, *rejects], counts)
+    return staged_from(
+        session, source, mapping, target, compiled.columns, compiled.constants, [*aside, *rejects], counts
+    )
+
+
+def expected(mapping: Mapping) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The paths where a document must hold an object, and the type (ARRAY, OBJECT) at those that hold its records."""
+    nodes = compile_mapping(mapping, "typed" if mapping.depth == 0 else "json").object_nodes
+    levels = record_levels(mapping.records)
+    shapes = {"$" + "".join(map(member, levels[0])): "ARRAY"} if levels else {}
+    if mapping.series:
+        shapes = series.shapes(mapping.series)
+        nodes = (*nodes, *(path for path, kind in shapes.items() if kind == "OBJECT"))
+    return nodes, shapes
 
 
 def _relation(
@@ -231,26 +239,31 @@ def _counts(session: Session, target: Path) -> Counts:
     return int(rows), int(ignored), int(problems)
 
 
-def _result(
+def staged_from(
     session: Session,
     source: SourceFile,
     mapping: Mapping,
-    compiled: Compiled,
     target: Path,
+    columns: tuple[str, ...],
+    constants: MappingType[str, str],
     rejects: list[Reject],
     counts: Counts,
+    part: int | None = None,
 ) -> Staged:
+    """What came of a source whose records stand in `target`, or in a `part` of it; `counts` are rows, ignored records
+    and problems."""
     rows, ignored, problems = counts
     if problems:
+        mine = "" if part is None else f"AND part = {part} "
         found = session.rows(
             f"SELECT source_row, problem, raw FROM read_parquet({literal(str(target))}) "
-            "WHERE problem IS NOT NULL ORDER BY source_row"
+            f"WHERE problem IS NOT NULL {mine}ORDER BY source_row"
         )
-        rejects += [Reject(source.name, int(row), why, raw) for row, why, raw in found]
+        rejects = [*rejects, *(Reject(source.name, int(row), why, raw) for row, why, raw in found)]
     if mapping.private:
         rejects = [replace(r, raw=None) for r in rejects]
     read = rows + sum(1 for r in rejects if r.row is not None) - problems
     return Staged(
-        source.name, mapping.id, target, compiled.columns, read, rows - problems - ignored, ignored,
-        tuple(sorted(rejects, key=lambda r: (r.row or 0, r.reason))), constants=compiled.constants,
+        source.name, mapping.id, target, columns, read, rows - problems - ignored, ignored,
+        tuple(sorted(rejects, key=lambda r: (r.row or 0, r.reason))), constants=constants, part=part,
     )  # fmt: skip

@@ -17,7 +17,8 @@ class Staged:
 
     `columns` are those that at least one record may fill. Those in `constants` (name -> value as SQL) have the same
     value in every record and are not in the file. Ignored records stand in the file too, without number and text when
-    there is `aside`, which holds only them and holds them whole.
+    there is `aside`, which holds only them and holds them whole. Of files that were staged together, the column `part`
+    tells which records are of this one.
     """
 
     source: str
@@ -30,6 +31,7 @@ class Staged:
     rejects: tuple[Reject, ...]
     constants: MappingType[str, str] = field(default_factory=dict)
     aside: Staged | None = None
+    part: int | None = None
 
     @property
     def stored(self) -> frozenset[str]:
@@ -41,6 +43,8 @@ def good_sql(staged: Staged) -> str:
     """A query for the good records of one file with all their columns."""
     values = "".join(f", {sql} AS {ident(name)}" for name, sql in staged.constants.items())
     tests = [f"{name} IS NULL" for name in ("problem", "ignored") if name in staged.stored] or ["TRUE"]
+    if staged.part is not None:
+        tests.append(f"part = {staged.part}")
     return f"SELECT *{values} FROM read_parquet({literal(str(staged.parquet))}) WHERE {' AND '.join(tests)}"
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from focus_ai.adapters.bundle import stage_together, together
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.quick import aside, direct, stage_quickly
 from focus_ai.adapters.stage import stage
@@ -37,29 +38,54 @@ def stage_all(
     extra: frozenset[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Staged]:
-    """Stage every file into `work/staged`, in the order given."""
+    """Stage every file into `work/staged`; the results come in the order given."""
     folder = work / "staged"
     folder.mkdir(parents=True, exist_ok=True)
-    workers = min(jobs, len(tasks))
+    plain = [(source, mapping, dict(facts)) for source, mapping, facts in tasks]  # what a process can be given
+    bundles = together(plain)
+    workers = min(jobs, len(bundles))
     opened = partial(Session, memory_limit=memory_limit, threads=threads, beside=max(0, workers - 1))
     calls = [
-        (source, mapping, dict(facts), folder / f"{number:05d}.parquet", opened, numbered, extra)
-        for number, (source, mapping, facts) in enumerate(tasks)
+        ([plain[place] for place in places], folder / f"{number:05d}.parquet", opened, numbered, extra)
+        for number, places in enumerate(bundles)
     ]
-    found: list[Staged] = []
+    found: dict[int, Staged] = {}
+
+    def keep(number: int, staged: list[Staged]) -> None:
+        found.update(zip(bundles[number], staged, strict=True))
+        if progress:
+            progress("read", len(found), len(tasks))
+
     if workers > 1:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for done, staged in enumerate(pool.map(_one, calls), start=1):
-                found.append(staged)
-                if progress:
-                    progress("read", done, len(calls))
-        return found
-    for done, call in enumerate(calls, start=1):
+            for number, staged in enumerate(pool.map(_some, calls)):
+                keep(number, staged)
+    else:
         if progress:
-            progress("read", done - 1, len(calls))
-        found.append(_one(call))
-    return found
+            progress("read", 0, len(tasks))
+        for number, call in enumerate(calls):
+            keep(number, _some(call))
+    return [found[place] for place in range(len(tasks))]
+
+
+def _some(
+    call: tuple[list[tuple[SourceFile, Mapping, dict[str, str]]], Path, Callable[..., Session], bool,
+                frozenset[str] | None],
+) -> list[Staged]:  # fmt: skip
+    tasks, target, session_with, numbered, extra = call
+    if len(tasks) > 1:
+        sources, (_, mapping, facts) = [source for source, _, _ in tasks], tasks[0]
+        with session_with(target.with_suffix(".work"), for_two=STAGING_MEMORY) as session:
+            session.seal([target.parent], [s.path for s in sources])
+            staged = stage_together(session, sources, mapping, target, facts=facts, extra=extra)
+        if staged is not None:
+            return staged
+    targets = [target.with_name(f"{target.stem}-{n}.parquet") for n in range(len(tasks))]
+    return [
+        _one((source, mapping, facts, path, session_with, numbered, extra))
+        for (source, mapping, facts), path in zip(tasks, targets, strict=True)
+    ]
 
 
 def _one(

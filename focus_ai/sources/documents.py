@@ -108,20 +108,28 @@ def spool_lines(name: str, path: Path, form: Format, target: Path) -> tuple[list
     rejects and the length of the longest line.
     """
     rejects: list[Reject] = []
-    damage: list[Damage] = []
     longest = 0
     with target.open("wb") as out:
-        for row, (value, raw, reason) in enumerate(items(path, form, damage), start=1):
-            line = b""
-            if reason is None:
-                line, reason = _written(value)
-                raw = None if reason is None else excerpt(json.dumps(value))
-            if reason is not None:
-                line = b"null"
-                rejects.append(_rejected(name, row, reason, raw))
+        for _, line in lines_of(name, path, form, rejects):
+            line = b"null" if line is None else line
             longest = max(longest, len(line) + 1)
             out.write(line + b"\n")
-    return [*rejects, *unpackable(name, damage)], longest
+    return rejects, longest
+
+
+def lines_of(name: str, path: Path, form: Format, rejects: list[Reject]) -> Iterator[tuple[int, bytes | None]]:
+    """Every record of a file with its number, as one line of JSON; None for one that was refused, see `rejects`."""
+    damage: list[Damage] = []
+    for row, (value, raw, reason) in enumerate(items(path, form, damage), start=1):
+        line: bytes | None = None
+        if reason is None:
+            line, reason = _written(value)
+            raw = None if reason is None else excerpt(json.dumps(value))
+        if reason is not None:
+            line = None
+            rejects.append(_rejected(name, row, reason, raw))
+        yield row, line
+    rejects += unpackable(name, damage)
 
 
 def readable(name: str, path: Path, form: Format, rejects: list[Reject]) -> Iterator[dict[str, Any]]:

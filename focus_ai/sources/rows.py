@@ -103,17 +103,32 @@ def spool_rows(name: str, path: Path, form: Format, target: Path, damage: list[D
 
     Returns the others with their numbers.
     """
+    with target.open("wb") as out:
+        write_header(form, out)
+        return write_rows(name, path, form, out, damage)
+
+
+def write_header(form: Format, out: IO[bytes]) -> None:
+    """The header above rows that `write_rows` writes."""
+    out.write(form.delimiter.join(f"c{i}" for i in range(len(form.header) + 1)).encode() + b"\n")
+
+
+def write_rows(
+    name: str, path: Path, form: Format, out: IO[bytes], damage: list[Damage], first: int = 0
+) -> list[Reject]:
+    """The good rows of a file, each with `first` and its number as one more cell; returns the others as rejects."""
     rejects: list[_Aside] = []
     row, place, delimiter = 0, 1, form.delimiter.encode()
-    with salvaged(path, form.compression, damage) as stream, target.open("wb") as out:
+    with salvaged(path, form.compression, damage) as stream:
         for number, line in enumerate(judged(stream, form)):
             if number == 0:
-                out.write(form.delimiter.join(f"c{i}" for i in range(len(form.header) + 1)).encode() + b"\n")
-            elif line.fault is None:
+                place += line.raw.count(b"\n")
+                continue
+            if line.fault is None:
                 row += 1
                 raw = line.raw.rstrip(b"\r\n")
                 out.write(raw if raw.isascii() or form.encoding == "utf-8" else raw.decode("cp1252").encode())
-                out.write(delimiter + b"%d\n" % row)
+                out.write(delimiter + b"%d\n" % (first + row))
             elif line.fault == MORE:
                 rejects[-1].add(line.raw, place)
             elif line.fault != BLANK:

@@ -30,9 +30,13 @@ def _rows(files: Sequence[Staged], parts: Sequence[Staged]) -> str:
     if not files:
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {ident(name)}" for name, kind in columns.items())
         return f"SELECT {nothing}, 0 AS file_no, 0 AS row_no WHERE FALSE"
-    numbers = {str(s.parquet): parts.index(s) for s in files}
-    place = "MAP {" + ", ".join(f"{literal(n)}: {i}" for n, i in numbers.items()) + "}[filename]"
-    place = place if len(parts) > 1 else "0"
+    numbers: dict[str, list[int]] = {}
+    for number, part in enumerate(parts):
+        numbers.setdefault(str(part.parquet), []).append(number)
+    numbers = {name: numbers[name] for name in dict.fromkeys(str(s.parquet) for s in files)}
+    together = any(s.part is not None for s in files)
+    place = "MAP {" + ", ".join(f"{literal(n)}: {found}" for n, found in numbers.items()) + "}[filename]"
+    place = f"{place}[{'coalesce(part, 0)' if together else '0'} + 1]" if len(parts) > 1 else "0"
     stored = frozenset(c for s in files for c in s.stored)
     values = ", ".join(
         f"{_value(name, kind, files, parts, name in stored)} AS {ident(name)}" for name, kind in columns.items()
