@@ -38,8 +38,8 @@ def kind(source: SourceFile, mapping: Mapping, facts: MappingType[str, str]) -> 
     form = source.format
     if size(source) > min(LARGEST, quick.SMALL - 1) or source.aside:
         return None
-    # Rows of FOCUS files count equal ones within their file; the others are read in ways of their own.
-    if mapping.focus_rows or mapping.code or mapping.series or mapping.line is not None:
+    # These are read in ways of their own.
+    if mapping.code or mapping.series or mapping.line is not None:
         return None
     shape: Hashable = "json" if form.kind in ("json", "jsonl") else None
     if form.kind == "csv":

@@ -19,7 +19,7 @@ from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
-from focus_ai.sources.bundle import counted_anew
+from focus_ai.sources.bundle import counted_anew, file_of
 from focus_ai.sources.relation import twice
 
 # The NUL character is refused in every literal and name, so no text of a mapping or a file name can be the hole.
@@ -234,7 +234,8 @@ def _assemble(
     }
     if mapping.focus_rows:
         # Rows without an id: the n-th of equal ones in a file is the n-th of them in another file.
-        last["focus_copy"] = "row_number() OVER (PARTITION BY key_text ORDER BY rn)"
+        apart = f", {file_of('rn')}" if scope.bundled else ""
+        last["focus_copy"] = f"row_number() OVER (PARTITION BY key_text{apart} ORDER BY rn)"
     stages = (
         *scope.layers(),
         fields_layer,

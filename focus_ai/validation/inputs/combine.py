@@ -5,7 +5,8 @@ become exact text, numbers beside doubles become doubles, instants of different 
 anything else becomes text, so that no cell changes its meaning because of another file.
 
 Parquet files that differ by absent columns only are one scan. Files that differ otherwise are copied once into one
-Parquet file of the common types: a query of many expressions over a union of scans would hold its state per scan.
+Parquet file of the common types: a query of many expressions over a union of scans would hold its state per scan. Many
+small files are copied into one too, because each of the hundreds of questions would open them all.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from focus_ai.validation.inputs.table import Table
 from focus_ai.validation.model import Column, Kind
 
 OWN = ("_file", "_row")
+# From so many files on, of so many bytes each, one copy is quicker.
+MANY, SMALL = 16, 1 << 20
 _ROW_NAMES = ("file_index", "file_row_number", "filename")
 
 
@@ -57,7 +60,8 @@ def combine(session: Session, tables: Sequence[Table]) -> tuple[str, dict[str, C
     for group in groups:
         parts.append(_select(group, columns, before))
         before += len(group)
-    if len(parts) == 1:
+    many = len(tables) >= MANY and sum(table.path.stat().st_size for table in tables) < len(tables) * SMALL
+    if len(parts) == 1 and not many:
         return parts[0], columns, ordered
     return _copied(session, parts), columns, ordered
 

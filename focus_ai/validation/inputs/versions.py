@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def identify(tables: Sequence[Table], version: str | None, dataset: str | None) 
     return Identity(best, found_dataset, how, how_dataset)
 
 
+@cache
 def normal(name: str) -> str:
     """A column name without what people add to it: `billed_cost`, ` Billed Cost` and BILLEDCOST are one."""
     return "".join(c for c in name.lower() if c.isalnum())
@@ -59,7 +61,7 @@ def _is_focus(table: Table, likely: Sequence[tuple[str, str]]) -> None:
     asked = {normal(name) for name in table.columns}
     every = ((version, dataset) for version in reversed(model.versions()) for dataset in model.datasets(version))
     for version, dataset in (*likely, *every):
-        if sum(normal(column.name) in asked for column in model.load(version, dataset).columns) >= LEAST:
+        if len(asked & _own(version, dataset)) >= LEAST:
             return
     shown = ", ".join(list(table.columns)[:6])
     raise InputError(
@@ -91,11 +93,16 @@ def _likeliest(names: Iterable[str]) -> str:
     best, most = model.COST_AND_USAGE, (0, 0.0)
     for version in reversed(model.versions()):
         for dataset in model.datasets(version):
-            own = {normal(c.name) for c in model.load(version, dataset).columns}
+            own = _own(version, dataset)
             share = (len(asked & own), 1 / max(1, len(own)))
             if share > most:
                 best, most = dataset, share
     return best
+
+
+@cache
+def _own(version: str, dataset: str) -> frozenset[str]:
+    return frozenset(normal(column.name) for column in model.load(version, dataset).columns)
 
 
 def _by_columns(dataset: str, names: set[str]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import sys
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -464,3 +465,19 @@ def test_the_careful_reader_and_the_quick_one_read_the_same(tmp_path: Path) -> N
     assert opened(tmp_path, quick, query=query)[1] == opened(tmp_path, careful, query=query)[1]
     read = list(csv.DictReader(io.StringIO(quick.read_bytes().decode(), newline="")))
     assert [r["ChargeDescription"] for r in read] == tricky
+
+
+def test_many_small_files_are_one_scan_with_their_places(tmp_path: Path) -> None:
+    """Thirty Parquet files, one of which lacks a column: every cell keeps its file, its row and its exact value."""
+    for number in range(30):
+        path = ff.write_parquet(tmp_path / f"part-{number:02d}.parquet", ff.rows(2))
+        if number == 7:
+            pq.write_table(pq.read_table(path).drop_columns(["SkuId"]), path)
+    query = 'SELECT _file, _row, "BilledCost", "SkuId" IS NULL FROM {r} ORDER BY _file, _row'
+    found, cells = opened(tmp_path, *sorted(tmp_path.glob("*.parquet")), query=query)
+    assert "combined.parquet" in found.dataset.relation
+    assert [Path(name).name for name in found.dataset.files] == [f"part-{n:02d}.parquet" for n in range(30)]
+    assert [(file, row) for file, row, *_ in cells] == [(f, r) for f in range(30) for r in (1, 2)]
+    assert {cost for _, _, cost, _ in cells} == {Decimal("0.002"), Decimal("0.002002")}
+    assert [file for file, _, _, lacks in cells if lacks] == [7, 7]
+    assert found.dataset.typed
