@@ -18,18 +18,20 @@ from focus_ai.adapters.stage import expected, staged_from
 from focus_ai.adapters.staged import Staged, copy_sql
 from focus_ai.engine import Session, literal, literals
 from focus_ai.errors import InputError
-from focus_ai.sources.bundle import documents_of, file_of, record_of, rows_of, split
+from focus_ai.sources.bundle import documents_of, file_of, parquet_of, parquet_shape, record_of, rows_of, split
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.reject import Reject
 from focus_ai.sources.relation import bad_documents, csv_rejects, member_names, whole
 
 # Bytes of one file, and of all that are staged together; a packed file counts as what it may hold.
 LARGEST, ROOM = 1 << 20, 8 << 20
-PACKED = 16
+PACKED, PARQUET = 16, 8
 
 
 def size(source: SourceFile) -> int:
     """Bytes to reckon with."""
+    if source.format.kind == "parquet":
+        return PARQUET * source.size
     return source.size if source.format.compression == "none" else PACKED * source.size
 
 
@@ -41,9 +43,13 @@ def kind(source: SourceFile, mapping: Mapping, facts: MappingType[str, str]) -> 
     # These are read in ways of their own.
     if mapping.code or mapping.series or mapping.line is not None:
         return None
-    shape: Hashable = "json" if form.kind in ("json", "jsonl") else None
-    if form.kind == "csv":
+    shape: Hashable = None
+    if form.kind in ("json", "jsonl"):
+        shape = "json"
+    elif form.kind == "csv":
         shape = (form.header, form.delimiter)
+    elif form.kind == "parquet":
+        shape = parquet_shape(source)
     return shape and (id(mapping), tuple(sorted(facts.items())), shape)
 
 
@@ -76,51 +82,55 @@ def stage_together(
     import duckdb
 
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
-    spool, form = target.with_suffix(".jsonl"), sources[0].format
-    table = form.kind == "csv"
-    columns: tuple[str, ...] = ()
-    damaged: list[list[Reject]] = [[] for _ in sources]
-    if table or form.kind == "jsonl":
-        parts = [whole(s, target.with_suffix(f".{number}.part")) for number, s in enumerate(sources)]
-        sources, damaged = [part for part, _ in parts], [found for _, found in parts]
+    names, form = f"[{literals(s.name for s in sources)}]", sources[0].format
+    place = "source_row"
     try:
-        if table:
-            relation, rejects = rows_of(sources, spool)
-            columns = form.header
-        else:
-            relation, rejects = documents_of(sources, spool)
-            relation, bad = bad_documents(session, relation, "", *expected(mapping))
-            for reject in bad:
-                number, row = split(reject.row or 0)
-                rejects[number].append(replace(reject, file=sources[number].name, row=row))
-            columns = member_names(session, relation) if mapping.other_columns else ()
+        relation, columns, rejects = _read(session, sources, mapping, target)
         compiled = compile_mapping(
-            mapping, "columns" if table else "json", columns=columns, facts=facts, wanted=wanted, bundled=True,
-            points_group=table and form.delimiter == ";",
+            mapping, "columns" if form.kind in ("csv", "parquet") else "json", columns=columns, facts=facts,
+            wanted=wanted, bundled=True, points_group=form.kind == "csv" and form.delimiter == ";",
         )  # fmt: skip
-        names = f"[{literals(s.name for s in sources)}]"
         query = (
-            f"SELECT * REPLACE ({record_of('source_row')} AS source_row, "
-            f"{names}[{file_of('source_row')} + 1] AS source_file), {file_of('source_row')} AS part "
-            f"FROM ({compiled.over(relation)}) ORDER BY part, source_row"
+            f"SELECT * REPLACE ({record_of(place)} AS source_row, {names}[{file_of(place)} + 1] AS source_file), "
+            f"{file_of(place)} AS part FROM ({compiled.over(relation)}) ORDER BY part, source_row"
         )
         constants = {n: sql for n, sql in compiled.constants.items() if n != "source_file"}
         session.sql(copy_sql(query, (*compiled.columns, "part"), constants, target))
-        if table and csv_rejects(session, ""):
+        if form.kind == "csv" and csv_rejects(session, ""):
             return None
     except duckdb.OutOfMemoryException:
         raise
     except (duckdb.Error, InputError):
         return None
-    counts = {
-        part: (rows, ignored, problems) for part, rows, ignored, problems in session.rows(
-            "SELECT part, count(*), count(ignored), count(problem) "
-            f"FROM read_parquet({literal(str(target))}) GROUP BY part"
-        )
-    }  # fmt: skip
+    found = session.rows(
+        f"SELECT part, count(*), count(ignored), count(problem) FROM read_parquet({literal(str(target))}) GROUP BY part"
+    )
+    counts = {part: (rows, ignored, problems) for part, rows, ignored, problems in found}
     return [
         staged_from(
-            session, source, mapping, target, compiled.columns, constants, [*damaged[part], *rejects[part]],
+            session, source, mapping, target, compiled.columns, constants, rejects[part],
             counts.get(part, (0, 0, 0)), part=part,
         ) for part, source in enumerate(sources)
     ]  # fmt: skip
+
+
+def _read(
+    session: Session, sources: Sequence[SourceFile], mapping: Mapping, target: Path
+) -> tuple[str, tuple[str, ...], list[list[Reject]]]:
+    """The relation of all records, its columns, and by file what is no record."""
+    form, spool = sources[0].format, target.with_suffix(".jsonl")
+    if form.kind == "parquet":
+        return *parquet_of(session, sources), [[] for _ in sources]
+    damaged: list[list[Reject]] = [[] for _ in sources]
+    if form.kind in ("csv", "jsonl"):
+        parts = [whole(s, target.with_suffix(f".{number}.part")) for number, s in enumerate(sources)]
+        sources, damaged = [part for part, _ in parts], [lost for _, lost in parts]
+    relation, refused = (rows_of if form.kind == "csv" else documents_of)(sources, spool)
+    rejects = [[*lost, *more] for lost, more in zip(damaged, refused, strict=True)]
+    if form.kind == "csv":
+        return relation, form.header, rejects
+    relation, bad = bad_documents(session, relation, "", *expected(mapping))
+    for reject in bad:
+        number, row = split(reject.row or 0)
+        rejects[number].append(replace(reject, file=sources[number].name, row=row))
+    return relation, member_names(session, relation) if mapping.other_columns else (), rejects

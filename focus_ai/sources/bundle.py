@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from focus_ai.engine import literal
+from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import lines_of
 from focus_ai.sources.reject import Reject
-from focus_ai.sources.relation import Strict, csv_table
+from focus_ai.sources.relation import NUMBER, Strict, csv_table, parquet_tables
 from focus_ai.sources.rows import write_header, write_rows
 
 HALF = 32
@@ -71,3 +71,22 @@ def rows_of(sources: Sequence[SourceFile], target: Path) -> tuple[str, list[list
         ]
     form = replace(first, compression="none", encoding="utf-8", bom=False)
     return csv_table(replace(sources[0], path=target, format=form), numbered=True), rejects
+
+
+def parquet_of(session: Session, sources: Sequence[SourceFile]) -> tuple[str, tuple[str, ...]]:
+    """The relation of Parquet files with the same columns, and their names; reads no copy."""
+    return parquet_tables(session, [s.path for s in sources], HALF)
+
+
+def parquet_shape(source: SourceFile) -> str | None:
+    """Names and types of the columns of a Parquet file; None for a damaged one, or one with an odd column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(source.path)
+    except (pa.ArrowException, OSError):
+        return None
+    small = [name.lower() for name in schema.names]
+    odd = len(set(small)) < len(small) or {"file_index", "file_row_number", NUMBER} & set(small)
+    return None if odd else schema.to_string(show_field_metadata=False, show_schema_metadata=False)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from focus_ai.engine import Session, ident, literal
+from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import LONGEST_LINE
@@ -221,16 +221,31 @@ def parquet_table(session: Session, path: Path) -> tuple[str, tuple[str, ...]]:
 
     The rows are counted, unless a column of the file holds their numbers (see `parquet_parts`).
     """
-    described = session.rows(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)")
-    columns = []
-    numbered = NUMBER in (str(name) for name, *_ in described)
-    for name, kind, *_ in described:
-        nested = any(word in str(kind) for word in ("STRUCT", "[]", "MAP", "JSON"))
-        value = f"CAST(to_json({ident(name)}) AS VARCHAR)" if nested else f"CAST({ident(name)} AS VARCHAR)"
-        columns.append(f"{value} AS {ident(name)}" if name != NUMBER else ident(name))
-    table = f"(SELECT {', '.join(columns)} FROM read_parquet({literal(str(path))}, hive_partitioning=false))"
-    names = tuple(str(d[0]) for d in described if str(d[0]) != NUMBER)
+    source = f"read_parquet({literal(str(path))}, hive_partitioning=false)"
+    texts, names, numbered = _texts(session, source)
+    table = f"(SELECT {', '.join([*texts, *([ident(NUMBER)] if numbered else [])])} FROM {source})"
     return f"(SELECT {_struct(names) if numbered else 'r, row_number() OVER () AS rn'} FROM {table} AS r)", names
+
+
+def parquet_tables(session: Session, paths: Iterable[Path], half: int) -> tuple[str, tuple[str, ...]]:
+    """The same for several files with the same columns; a row number holds that of its file above `half` bits."""
+    source = f"read_parquet([{literals(map(str, paths))}], hive_partitioning=false)"
+    texts, names, _ = _texts(session, source)
+    number = f"(CAST(file_index AS BIGINT) << {half}) + file_row_number + 1 AS {ident(NUMBER)}"
+    return f"(SELECT {_struct(names)} FROM (SELECT {', '.join([*texts, number])} FROM {source}))", names
+
+
+def _texts(session: Session, source: str) -> tuple[list[str], tuple[str, ...], bool]:
+    """SQL of every column as text, their names, and whether there is a column of row numbers besides."""
+    described = [(str(name), str(kind)) for name, kind, *_ in session.rows(f"DESCRIBE SELECT * FROM {source}")]
+    texts = []
+    for name, kind in described:
+        if name != NUMBER:
+            nested = any(word in kind for word in ("STRUCT", "[]", "MAP", "JSON"))
+            value = f"to_json({ident(name)})" if nested else ident(name)
+            texts.append(f"CAST({value} AS VARCHAR) AS {ident(name)}")
+    names = tuple(name for name, _ in described if name != NUMBER)
+    return texts, names, len(names) < len(described)
 
 
 def whole(source: SourceFile, target: Path) -> tuple[SourceFile, list[Reject]]:

@@ -7,9 +7,12 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from data_builders import EXPORTS
 
@@ -121,6 +124,30 @@ def test_rows_of_tables(tmp_path: Path) -> None:
     sources = discover([str(tmp_path / n) for n in files], tmp_path / "spool")
     assert len(together([(s, by_id("generic-event"), {}) for s in sources])) == 1
     _compare(sources, by_id("generic-event"), tmp_path / "work")
+
+
+def test_rows_of_parquet_files(tmp_path: Path) -> None:
+    """Instants, numbers and nested cells of two files with the same columns; a third one has another type."""
+    events = [
+        {"event_id": f"e{n}", "timestamp": datetime(2026, 3, 1, n, tzinfo=UTC), "provider": "openai",
+         "model": "gpt-5.4", "input_tokens": 100 + n, "output_tokens": None if n == 2 else 5, "status": "success",
+         "cost": Decimal("0.000123456789"), "tags": {"cost_center": f"CC-{n}"}}
+        for n in range(6)
+    ]  # fmt: skip
+    for name, rows in (("a", events[:3]), ("b", events[3:])):
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{name}.parquet")
+    pq.write_table(pa.Table.from_pylist([{**events[0], "cost": 0.5}]), tmp_path / "c.parquet")
+    sources = discover([str(tmp_path / f"{n}.parquet") for n in "abc"], tmp_path / "spool")
+    generic = by_id("generic-event")
+    assert together([(s, generic, {}) for s in sources]) == [[0, 1], [2]]
+    _compare(sources[:2], generic, tmp_path / "work")
+    with Session(tmp_path / "engine") as session:
+        found = stage_together(session, sources[:2], generic, tmp_path / "p.parquet")
+        assert found is not None
+        rows = session.rows(
+            f"SELECT source_row, record_id, input_uncached_tokens FROM ({good_sql(found[1])}) ORDER BY source_row"
+        )
+    assert rows == [(1, "e3", 103), (2, "e4", 104), (3, "e5", 105)]
 
 
 def test_what_goes_together(tmp_path: Path) -> None:
