@@ -14,9 +14,10 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
 from focus_ai.errors import InputError
 from focus_ai.sources.reject import Reject
@@ -28,6 +29,8 @@ _WRITTEN = re.compile(
     r"(source-)?run\.json|data/billing_period=[^/]+/.*|(metadata|exceptions|events|allocation)/.*", re.DOTALL
 )
 _SKIPPED = (".md", ".txt~", ".yaml", ".yml", ".toml", ".py", ".html", ".svg", ".png", ".pdf")
+
+_Place = TypeVar("_Place", bound=PurePath)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,11 @@ def _expand(given: str, spool: Path, own: bool) -> Iterator[tuple[str, Path]]:
     elif "://" in given:
         from focus_ai.sources.remote import fetch
 
-        yield from fetch(given, spool)
+        copies = fetch(given, spool, _wanted)
+        places = {path: PurePosixPath(name.partition("://")[2]) for name, path in copies}
+        folder = PurePosixPath(given.partition("://")[2])
+        kept = places if own else _exports({place: path for path, place in places.items()}, folder)
+        yield from ((name, path) for name, path in copies if path in kept)
     else:
         yield from _local(given, own)
 
@@ -77,8 +84,8 @@ def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
         raise InputError("the name of an input is empty", value=repr(given), next_step="is a shell variable unset?")
     path = Path(given)
     if path.is_dir():
-        files = [p for p in sorted(path.rglob("*")) if p.is_file() and _wanted(p, path)]
-        files = files if own else _foreign(files) or _rows_of(files, path)
+        files = [p for p in sorted(path.rglob("*")) if p.is_file() and _wanted(p.relative_to(path))]
+        files = files if own else _exports({p: p for p in files}, path)
         if not files:
             raise InputError("the folder holds no export", where=given, next_step="check the path")
         yield from ((str(p), p) for p in files)
@@ -92,14 +99,17 @@ def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
         yield from ((str(p), p) for p in files)
 
 
-def _rows_of(files: list[Path], folder: Path) -> list[Path]:
-    """The rows of a folder that a run of ours wrote; what stands beside them tells of them once more."""
-    return [p for p in files if p.is_relative_to(folder / "data")] if folder in _roots(files) else []
-
-
-def _roots(files: list[Path]) -> list[Path]:
-    """Folders that a run of ours wrote."""
-    return [p.parent for p in files if p.name == _REPORT and _is_report(p)]
+def _exports(files: Mapping[_Place, Path], folder: PurePath) -> list[Path]:
+    """Of the files at these places below a folder those that a run of ours did not write. Where there are none, the
+    rows of the folder: what stands beside them tells of them once more."""
+    roots = [place.parent for place, path in files.items() if place.name == _REPORT and _is_report(path)]
+    written = {
+        place for root in roots for place in files
+        if root in place.parents and _WRITTEN.fullmatch(place.relative_to(root).as_posix())
+    }  # fmt: skip
+    foreign = [path for place, path in files.items() if place not in written]
+    rows = [path for place, path in files.items() if folder in roots and place.is_relative_to(folder / "data")]
+    return foreign or rows
 
 
 def _is_report(path: Path) -> bool:
@@ -107,20 +117,9 @@ def _is_report(path: Path) -> bool:
         return _RUN.match(stream.read(200)) is not None
 
 
-def _foreign(files: list[Path]) -> list[Path]:
-    """The files of a folder without those that a run of ours wrote."""
-    roots = _roots(files)
-    written = {
-        p for root in roots for p in files
-        if root in p.parents and _WRITTEN.fullmatch(p.relative_to(root).as_posix())
-    }  # fmt: skip
-    return [p for p in files if p not in written]
-
-
-def _wanted(path: Path, root: Path) -> bool:
-    parts = path.relative_to(root).parts
-    hidden = any(part.startswith((".", "_")) for part in parts)
-    return not hidden and not path.name.endswith(_SKIPPED)
+def _wanted(below: PurePath) -> bool:
+    """Is the file one that a folder is read for? `below`: its path from the folder on."""
+    return not any(part.startswith((".", "_")) for part in below.parts) and not below.name.endswith(_SKIPPED)
 
 
 def _shown(name: str) -> str:

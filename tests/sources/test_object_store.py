@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -101,6 +102,26 @@ def test_several_addresses_and_a_local_file(store: None, out: Path, tmp_path: Pa
     local = jsonl(tmp_path / "l.jsonl", [event(1), event(9)])
     report = convert(out, "s3://logs/2026/10/", "s3://logs/2026/11/a.jsonl", local)
     assert (report["records"]["events"], report["records"]["duplicates"]) == (4, 1)
+
+
+def test_a_prefix_is_read_as_a_folder_is(store: None, out: Path, tmp_path: Path) -> None:
+    """Markers and hidden objects are passed over, and so is a data set of ours among exports; alone it is the input."""
+    from pyarrow import fs
+
+    first = convert(tmp_path / "first", "s3://logs/2026/10/")
+    fs.copy_files(str(tmp_path / "first"), "s3://logs/2026/10/focus")
+    for name in ("_SUCCESS", ".part.crc", "_tmp/x.jsonl", "notes.md"):
+        with fs.S3FileSystem(
+            access_key="tester", secret_key=SECRET, endpoint_override=os.environ["AWS_ENDPOINT_URL"], region="us-east-1"
+        ).open_output_stream(f"logs/2026/10/{name}") as stream:
+            stream.write(b"{not json")
+    again = convert(out, "s3://logs/2026/10/")
+    assert [f["path"] for f in again["inputs"]] == [f["path"] for f in first["inputs"]]
+    assert again["totals"] == first["totals"]
+    rows = convert(tmp_path / "rows", "s3://logs/2026/10/focus/")
+    assert [f["path"].rpartition("/")[2] for f in rows["inputs"]] == ["focus-00000.parquet"]
+    assert rows["totals"][0]["effective_cost"] == first["totals"][0]["effective_cost"]
+    assert api.validate("s3://logs/2026/10/focus").findings.rows == first["rows"]
 
 
 def test_an_object_with_an_odd_name(store: None, out: Path) -> None:
