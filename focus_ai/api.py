@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from focus_ai.errors import UsageError
 
@@ -20,6 +20,7 @@ Progress = Callable[[str, int, int], None]
 Name = str | PathLike[str]
 # Files, folders, globs, URLs, or `-` for standard input; one of them or several.
 Inputs = Name | Sequence[Name]
+Given: TypeAlias = "Settings | Name | Mapping[str, Any] | None"
 GRAINS = ("request", "hour", "day", "month")
 
 
@@ -27,6 +28,19 @@ def _names(inputs: Inputs) -> list[str]:
     """The inputs as the command line gives them; one alone is no list of letters."""
     given = [inputs] if isinstance(inputs, (str, PathLike)) else inputs
     return [fspath(name) for name in given]
+
+
+def _settings(given: Given) -> Settings:
+    from focus_ai.settings import Settings
+
+    if isinstance(given, (str, PathLike)):
+        return Settings.load(Path(given))
+    return given if isinstance(given, Settings) else Settings.from_dict(given or {})
+
+
+def _limits(settings: Settings, memory_limit: str | None, threads: int | None) -> dict[str, Any]:
+    engine = settings.engine
+    return {"memory_limit": memory_limit or engine.memory_limit, "threads": threads or engine.threads}
 
 
 def _paths(files: Sequence[Name]) -> list[Path]:
@@ -43,10 +57,10 @@ def convert(
     *,
     adapter: str | None = None,
     mapping: Sequence[Name] = (),
-    settings: Settings | None = None,
-    focus: str = "1.3",
-    grain: str = "day",
-    numeric: str = "decimal",
+    settings: Given = None,
+    focus: str | None = None,
+    grain: str | None = None,
+    numeric: str | None = None,
     events: bool = False,
     ai_only: bool = False,
     validate: bool = True,
@@ -59,14 +73,17 @@ def convert(
 ) -> dict[str, Any]:
     """Convert exports and logs into a FOCUS data set in `out`; returns the run report (schema focus-ai/run@1).
 
-    `focus` is a version with column facts, `grain` one of request, hour, day, month. `ai_only` leaves out the rows of
-    FOCUS files that are no AI spend. `validate` checks the rows that were priced against the rules of the version
-    before the data set is called done. `as_of` is when the run takes place: now, unless said otherwise. Raises
-    `UsageError` for a wrong argument or setting, `InputError` for an input that is missing or not recognised. Bad
-    records never raise.
+    `settings` are `Settings`, a settings file or its content as a mapping; None means the defaults. What stands in
+    them holds where an argument is None: `focus` (a version with column facts), `grain` (request, hour, day or month),
+    `numeric` (decimal or double), memory and threads. `ai_only` leaves out the rows of FOCUS files that are no AI
+    spend. `validate` checks the rows that were priced against the rules of the version before the data set is called
+    done. `as_of` is when the run takes place: now, unless said otherwise. Raises `UsageError` for a wrong argument or
+    setting, `InputError` for an input that is missing or not recognised. Bad records never raise.
     """
     from focus_ai.sources.digests import Digests
 
+    known = _settings(settings)
+    focus, grain, numeric = focus or known.convert.focus, grain or known.convert.grain, numeric or known.convert.numeric
     if grain not in GRAINS:
         raise UsageError("unknown grain", value=grain, expected=", ".join(GRAINS))
     if numeric not in ("decimal", "exact", "double"):
@@ -77,13 +94,12 @@ def convert(
     with Digests() as digests:
         digests.begin_early(names)  # beside the loading of everything else
         from focus_ai.convert import run
-        from focus_ai.settings import Settings
 
         return run(
             names, Path(out), digests=digests, adapter=adapter, mapping=_paths(mapping),
-            settings=settings or Settings(), focus=focus, grain=grain, numeric=numeric, events=events, ai_only=ai_only,
-            validate=validate, allocation=_path(allocation), jobs=jobs, memory_limit=memory_limit, threads=threads,
-            as_of=as_of, progress=progress,
+            settings=known, focus=focus, grain=grain, numeric=numeric, events=events, ai_only=ai_only,
+            validate=validate, allocation=_path(allocation), jobs=jobs, as_of=as_of, progress=progress,
+            **_limits(known, memory_limit, threads),
         )  # fmt: skip
 
 
@@ -96,7 +112,7 @@ def audit(
     top: int = 10,
     adapter: str | None = None,
     mapping: Sequence[Name] = (),
-    settings: Settings | None = None,
+    settings: Given = None,
     jobs: int = 1,
     memory_limit: str | None = None,
     threads: int | None = None,
@@ -109,13 +125,13 @@ def audit(
     """
     from focus_ai.audit import run
     from focus_ai.policy import load
-    from focus_ai.settings import Settings
 
+    known = _settings(settings)
     # Whether a model has a price is what the run itself finds out.
     compiled = load(Path(policy), priced=lambda _provider, _model: True) if policy is not None else None
     return run(
         _names(inputs), policy=compiled, by=by, drill=drill, top=top, adapter=adapter, mapping=_paths(mapping),
-        settings=settings or Settings(), jobs=jobs, memory_limit=memory_limit, threads=threads, progress=progress,
+        settings=known, jobs=jobs, progress=progress, **_limits(known, memory_limit, threads),
     )  # fmt: skip
 
 
@@ -162,7 +178,7 @@ def validate(
 def report(
     dataset: Name,
     *,
-    settings: Settings | None = None,
+    settings: Given = None,
     filters: Mapping[str, str] | None = None,
     first: str | None = None,
     last: str | None = None,
@@ -180,13 +196,13 @@ def report(
     come from the file `budgets` and from the accounts that the settings name. Raises `InputError` for rows or tables
     that cannot be read, `UsageError` for a wrong argument.
     """
-    from focus_ai.settings import Settings
     from focus_ai.showback import run
 
+    known = _settings(settings)
     return run(
-        Path(dataset), settings=settings or Settings(), filters=filters or {}, first=first, last=last, compare=compare,
+        Path(dataset), settings=known, filters=filters or {}, first=first, last=last, compare=compare,
         budget_file=_path(budgets), unit_files=_paths(denominators), audit_file=_path(audit), currency=currency,
-        memory_limit=memory_limit, threads=threads,
+        **_limits(known, memory_limit, threads),
     )  # fmt: skip
 
 
@@ -194,7 +210,7 @@ def reconcile(
     rated: Inputs,
     billed: Inputs,
     *,
-    settings: Settings | None = None,
+    settings: Given = None,
     out: Name | None = None,
     by: Sequence[str] = (),
     rule: str = "bucket",
@@ -219,15 +235,15 @@ def reconcile(
     `InputError`.
     """
     from focus_ai.reconcile_run import run
-    from focus_ai.settings import Settings
 
+    known = _settings(settings)
     if rule not in ("bucket", "invoice", "strict"):
         raise UsageError("unknown tolerance rule", value=rule, expected="bucket, invoice or strict")
     return run(
-        _names(rated), _names(billed), settings=settings or Settings(), out=_path(out), by=by, rule=rule, limits=limits,
+        _names(rated), _names(billed), settings=known, out=_path(out), by=by, rule=rule, limits=limits,
         measure=measure, period=period, as_of=as_of, listed=listed, close=close, close_out=_path(close_out),
-        invoiced=_names(invoiced), adapter=adapter, mapping=_paths(mapping), memory_limit=memory_limit, threads=threads,
-        progress=progress,
+        invoiced=_names(invoiced), adapter=adapter, mapping=_paths(mapping), progress=progress,
+        **_limits(known, memory_limit, threads),
     )  # fmt: skip
 
 
