@@ -121,10 +121,11 @@ def _read(
     form, spool = sources[0].format, target.with_suffix(".jsonl")
     if form.kind == "parquet":
         return *parquet_of(session, sources), [[] for _ in sources]
-    damaged: list[list[Reject]] = [[] for _ in sources]
-    if form.kind in ("csv", "jsonl"):
-        parts = [whole(s, target.with_suffix(f".{number}.part")) for number, s in enumerate(sources)]
-        sources, damaged = [part for part, _ in parts], [lost for _, lost in parts]
+    parts: list[tuple[SourceFile, list[Reject]]] = [
+        (s, []) if s.format.kind == "json" else whole(s, target.with_suffix(f".{number}.part"))
+        for number, s in enumerate(sources)
+    ]
+    sources, damaged = [part for part, _ in parts], [lost for _, lost in parts]
     relation, refused = (rows_of if form.kind == "csv" else documents_of)(sources, spool)
     rejects = [[*lost, *more] for lost, more in zip(damaged, refused, strict=True)]
     if form.kind == "csv":

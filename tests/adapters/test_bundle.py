@@ -93,6 +93,7 @@ def test_faults_stay_with_their_files(tmp_path: Path) -> None:
         "a.json": _page(0), "b.json": _page(1)[:-40], "c.json": _page(2).replace(b"1001", b"-7"),
         "d.json": _page(3, results=0), "e.json.gz": gzip.compress(_page(4, results=3)),
         "f.json": _page(5) + b"\n" + _page(6), "g.json": b"[" + _page(7) + b", 3]",
+        "h.jsonl.gz": gzip.compress(_page(8) + b"\n" + _page(9) + b"\n", 0)[:-300],
     }  # fmt: skip
     for name, body in files.items():
         (tmp_path / name).write_bytes(body)
@@ -104,6 +105,7 @@ def test_faults_stay_with_their_files(tmp_path: Path) -> None:
     assert [(s.read, s.rows, [(r.row, r.reason) for r in s.rejects]) for s in found] == [
         (2, 2, []), (1, 0, [(1, "broken_json")]), (2, 1, [(2, "negative:input_tokens")]), (0, 0, []), (3, 3, []),
         (4, 4, []), (3, 2, [(2, "not_an_object")]),
+        (2, 2, [(None, "truncated_compression")]),
     ]  # fmt: skip
 
 
