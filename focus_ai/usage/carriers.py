@@ -1,8 +1,9 @@
 """Which units carry the money and which are left to them. Pure: units in, units out; no query, no order of inputs.
 
 The rule behind every decision: a unit is left out only where a unit that stays covers its account, its sub account as
-far as both name one, and the whole of its time. What is not covered stays; what overlaps without being covered stays
-too and is named, for nobody knows how much of it is in both.
+far as both name one, and the whole of its time, and may tell of the same: lines for storage or searches pay for no
+tokens. What is not covered stays; what overlaps without being covered stays too and is named, for nobody knows how much
+of it is in both.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from decimal import Decimal
 from functools import reduce
 
 from focus_ai.money import CTX
-from focus_ai.usage.reach import Reach, blocks, by_sub, grouped, meets, merged
+from focus_ai.usage.reach import Carrying, Reach, blocks, by_sub, grouped, meets, merged
 from focus_ai.usage.units import Unit
 
 # A source with so many percent of another one's tokens or money is complete; the rest is rounding of times at midnight.
 COMPLETE = 99
 # Why a decision needs a look.
 PARTLY, ACCOUNT, SUB, TIER = "overlaps_partly", "account_unknown", "sub_account_unknown", "tier_not_billed"
-DIFFER = "amounts_differ"
+DIFFER, BESIDE = "amounts_differ", "tokens_not_billed"
 
 
 @dataclass
@@ -52,12 +53,13 @@ def cover(first: Sequence[Unit], second: Sequence[Unit], names: tuple[str, str],
     the second carries the block: the money of a month is not in the bill of three of its days.
     """
     found = Outcome()
-    reach = Reach((u for u in first if not u.fee), one=one)
+    carrying = Carrying(first, one=one)
     # A source without an account meets named ones: each of them is carried, so it tells of nothing else.
-    everyone = Reach((u for u in [*first, *second] if not u.fee and u.account is not None), one=False)
-    nameless = Reach((u for u in first if not u.fee and u.account is None), one=True)
+    named = Carrying((u for u in [*first, *second] if u.account is not None), one=False)
+    unnamed = Carrying((u for u in first if u.account is None), one=True)
     half: list[Unit] = []
     for u in second:
+        reach, everyone, nameless = carrying.of(u), named.of(u), unnamed.of(u)
         if not (u.billable or u.fee):
             if reach.touches(u):
                 found.doubts[u] = (TIER, True)
@@ -78,6 +80,8 @@ def cover(first: Sequence[Unit], second: Sequence[Unit], names: tuple[str, str],
             found.doubts[u] = (ACCOUNT, not covered)
         elif not one and u.account is not None and nameless.touches(u):
             found.doubts[u] = (ACCOUNT, True)
+        elif u.kind == "usage" and carrying.about(None).touches(u):
+            found.doubts[u] = (BESIDE, True)
     if half:
         _turn(half, first, second, names, found, one=one)
     _refuse_orphans(first, second, found, one=one)
@@ -100,10 +104,10 @@ def _turn(
                 open_ones = [u for u in block if u in waiting]
                 if not open_ones:
                     continue
-                lead = [u for u in block if u in leading and not u.fee]
                 rest = [u for u in block if u not in leading]
-                back = Reach((u for u in rest if not u.fee), one=one, strict=True)
-                if lead and all(back.covers(u) for u in lead):
+                back = Carrying(rest, one=one, strict=True)
+                lead = [u for u in block if u in leading and not u.fee and any(o.speaks_of(u.about) for o in rest)]
+                if lead and all(back.of(u).covers(u) for u in lead):
                     for u in rest:
                         found.left.pop(u, None)
                     found.left |= dict.fromkeys(lead, names[1])
@@ -113,10 +117,9 @@ def _turn(
 
 def _refuse_orphans(first: Sequence[Unit], second: Sequence[Unit], found: Outcome, *, one: bool) -> None:
     """Nothing is left out for a carrier that is left out itself."""
-    kept = [u for u in found.keep([*first, *second]) if not u.fee]
-    reach = Reach(kept, one=one)
+    carrying = Carrying(found.keep([*first, *second]), one=one)
     for u in [*found.left]:
-        if not reach.covers(u, "any_account" if found.doubts.get(u, ("",))[0] == ACCOUNT else "scope"):
+        if not carrying.of(u).covers(u, "any_account" if found.doubts.get(u, ("",))[0] == ACCOUNT else "scope"):
             del found.left[u]
             found.doubts[u] = (PARTLY, True)
 

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import Any
 
 from focus_ai.money import CTX, text
-from focus_ai.usage.carriers import ACCOUNT, DIFFER, PARTLY, SUB, TIER, Outcome
+from focus_ai.usage.carriers import ACCOUNT, BESIDE, DIFFER, PARTLY, SUB, TIER, Outcome
 from focus_ai.usage.units import DAY, Unit
 
 _EPOCH = date(1970, 1, 1)
@@ -19,6 +19,7 @@ _WORDS = {
     SUB: "{}, of which one does not name the sub account of the other",
     DIFFER: "{} for the same time with other amounts",
     TIER: "{}, of a tier that no bill holds",
+    BESIDE: "{}, which has no line for tokens there",
 }
 
 

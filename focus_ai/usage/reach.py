@@ -101,6 +101,26 @@ class Reach:
         return one == other or ((one is None or other is None) and sub is not None and sub == its_sub)
 
 
+class Carrying:
+    """The reach of carriers for each unit that they may carry: a day of storage fees is no bill of its tokens."""
+
+    def __init__(self, units: Iterable[Unit], *, one: bool, strict: bool = False) -> None:
+        self._units = [u for u in units if not u.fee]
+        self._one, self._strict = one, strict
+        self._found: dict[str | None, Reach] = {}
+
+    def of(self, u: Unit) -> Reach:
+        """The reach of the carriers that tell of what the unit is about."""
+        return self.about(u.about)
+
+    def about(self, about: str | None) -> Reach:
+        """The reach of the carriers that tell of this; None: of all."""
+        if about not in self._found:
+            units = (u for u in self._units if u.speaks_of(about))
+            self._found[about] = Reach(units, one=self._one, strict=self._strict)
+        return self._found[about]
+
+
 def blocks(units: Iterable[Unit]) -> Iterator[list[Unit]]:
     """Units that are tied together by time: each overlaps another one of its block."""
     block: list[Unit] = []

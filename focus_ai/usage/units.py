@@ -13,15 +13,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
+from typing import Any
 
 from focus_ai import resources
-from focus_ai.engine import Session, ident, literal
+from focus_ai.engine import Session, ident, literal, literals
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
 Interval = tuple[int, int]
+TOKENS = "tokens"
 
 _CALLS = "grain IS DISTINCT FROM 'aggregate'"
 _BUCKET = "(bucket_end IS NOT NULL AND bucket_end > event_time)"
@@ -45,7 +47,11 @@ _REFUND = "(kind = 'billed' AND coalesce(billed_cost, 0) < 0)"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Unit:
-    """One source, scope and stretch of time. Instants are microseconds since 1970, ends exclusive."""
+    """One source, scope and stretch of time. Instants are microseconds since 1970, ends exclusive.
+
+    `beside`: meters that are billed beside tokens (web searches, storage): the one that a line of a bill pays for,
+    or all that usage counts.
+    """
 
     kind: str
     adapter: str
@@ -70,6 +76,7 @@ class Unit:
     others: Decimal
     paid: Decimal
     form: str = ""
+    beside: tuple[str, ...] = ()
     reach: Interval = (0, 0)
     day: Interval = (0, 0)
 
@@ -82,6 +89,19 @@ class Unit:
     def usage_export(self) -> str:
         """What counts as one export of the same usage."""
         return _export(self.same_usage, self.adapter)
+
+    @property
+    def about(self) -> str | None:
+        """What a carrier must tell of to carry this: tokens, one meter beside them, or None for whatever it holds."""
+        if self.kind == "billed":
+            return self.beside[0] if self.beside else TOKENS
+        return TOKENS if self.tokens else None
+
+    def speaks_of(self, about: str | None) -> bool:
+        """May this carry a unit about that? A line that does not say what it pays for may pay for tokens."""
+        if about is None or about in self.beside:
+            return True
+        return about == TOKENS and (not self.beside or (self.kind == "usage" and self.tokens > 0))
 
 
 def word(name: str | None) -> str | None:
@@ -110,7 +130,7 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         "SELECT kind, adapter, money_family, same_usage, provider, account_id, lower(sub_account_id) AS sub, "
         f"{_CALLS} AS calls, {_COARSE} AS coarse, {_FEE} AS fee, {_REFUND} AS refund, "
         f"{billable} AS billable, event_time, {_STARTS} AS starts, {_ENDS} AS ends, "
-        f"{_key(billable, form)} AS unit_key, "
+        f"{_key(session, present, form)} AS unit_key, {_beside(present)} AS beside, "
         "CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END AS fineness, "
         f"{tokens_sql(present)} AS told, {_others(present)} AS others, coalesce(billed_cost, 0) AS paid, "
         f"{form or literal('')} AS form FROM events WHERE {where}"
@@ -121,7 +141,8 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
     rows = session.rows(
         f"""SELECT kind, adapter, money_family, same_usage, provider, account_id, sub, calls, NOT coarse, fee, refund,
             billable, unit_key, epoch_us(min(event_time)), epoch_us(max(event_time)), epoch_us(min(starts)),
-            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form
+            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form,
+            list(DISTINCT beside)
         FROM ({source}) {join}
         GROUP BY kind, adapter, money_family, same_usage, provider, account_id, sub, calls, coarse, fee, refund,
             billable, unit_key, form, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
@@ -129,7 +150,8 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
     )
     if cuts:
         session.sql("DROP TABLE unit_cuts")
-    return _with_reach([Unit(*row) for row in rows])
+    found = [(row[:-1], {*",".join(row[-1]).split(",")} - {""}) for row in rows]
+    return _with_reach([replace(Unit(*row), beside=tuple(sorted(names))) for row, names in found])
 
 
 def _cuts(session: Session, source: str) -> bool:
@@ -178,17 +200,18 @@ def _whole(end: int) -> int:
 
 
 @cache
-def _apart() -> dict[str, tuple[str, ...]]:
-    """Per seller the service tiers that its bill does not hold (schemas/not-billed.yaml)."""
-    raw = resources.load_yaml(resources.schemas() / "not-billed.yaml")
-    return {str(seller): tuple(map(str, tiers)) for seller, tiers in raw["service_tiers"].items()}
+def _not_billed() -> dict[str, Any]:
+    """What a bill does not hold (schemas/not-billed.yaml)."""
+    raw: dict[str, Any] = resources.load_yaml(resources.schemas() / "not-billed.yaml")
+    return raw
 
 
 def _billable(session: Session, present: Collection[str]) -> str:
     """SQL: may a bill hold this usage? A tier that some bill of the run names is billed after all."""
     if "service_tier" not in present:
         return "TRUE"
-    pairs = [f"({literal(seller)}, {literal(tier)})" for seller, tiers in sorted(_apart().items()) for tier in tiers]
+    apart: dict[str, list[str]] = _not_billed()["service_tiers"]
+    pairs = [f"({literal(seller)}, {literal(tier)})" for seller, tiers in sorted(apart.items()) for tier in tiers]
     listed = f"(provider, lower(service_tier)) IN ({', '.join(pairs)})"
     named = session.rows(
         f"SELECT DISTINCT provider, lower(service_tier) FROM events WHERE kind = 'billed' AND {listed} ORDER BY ALL"
@@ -208,11 +231,30 @@ def _others(present: Collection[str]) -> str:
     return f"CAST({quantity} AS DECIMAL(38, 9))"
 
 
-def _key(billable: str, form: str) -> str:
+def _paid_meter(present: Collection[str]) -> str:
+    """SQL of the meter beside tokens that a line of a bill pays for; empty where it may pay for tokens."""
+    if "billed_meter" not in present:
+        return "''"
+    listed = literals(_not_billed()["beside_tokens"])
+    return f"CASE WHEN kind = 'billed' AND billed_meter IN ({listed}) THEN billed_meter ELSE '' END"
+
+
+def _beside(present: Collection[str]) -> str:
+    """SQL of the meters beside tokens that a record tells of, with commas between."""
+    paid = _paid_meter(present)
+    if "other_meters" not in present:
+        return paid
+    listed = f"m.quantity > 0 AND m.meter IN ({literals(_not_billed()['beside_tokens'])})"
+    counted = f"list_transform(list_filter(other_meters, lambda m: {listed}), lambda m: m.meter)"
+    return f"CASE WHEN kind = 'usage' THEN coalesce(array_to_string({counted}, ','), '') ELSE {paid} END"
+
+
+def _key(session: Session, present: Collection[str], form: str) -> str:
     """SQL of the hash that events of one scope share; with the range of its times it names a unit."""
     return (
         "hash(kind, adapter, money_family, same_usage, provider, account_id, lower(sub_account_id), "
-        f"{_CALLS}, {_FEE}, {_REFUND}, {billable}, CASE WHEN {_COARSE} THEN epoch_us(bucket_end) END"
+        f"{_CALLS}, {_FEE}, {_REFUND}, {_billable(session, present)}, {_paid_meter(present)}, "
+        f"CASE WHEN {_COARSE} THEN epoch_us(bucket_end) END"
         f"{', ' if form else ''}{form})"
     )
 
@@ -239,7 +281,7 @@ def set_aside(session: Session, present: frozenset[str], units: Iterable[Unit], 
         session.connection.unregister("incoming_units")
     kinds = {str(kind) for (kind,) in session.rows("SELECT DISTINCT unit_kind FROM left_units")}
     test = (
-        f"EXISTS (SELECT 1 FROM left_units WHERE unit_key = {_key(_billable(session, present), form)} "
+        f"EXISTS (SELECT 1 FROM left_units WHERE unit_key = {_key(session, present, form)} "
         "AND unit_day = CAST(events.event_time AS DATE) AND epoch_us(events.event_time) >= first_at "
         "AND epoch_us(events.event_time) <= last_at)"
     )

@@ -298,3 +298,27 @@ def test_a_line_that_ends_before_it_begins_is_of_its_day(tmp_path: Path, out: Pa
     convert(out, page(tmp_path / "costs.json", (5, 5, [cost("1.30")]), (8, 7, [cost("1.20")])))
     days = {(r["ChargePeriodStart"].day, r["ChargePeriodEnd"].day): r["BilledCost"] for r in rows(out)}
     assert days == {(5, 6): Decimal("1.3"), (8, 9): Decimal("1.2")}
+
+
+def test_lines_for_something_else_carry_no_tokens(tmp_path: Path, out: Path) -> None:
+    """A million tokens (1.25 USD) a day for three days; the bill has them for 1.30 on the 5th, web searches for 0.10
+    and storage for 0.40 on the 5th and 6th, and a line without a name for 1.20 on the 7th, which may pay for anything."""
+    other = [cost("0.10", line_item="web search tool calls"), cost("0.40", line_item="Vector storage")]
+    usage = page(tmp_path / "usage.json", *((d, d + 1, [used()]) for d in (5, 6, 7)))
+    days = [(5, 6, [cost("1.30"), *other]), (6, 7, other), (7, 8, [cost("1.20", line_item=None)])]
+    costs = page(tmp_path / "costs.json", *days)
+    report = convert(out, usage, costs)
+    # 1.30 + 0.50 + 0.50 + 1.20 by the bill, and the tokens of the 6th by their price
+    assert money(out) == {"billed": Decimal("3.5"), "rated": Decimal("1.25")}
+    (doubt,) = [d for d in report["billing_source"] if "why" in d]
+    assert (doubt["why"], doubt["from"], doubt["to"], doubt["tokens"]) == (
+        "tokens_not_billed", "2026-10-06", "2026-10-06", 1_000_000,
+    )  # fmt: skip
+    # The other way round: usage of tokens is no usage of storage, and counted searches stand for the searches alone.
+    searches = {"object": "organization.usage.web_searches.result", "num_requests": 10, "num_model_requests": 1,
+                "project_id": "p", "model": "gpt-5", "context_level": None}  # fmt: skip
+    table = page(tmp_path / "searches.json", (5, 6, [searches]))
+    convert(out, usage, costs, table, settings=USAGE)
+    # 0.40 twice and 0.10 of the 6th stay; the tokens by their price, and ten searches at 10 USD per thousand
+    assert len(exceptions(out, "carried_elsewhere")) == 3
+    assert money(out) == {"billed": Decimal("0.9"), "rated": Decimal("3.75") + Decimal("0.1")}
