@@ -271,6 +271,8 @@ def _assemble(
     select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, {key})) AS UUID)"
     if mapping.focus_rows:
         select["focus_row"] = "focus_row"
+    if "grouping" in mapping.asked_by and scope.mode == "json":
+        select["page_no"] = "CAST(document AS BIGINT)" if scope.depth else "CAST(NULL AS BIGINT)"
     for group in ("money_family", "same_usage"):
         word = getattr(mapping, group)
         if group not in out:

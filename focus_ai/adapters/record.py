@@ -40,6 +40,8 @@ HOUSEKEEPING = {
     "ignored": "VARCHAR",
     "money_family": "VARCHAR",
     "same_usage": "VARCHAR",
+    # Of reports whose reader chooses the grouping: the document of the file, for one file may hold several answers.
+    "page_no": "BIGINT",
     # The whole row of a FOCUS file as a JSON object of texts.
     "focus_row": "VARCHAR",
 }

@@ -1,11 +1,11 @@
 """One report asked for in several ways counts once: by project and by model, by the day and by the hour.
 
-Providers' usage and cost reports answer with the grouping and the length of buckets that was asked for. Two answers
-for the same time tell of the same use, yet their records have nothing in common. An answer is known by what any
-record of its file names and by the length of its buckets. Where two answers of one account have the same amount, the
-one that tells more carries it. So does a longer bucket the shorter one inside it, such as the part of today that was
-fetched before the day was over. Where the amounts differ otherwise, nobody knows what is in both: both count and are
-named.
+Providers' usage and cost reports answer with the grouping and the length of buckets that was asked for. Two answers for
+the same time tell of the same use, yet their records have nothing in common. An answer is known by what any record of
+its file, or of its page where a file holds several, names and by the length of its buckets. Where two answers of one
+account have the same amount, the one that tells more carries it. So does a longer bucket the shorter one inside it,
+such as the part of today that was fetched before the day was over. Where the amounts differ otherwise, nobody knows
+what is in both: both count and are named.
 """
 
 from __future__ import annotations
@@ -67,28 +67,47 @@ def _forms(
     """SQL of the form of a record's answer, the rank of each form, and the adapters that have several."""
     names = [n for n in _NAMES if n in present]
     named = ", ".join(f"coalesce(bool_or({ident(n)} IS NOT NULL), FALSE)" for n in names)
-    rows = session.rows(
-        f"SELECT file_no, adapter, {LENGTH} AS length{', ' if names else ''}{named} FROM events "
-        f"WHERE adapter IN ({literals(sorted(asked_by))}) GROUP BY ALL ORDER BY ALL"
-    )
-    grouping: dict[int, set[str]] = {}
-    for file_no, adapter, _, *flags in rows:
-        told_of = grouping.setdefault(int(file_no), set())
-        if GROUPING in asked_by[adapter]:
-            told_of |= {n for n, flag in zip(names, flags, strict=True) if flag}
-    words = {int(n): _words(grouping[int(n)]) if GROUPING in asked_by[adapter] else "" for n, adapter, *_ in rows}
+    page = "coalesce(page_no, 0)" if "page_no" in present else "0"
+    asked = f"WHERE adapter IN ({literals(sorted(asked_by))}) GROUP BY ALL ORDER BY ALL"
+    # A page is known by all that it held, what another page holds too included.
+    grouping: dict[tuple[int, int], set[str]] = {}
+    words: dict[tuple[int, int], str] = {}
+    for file_no, number, adapter, *flags in session.rows(
+        f"SELECT file_no, {page} AS page, adapter{', ' if names else ''}{named} FROM staged {asked}"
+    ):
+        chosen = GROUPING in asked_by[adapter]
+        found = {n for n, flag in zip(names, flags, strict=True) if flag and chosen}
+        place = int(file_no), int(number)
+        grouping[place], words[place] = found, _words(found) if chosen else ""
     rank, forms = dict[str, Rank](), dict[str, set[str]]()
-    for file_no, adapter, length, *_ in rows:
-        length = length if BUCKETS in asked_by[adapter] else ""
-        form = length + words[int(file_no)]
-        told_of = grouping[int(file_no)]
-        rank[form] = (len(told_of) + _FIRST * ("model_served" in told_of), words[int(file_no)])
+    for file_no, number, adapter, length in session.rows(
+        f"SELECT file_no, {page} AS page, adapter, {LENGTH} AS length FROM events {asked}"
+    ):
+        place = int(file_no), int(number)
+        form = (length if BUCKETS in asked_by[adapter] else "") + words[place]
+        rank[form] = (len(grouping[place]) + _FIRST * ("model_served" in grouping[place]), words[place])
         forms.setdefault(adapter, set()).add(form)
     several_forms = sorted(a for a, found in forms.items() if len(found) > 1)
-    files = f"[{literals(words.get(n, '') for n in range(max(words, default=0) + 1))}][file_no + 1]"
     long = literals(sorted(a for a in several_forms if BUCKETS in asked_by[a]))
     length = f"CASE WHEN adapter IN ({long}) THEN {LENGTH} ELSE '' END" if long else "''"
-    return f"({length} || {files})", rank, several_forms
+    return f"({length} || {_grouped(words, page)})", rank, several_forms
+
+
+def _grouped(words: Mapping[tuple[int, int], str], page: str) -> str:
+    """SQL of the grouping of a record's page."""
+    files: dict[int, dict[int, str]] = {}
+    for (file_no, number), told_of in words.items():
+        files.setdefault(file_no, {})[number] = told_of
+    # Most files are one answer.
+    whole = {n: min(pages.values()) for n, pages in files.items() if len({*pages.values()}) == 1}
+    listed = ", ".join(literal(whole[n]) if n in whole else "NULL" for n in range(max(files, default=0) + 1))
+    several_pages = "".join(
+        f" WHEN {n} THEN [{literals(pages.get(p, '') for p in range(max(pages) + 1))}][{page} + 1]"
+        for n, pages in sorted(files.items())
+        if n not in whole
+    )
+    parts = [f"[{listed}][file_no + 1]", *([f"CASE file_no{several_pages} END"] if several_pages else []), "''"]
+    return f"coalesce({', '.join(parts)})"
 
 
 def _words(named: set[str]) -> str:

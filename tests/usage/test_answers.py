@@ -133,3 +133,15 @@ def test_of_two_fetches_the_newest_counts_and_without_a_time_they_contradict_eac
     report = convert(out, fetched("old", None, used(1000)), fetched("new", None, used(3000)), settings=ACCOUNT)
     (warning,) = [w for w in report["warnings"] if w["code"] == "conflicting_duplicates"]
     assert "(up to 3,000 tokens)" in warning["message"] and (warning["records"], warning["money"]) == (2, None)
+
+
+def test_pages_of_two_groupings_in_one_file_count_once(tmp_path: Path, out: Path) -> None:
+    """A million tokens of gpt-5 (1.25 USD) by model and by project, one page after the other in one file."""
+    one = answer(tmp_path / "model.json", (0, DAY, [used(1_000_000)])).read_bytes()
+    halves = [used(600_000, project_id="p", model=None), used(400_000, project_id="q", model=None)]
+    other = answer(tmp_path / "project.json", (0, DAY, halves)).read_bytes()
+    for name, content in (("lines.jsonl", one + other), ("turned.json", other + b"\n" + one)):
+        (tmp_path / name).write_bytes(content)
+        report = convert(out, tmp_path / name, settings=ACCOUNT)
+        assert (total(rows(out)), total(rows(out), "ConsumedQuantity")) == (Decimal("1.25"), 1_000_000)
+        assert [d["carried_by"] for d in report["billing_source"]] == ["days by model"]
