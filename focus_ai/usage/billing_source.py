@@ -10,7 +10,7 @@ log, add up. What covers what is decided in `carriers`; a run without an overlap
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from focus_ai.engine import Session, literals
 from focus_ai.usage.answers import choose_answers, told_answers
 from focus_ai.usage.carriers import Outcome, cover, one_of_several, several
 from focus_ai.usage.decisions import told
+from focus_ai.usage.fetches import only_in_older
 from focus_ai.usage.focus_exports import choose_exports
 from focus_ai.usage.units import Unit, collect, set_aside, word
 
@@ -76,7 +77,8 @@ def choose(
     carriers = replace(carriers, repeated=carriers.usage)
     families, groups = _shared(session, estimates)
     if not families and not groups:
-        return replace(carriers, decisions=(*told_answers(answers, ()), *doubles))
+        gone = _only_in_older(session, present, asked_by or {}, carriers)
+        return replace(carriers, decisions=(*told_answers(answers, ()), *gone, *doubles))
     where = [
         f"{group_word(column)} IN ({literals(sorted(words))})"
         for column, words in (("money_family", families), ("same_usage", groups))
@@ -93,7 +95,8 @@ def choose(
         decisions += told(judged, group, "usage exports")
         outcome.add(judged)
     carriers = carriers.with_left(session, present, outcome)
-    return replace(carriers, decisions=(*decisions, *told_answers(answers, outcome.left), *doubles))
+    gone = _only_in_older(session, present, asked_by or {}, carriers)
+    return replace(carriers, decisions=(*decisions, *told_answers(answers, outcome.left), *gone, *doubles))
 
 
 def group_word(column: str) -> str:
@@ -104,6 +107,13 @@ def group_word(column: str) -> str:
 def export_name(column: str, adapter: str = "adapter") -> str:
     """SQL of what counts as one export: adapters that write the same `group/part` hold parts of one log."""
     return f"CASE WHEN contains({column}, '/') THEN {column} ELSE {adapter} END"
+
+
+def _only_in_older(
+    session: Session, present: frozenset[str], reports: Collection[str], carriers: Carriers
+) -> list[dict[str, Any]]:
+    left = f"CASE WHEN kind = 'billed' THEN {carriers.billed} ELSE {carriers.usage} END"
+    return only_in_older(session, present, reports, left) if reports else []
 
 
 def _either(*conditions: str) -> str:

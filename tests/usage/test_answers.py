@@ -145,3 +145,34 @@ def test_pages_of_two_groupings_in_one_file_count_once(tmp_path: Path, out: Path
         report = convert(out, tmp_path / name, settings=ACCOUNT)
         assert (total(rows(out)), total(rows(out), "ConsumedQuantity")) == (Decimal("1.25"), 1_000_000)
         assert [d["carried_by"] for d in report["billing_source"]] == ["days by model"]
+
+
+def test_a_line_that_a_newer_fetch_does_not_hold_is_named(tmp_path: Path, out: Path) -> None:
+    """1.30 for tokens and 0.10 for searches on the 5th; a day later 1.40 for tokens, and the searches are gone."""
+
+    def fetched(name: str, at: str, *found: dict[str, Any]) -> Path:
+        bucket = {"object": "bucket", "start_time": START, "end_time": START + DAY, "results": list(found)}
+        page = {"object": "page", "data": [bucket], "has_more": False, "next_page": None, "fetched_at": at}
+        return jsonl(tmp_path / name, [page])
+
+    searches = cost("0.10", line_item="web search tool calls")
+    old = fetched("old.json", "2026-10-06T03:00:00Z", cost("1.30", line_item="gpt-5, input"), searches)
+    new = fetched("new.json", "2026-10-07T03:00:00Z", cost("1.40", line_item="gpt-5, input"))
+    for inputs in ((old, new), (new, old)):
+        report = convert(out, *inputs, settings=ACCOUNT)
+        assert total(rows(out)) == Decimal("1.50")
+        (told,) = report["billing_source"]
+        assert (told["why"], told["records"], told["amount"], told["from"]) == (
+            "not_in_newer_fetch", 1, "0.1", "2026-10-05",
+        )  # fmt: skip
+    # A line that only the newer fetch holds is nothing to speak of, nor are pages of other projects.
+    both = fetched("new.json", "2026-10-07T03:00:00Z", cost("1.40", line_item="gpt-5, input"), searches)
+    assert (
+        convert(out, fetched("old.json", "2026-10-06T03:00:00Z", cost("1.30", line_item="gpt-5, input")), both)[
+            "billing_source"
+        ]
+        == []
+    )
+    apart = fetched("new.json", "2026-10-07T03:00:00Z", cost("1.40", line_item="gpt-5, input", project_id="q"))
+    one = fetched("old.json", "2026-10-06T03:00:00Z", cost("1.30", line_item="gpt-5, input", project_id="p"))
+    assert convert(out, one, apart)["billing_source"] == []
