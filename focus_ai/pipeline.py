@@ -88,7 +88,8 @@ def rate(
     duplicates = deduplicate(session, present, leaf_spans=spans, mappings=mappings)
     estimates = frozenset(m.id for m in mappings if m.kind == "billed" and seen_from(m) != "provider")
     asked_by = {m.id: m.asked_by for m in mappings if m.asked_by}
-    carriers = choose(session, present, settings.billing.source, estimates, asked_by)
+    rounded = {m.id: m.rounded_to for m in mappings if m.rounded_to is not None}
+    carriers = choose(session, present, settings.billing.source, estimates, asked_by, rounded)
     carriers = choose_place(session, mappings, present, settings.billing.source, carriers)
     uses = attempts.mark(session, present)
     owner_hash = attach(session, book, present)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ class Mapping(Head):
     settings: tuple[str, ...]
     same_usage: str | Expression | None
     asked_by: tuple[str, ...]
+    rounded_to: Decimal | None
     leaf_spans: bool
     focus_rows: bool
     ai_rows: MappingType[str, Any] | None
@@ -137,6 +139,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         same_usage=raw.get("same_usage"),
         seen_from=raw.get("seen_from"),
         asked_by=tuple(raw.get("asked_by", ())),
+        rounded_to=Decimal(raw["rounded_to"]) if "rounded_to" in raw else None,
         leaf_spans=bool(raw.get("leaf_spans", False)),
         focus_rows=bool(raw.get("focus_rows", False)),
         ai_rows=raw.get("ai_rows"),

@@ -3,20 +3,22 @@
 The exports of one `money_family` describe the same spend. By default the bill carries the money and the usage that it
 covers is kept aside (`exceptions/carried_elsewhere.jsonl`); with `billing.source = "usage"` it is the other way round.
 Two cost exports of one family, and two usage exports of one `same_usage` group, also count once: the finer one carries,
-unless another one tells of more than it does (a log that was kept for some of the calls only must not stand for the
-whole day). Adapters that write one `group/part` are parts of one export: responses of several endpoints, kept in one
-log, add up. What covers what is decided in `carriers`; a run without an overlap asks no more than which exports it has.
+an exact one before one that rounds its lines, unless another one tells of more than it does (a log that was kept for
+some of the calls only must not stand for the whole day). Adapters that write one `group/part` are parts of one export:
+responses of several endpoints, kept in one log, add up. What covers what is decided in `carriers`; a run without an
+overlap asks no more than which exports it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from focus_ai.engine import Session, literals
 from focus_ai.usage.answers import choose_answers, told_answers
-from focus_ai.usage.carriers import Outcome, cover, one_of_several, several
+from focus_ai.usage.carriers import Outcome, Preference, cover, one_of_several, several
 from focus_ai.usage.decisions import told
 from focus_ai.usage.fetches import only_in_older
 from focus_ai.usage.focus_exports import choose_exports
@@ -64,11 +66,13 @@ def choose(
     source: str,
     estimates: frozenset[str] = frozenset(),
     asked_by: Mapping[str, tuple[str, ...]] | None = None,
+    rounded: Mapping[str, Decimal] | None = None,
 ) -> Carriers:
     """Decide per group and account. `source` is `bill` or `usage`: which of the two carries the money.
 
     `estimates`: adapters whose amounts are a gateway's own estimate, no bill; usage of their time always carries.
     `asked_by`: adapters of reports that can be asked for in several ways, see `choose_answers`.
+    `rounded`: cost exports whose lines are rounded, and to what.
     """
     billed: list[str] = []
     doubles = choose_exports(session, present, billed)
@@ -87,11 +91,12 @@ def choose(
     counts = f"NOT (kind = 'billed' AND ({carriers.billed})) AND NOT (kind = 'usage' AND ({carriers.usage}))"
     units = collect(session, present, f"({' OR '.join(where)}) AND {counts}")
     outcome, decisions = Outcome(), list[dict[str, Any]]()
+    prefer = Preference(rounded=rounded or {})
     for family in sorted(families):
-        decisions += _family([u for u in units if word(u.family) == family], family, source, estimates, outcome)
+        decisions += _family([u for u in units if word(u.family) == family], family, source, estimates, prefer, outcome)
     for group in sorted(groups):
         same = [u for u in units if u.kind == "usage" and word(u.same_usage) == group]
-        judged = one_of_several(outcome.keep(same), lambda u: u.usage_export, lambda _: 0, one=not several(same))
+        judged = one_of_several(outcome.keep(same), lambda u: u.usage_export, Preference(), one=not several(same))
         decisions += told(judged, group, "usage exports")
         outcome.add(judged)
     carriers = carriers.with_left(session, present, outcome)
@@ -139,14 +144,14 @@ def _shared(session: Session, estimates: frozenset[str]) -> tuple[set[str], set[
 
 
 def _family(
-    units: Sequence[Unit], family: str, source: str, estimates: frozenset[str], outcome: Outcome
+    units: Sequence[Unit], family: str, source: str, estimates: frozenset[str], prefer: Preference, outcome: Outcome
 ) -> list[dict[str, Any]]:
     """Decide about one family; adds to the outcome."""
     decisions: list[dict[str, Any]] = []
     one = not several(units)
     usage = [u for u in units if u.kind == "usage"]
     bills = [u for u in units if u.kind == "billed" and u.adapter not in estimates]
-    judged = one_of_several(bills, lambda u: u.family_export, lambda _: 0, one=one)
+    judged = one_of_several(bills, lambda u: u.family_export, prefer, one=one)
     decisions += told(judged, family, "cost exports")
     outcome.add(judged)
     bills = outcome.keep(bills)

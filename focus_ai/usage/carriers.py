@@ -8,7 +8,7 @@ of it is in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
@@ -127,29 +127,54 @@ def _refuse_orphans(first: Sequence[Unit], second: Sequence[Unit], found: Outcom
 Name = Callable[[Unit], str]
 
 
-def one_of_several(units: Sequence[Unit], name: Name, rank: Callable[[str], int], *, one: bool) -> Outcome:
+@dataclass(frozen=True)
+class Preference:
+    """What is preferred among exports of one kind.
+
+    `rank`: the export with the highest one. `rounded`: exports whose lines show no less than this amount; they come
+    after the exact ones.
+    """
+
+    rank: Callable[[str], int] = lambda _: 0
+    rounded: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def of(self, name: str) -> int:
+        """The higher, the better."""
+        return self.rank(name) - (name in self.rounded)
+
+    def drift(self, units: Iterable[Unit]) -> Decimal:
+        """How far rounding may have taken the sum of these lines away: half a step per line, and no tenth of it, for
+        of many small lines that would be all they say."""
+        drifts, paid = [], []
+        for u in units:
+            paid.append(abs(u.paid))
+            drifts.append(self.rounded.get(u.adapter, Decimal(0)) * u.records / 2)
+        return min(reduce(CTX.add, drifts, Decimal(0)), reduce(CTX.add, paid, Decimal(0)) / 10)
+
+
+def one_of_several(units: Sequence[Unit], name: Name, prefer: Preference, *, one: bool) -> Outcome:
     """Several exports of one kind tell of the same: one carries each block of days.
 
-    The one that stands for all others: it has as much as each of them, in their time. Of several such ones the highest
-    rank, then the finest, then the one with the most records.
+    The one that stands for all others: it has as much as each of them, in their time. Of several such ones the
+    preferred, then the finest, then the one with the most records.
     """
     found = Outcome()
     for fees in (False, True):  # a tax of the month does not tie the days of the month together
         chosen = [u for u in units if u.fee == fees]
         if one:
-            found.add(_by_block(chosen, name, rank, one=True))
+            found.add(_by_block(chosen, name, prefer, one=True))
             continue
         accounts = grouped(chosen, lambda u: u.account)
         for account in accounts.values():
-            found.add(_by_block(account, name, rank, one=True))
+            found.add(_by_block(account, name, prefer, one=True))
         nameless = found.keep(accounts.pop(None, []))
         for export, part in sorted(grouped(nameless, name).items()):
             # Rows of one export that name an account and rows that do not are other rows.
             named = [u for account in accounts.values() for u in found.keep(account) if name(u) != export]
             if named:
-                other = max((name(u) for u in named), key=lambda n: (rank(n), n))
+                other = max((name(u) for u in named), key=lambda n: (prefer.of(n), n))
                 sides = dict.fromkeys(part, export) | dict.fromkeys(named, other)
-                judged = _by_block([*part, *named], sides.__getitem__, rank, one=True)
+                judged = _by_block([*part, *named], sides.__getitem__, prefer, one=True)
                 judged.doubts |= dict.fromkeys(judged.left, (ACCOUNT, False))
                 found.add(judged)
     _fees(units, name, found)
@@ -168,27 +193,27 @@ def _fees(units: Sequence[Unit], name: Name, found: Outcome) -> None:
                 found.left.setdefault(u, by)
 
 
-def _by_block(units: Sequence[Unit], name: Name, rank: Callable[[str], int], *, one: bool) -> Outcome:
+def _by_block(units: Sequence[Unit], name: Name, prefer: Preference, *, one: bool) -> Outcome:
     found = Outcome()
     if len({name(u) for u in units}) < 2:
         return found
     for block in blocks(units):
         sides = grouped(block, name)
         if len(sides) > 1:
-            _settle(sides, rank, found, one=one)
+            _settle(sides, prefer, found, one=one)
     return found
 
 
-def _settle(sides: dict[str, list[Unit]], rank: Callable[[str], int], found: Outcome, *, one: bool) -> None:
+def _settle(sides: dict[str, list[Unit]], prefer: Preference, found: Outcome, *, one: bool) -> None:
     reaches = {name: Reach(units, one=one) for name, units in sides.items()}
     amount = measure([u for units in sides.values() for u in units])
 
     def stands(x: str, y: str) -> bool:
-        return _stands(sides[x], reaches[x], sides[y], reaches[y], amount)
+        return _stands(sides[x], reaches[x], sides[y], reaches[y], amount, prefer)
 
     def order(name: str) -> tuple[int, int, int, str]:
         units = sides[name]
-        return rank(name), max(u.fineness for u in units), sum(u.records for u in units), name
+        return prefer.of(name), max(u.fineness for u in units), sum(u.records for u in units), name
 
     complete = [x for x in sides if all(stands(x, y) for y in sides if y != x)]
     best = max(complete, key=order) if complete else max(sides, key=lambda x: (amount(sides[x]), *order(x)))
@@ -203,7 +228,7 @@ def _settle(sides: dict[str, list[Unit]], rank: Callable[[str], int], found: Out
         found.left |= dict.fromkeys(known, best)
     # What the best one does not hold may still be in several of the others.
     names = {u: name for name, units in sides.items() if name != best for u in found.keep(units)}
-    again = _by_block([*names], names.__getitem__, rank, one=one)
+    again = _by_block([*names], names.__getitem__, prefer, one=one)
     for u in again.left:
         found.doubts.pop(u, None)
     found.add(again)
@@ -221,7 +246,7 @@ def measure(units: Sequence[Unit]) -> Amount:
     return lambda us: reduce(CTX.add, (u.others for u in us), Decimal(0))
 
 
-def _stands(xs: Sequence[Unit], x: Reach, ys: Sequence[Unit], y: Reach, amount: Amount) -> bool:
+def _stands(xs: Sequence[Unit], x: Reach, ys: Sequence[Unit], y: Reach, amount: Amount, prefer: Preference) -> bool:
     """Does x hold what y tells of, as far as both name the same sub accounts?
 
     Calls and hours are quiet where nothing happened: what they count proves that they saw the time of a longer line.
@@ -230,7 +255,7 @@ def _stands(xs: Sequence[Unit], x: Reach, ys: Sequence[Unit], y: Reach, amount: 
     fine = any(u.fine for u in xs)
     if not all(x.covers(u) or u.refund or (fine and not u.fine) for u in told):
         return False
-    return as_much(amount(within([u for u in xs if y.knows(u)], told)), amount(told))
+    return as_much(amount(within([u for u in xs if y.knows(u)], told)), amount(told) - prefer.drift(told))
 
 
 def within(units: Iterable[Unit], others: Iterable[Unit]) -> list[Unit]:

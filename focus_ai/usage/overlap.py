@@ -16,7 +16,7 @@ from typing import Any
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.engine import Session, literals
 from focus_ai.usage.billing_source import Carriers
-from focus_ai.usage.carriers import Outcome, cover, one_of_several, several
+from focus_ai.usage.carriers import Outcome, Preference, cover, one_of_several, several
 from focus_ai.usage.decisions import told
 from focus_ai.usage.reach import grouped
 from focus_ai.usage.seen_from import OUTSIDE, seen_from
@@ -79,7 +79,7 @@ def _seller(
             decisions += told(judged, channel, f"{name} and {BILL}")
             outcome.add(judged)
     rest = outcome.keep([*told_of.get(LOG, []), *told_of.get(EXPORT, [])])
-    judged = one_of_several(rest, side, (EXPORT, LOG).index, one=one)
+    judged = one_of_several(rest, side, Preference((EXPORT, LOG).index), one=one)
     decisions += told(judged, channel, f"{LOG} and {EXPORT}")
     outcome.add(judged)
     return decisions

@@ -322,3 +322,23 @@ def test_lines_for_something_else_carry_no_tokens(tmp_path: Path, out: Path) -> 
     # 0.40 twice and 0.10 of the 6th stay; the tokens by their price, and ten searches at 10 USD per thousand
     assert len(exceptions(out, "carried_elsewhere")) == 3
     assert money(out) == {"billed": Decimal("0.9"), "rated": Decimal("3.75") + Decimal("0.1")}
+
+
+def test_an_exact_bill_carries_before_one_that_rounds_every_line(tmp_path: Path, out: Path) -> None:
+    """Five lines of 0.9753 cents are 0.01 dollars each in the Console's table: 0.05 there, 0.048765 in the cost report."""
+    line = {
+        "amount": "4.8765", "currency": "USD", "cost_type": "tokens", "description": "Sonnet", "service_tier": "standard",
+        "model": "claude-sonnet-4-5", "token_type": "uncached_input_tokens", "context_window": "0-200k",
+        "inference_geo": None, "workspace_id": "w1",
+    }  # fmt: skip
+    table = tmp_path / "console.csv"
+    header = "usage_date_utc,model,workspace,api_key,usage_type,token_type,cost_usd"
+    keys = [f"2026-10-05,Claude Sonnet 4.5,chat,key {n},message,input_no_cache,0.01" for n in range(5)]
+    table.write_text("\n".join([header, *keys, ""]))
+    report = convert(out, table, anthropic(tmp_path, "costs.json", [line]))
+    assert money(out) == {"billed": Decimal("0.048765")}
+    assert [d["carried_by"] for d in report["billing_source"]] == ["anthropic-cost-report"]
+    # 0.01 for a workspace of five is no rounding: the table has the others too.
+    report = convert(out, table, anthropic(tmp_path, "costs.json", [{**line, "amount": "1"}]))
+    assert money(out) == {"billed": Decimal("0.05")}
+    assert [d["carried_by"] for d in report["billing_source"]] == ["anthropic-console-cost"]
