@@ -28,6 +28,8 @@ SOURCE = "'\x00source\x00'"
 REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
 # A gateway's own estimate is often a binary float with more than 18 decimals; it is information, never money.
 ROUNDED = ("reported_cost",)
+# `usd` is USD, no other currency.
+CURRENCIES = ("currency", "reported_cost_currency")
 _LITERAL = re.compile("'([^']|'')*'")
 # More tokens in one call than any model takes, more in one bucket than the fields hold exactly, more money on one line
 # than can be added up.
@@ -118,6 +120,9 @@ def _compiled(
                 expected=nearest(name, known),
             )  # fmt: skip
         out[name] = typed(scope, known[name].type, e, rounded=name in ROUNDED)
+        if name in CURRENCIES and not _LITERAL.fullmatch(out[name]):
+            code = scope.hold(out[name])
+            out[name] = f"CASE WHEN regexp_full_match({code}, '[a-zA-Z]{{3}}') THEN upper({code}) ELSE {code} END"
     for name, value in facts.items():
         if name in known:
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)

@@ -18,7 +18,17 @@ from typing import Any
 
 from focus_ai.errors import InputError, nearest
 from focus_ai.money import CTX, round9
-from focus_ai.pricing.rate_row import ANY, DEFAULTS, OPEN_KEYS, VARIANT_KEYS, Conditions, NoRate, Rate, stated_when
+from focus_ai.pricing.rate_row import (
+    ANY,
+    DEFAULTS,
+    OPEN_KEYS,
+    VARIANT_KEYS,
+    Conditions,
+    NoRate,
+    Rate,
+    currency_code,
+    stated_when,
+)
 from focus_ai.pricing.tables import amount, channel, meters, moment, whole
 
 KINDS = ("unit_price", "percent_off", "multiplier")
@@ -144,8 +154,8 @@ def contract_of(row: dict[str, Any], where: str) -> Contract:
     when, context_gt = _when(row.get("when") or {}, where)
     return Contract(
         str(row.get("contract_id") or where), name if name == ANY else channel(name).name,
-        str(row.get("model") or ANY), meter, kind, value, str(row["currency"]) if row.get("currency") else None,
-        size, start, end, when,
+        str(row.get("model") or ANY), meter, kind, value,
+        currency_code(row["currency"]) if row.get("currency") else None, size, start, end, when,
         str(row["account_id"]) if row.get("account_id") else None, context_gt,
     )  # fmt: skip
 

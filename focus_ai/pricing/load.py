@@ -27,7 +27,7 @@ from focus_ai.pricing.fx import COLUMNS as FX_COLUMNS
 from focus_ai.pricing.fx import FxTable, fx_of
 from focus_ai.pricing.multiplier import Multiplier
 from focus_ai.pricing.overlay import read_overlay
-from focus_ai.pricing.rate_row import ANY, USER, Rate, Source, normal_when, tiers_named
+from focus_ai.pricing.rate_row import ANY, USER, Rate, Source, currency_code, normal_when, tiers_named
 from focus_ai.pricing.tables import amount, channel, meters, moment, pricing_unit, read_yaml
 
 #: Meter names of the generic event contract -> leaf meters.
@@ -160,7 +160,7 @@ def _rate(row: dict[str, str], where: str, file: str) -> Rate | Contract | Multi
     if said and _UNITS[said] not in (unit, None):
         raise InputError("the unit does not fit the meter", where=where, value=said, expected=unit)
     return Rate(
-        seller, model, meter, None if price is None else round9(price), (row.get("currency") or "USD").strip(), unit,
+        seller, model, meter, None if price is None else round9(price), currency_code(row.get("currency")), unit,
         size, pricing_unit(unit, size), start, end, normal_when(_conditions(row)), 0, None, "user", None, source, USER,
     )  # fmt: skip
 

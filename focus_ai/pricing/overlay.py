@@ -19,7 +19,18 @@ from focus_ai.errors import InputError, nearest
 from focus_ai.money import CTX, round9
 from focus_ai.pricing.aliases import Alias, alias_of
 from focus_ai.pricing.files import check_shape
-from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, TIER_KEYS, USER, Rate, Source, normal_when, tiers_named
+from focus_ai.pricing.rate_row import (
+    ANY,
+    DERIVED,
+    OVERLAY,
+    TIER_KEYS,
+    USER,
+    Rate,
+    Source,
+    currency_code,
+    normal_when,
+    tiers_named,
+)
 from focus_ai.pricing.tables import amount, meters, moment, prices_folder, pricing_unit, read_yaml
 from focus_ai.pricing.window import EVERY_DAY, Window
 
@@ -119,7 +130,7 @@ def _entry(entry: Any, windows: dict[str, Any], where: str, layer: int, channel:
             for window in spans:
                 yield Rate(
                     str(entry.get("channel") or channel), str(model), str(meter), exact,
-                    str(entry.get("currency") or "USD"), unit, size, pricing_unit(unit, size), start, end, when,
+                    currency_code(entry.get("currency")), unit, size, pricing_unit(unit, size), start, end, when,
                     int(entry.get("context_gt") or 0), window, status, review, source, layer,
                     tuple(map(str, entry.get("assumes") or ())),
                 )  # fmt: skip

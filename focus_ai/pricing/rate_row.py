@@ -40,6 +40,12 @@ _TIERS = {
 _GEO_SILENT = {"", "not_available", "none", "unknown"}
 
 
+def currency_code(said: object) -> str:
+    """A currency as it is compared everywhere: `usd` is USD, no other currency."""
+    code = str(said or "USD").strip()
+    return code.upper() if len(code) == 3 and code.isascii() and code.isalpha() else code
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a price was read: name and version of the source, page, day of reading, digest of the file."""

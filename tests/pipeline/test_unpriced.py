@@ -89,3 +89,26 @@ def test_what_a_price_assumes_is_told_as_it_is(tmp_path: Path) -> None:
         "openai was taken",
         "price_assumption:our_guess": "an assumption that the rate itself states",
     }
+
+
+def test_a_currency_in_small_letters_is_that_currency(tmp_path: Path) -> None:
+    """A million tokens at 0.40 `usd` per million, beside a bill of 2.50 in `eur`: no exchange rate is missing."""
+    rates = tmp_path / "rates.csv"
+    rates.write_text(
+        "provider,model,meter,price,unit_size,currency,effective_from\nacme,large,input,0.40,1000000,usd,2026-01-01\n"
+    )
+    mapping = tmp_path / "bill.yaml"
+    mapping.write_text(
+        "id: ours\ntitle: Ours\nchecked: 2026-11-23\nkind: billed\nsystem: acme\nreads: [csv]\nrecognise: {keys: [day, paid, code]}\n"
+        "fields:\n  event_time: {time: day, unit: iso, zone: UTC}\n  provider: {const: acme}\n"
+        "  billed_cost: {decimal: paid}\n  currency: code\n  line_item: day\nidentity: [day]\n"
+    )
+    bill = tmp_path / "bill.csv"
+    bill.write_text("day,paid,code\n2026-10-09,2.50,eur\n")
+    call = event(1, provider="acme", model="large", input_tokens=1_000_000, output_tokens=0)
+    out = tmp_path / "out"
+    report = convert(
+        out, jsonl(tmp_path / "e.jsonl", [call]), bill, mapping=[mapping], settings={"rates": {"files": [str(rates)]}}
+    )
+    assert {(t["currency"], t["effective_cost"]) for t in report["totals"]} == {("USD", "0.4"), ("EUR", "2.5")}
+    assert {r["BillingCurrency"] for r in rows(out)} == {"USD", "EUR"} and report["unpriced"]["events"] == 0
