@@ -19,7 +19,7 @@ from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
-from focus_ai.sources.bundle import counted_anew, file_of
+from focus_ai.sources.bundle import counted_anew, file_of, record_of
 from focus_ai.sources.relation import twice
 
 # The NUL character is refused in every literal and name, so no text of a mapping or a file name can be the hole.
@@ -277,7 +277,8 @@ def _assemble(
     if mapping.focus_rows:
         select["focus_row"] = "focus_row"
     if "grouping" in mapping.asked_by and scope.mode == "json":
-        select["page_no"] = "CAST(document AS BIGINT)" if scope.depth else "CAST(NULL AS BIGINT)"
+        page = record_of("document") if scope.bundled else "document"
+        select["page_no"] = f"CAST({page if scope.depth else 'NULL'} AS BIGINT)"
     for group in ("money_family", "same_usage"):
         word = getattr(mapping, group)
         if group not in out:
