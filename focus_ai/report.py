@@ -268,6 +268,8 @@ _ASSUMED = {
     "alias_imported": "the model was found by a pattern of names in the imported price list, which has no dates",
     "modality_at_text_price": "audio, image or video was priced as text, as the seller's list has one price for them",
     "exchange_rate_of_long_ago": "the last exchange rate of the table is more than 35 days older than the charge",
+    "contract_currency_converted": "a fixed contract price in another currency than the list price was converted with "
+    "the exchange rate of the day; x_FxRate, x_FxDate and x_FxSource name it",
     "price_review_overdue": "an announced or promotional price is past the day on which it was to be reviewed",
     "public_holidays_not_considered": "the price list has other hours on public holidays; they count as ordinary days",
 }

@@ -136,6 +136,7 @@ def explain_rate(
     from focus_ai.pricing.contract import contracted
     from focus_ai.pricing.profile import named
     from focus_ai.pricing.tables import meters
+    from focus_ai.pricing.unit_prices import unit_prices
 
     _check_meter(meter)
     ref = card.place(channel, (model,), at)
@@ -150,13 +151,18 @@ def explain_rate(
                 found.append({"meter": name, "reason": result.reason, "detail": result.detail})
             continue
         rate = named(result.rate, ref)
-        own = contracted(card.contracts, rate, ref.names, at, account, conditions)
+        assert rate.price is not None
+        agreed = contracted(card.contracts, rate, ref.names, at, account, conditions)
+        own = agreed if isinstance(agreed, NoRate) else unit_prices(
+            rate.price, rate.currency, agreed, rate.currency, card.fx, at.date()
+        )  # fmt: skip
         if isinstance(own, NoRate):
             found.append({"meter": name, "reason": own.reason, "detail": own.detail})
             continue
         found.append({
-            **rate_facts(rate), "meter": name, "assumptions": list(result.assumptions),
-            "contracted_price": text(own), "note": rate.source.note or None,
+            **rate_facts(rate), "meter": name, "assumptions": [*result.assumptions, *own.assumptions],
+            "contracted_price": text(own.contracted), "exchange_rate": str(own.fx) if own.fx else None,
+            "note": rate.source.note or None,
         })  # fmt: skip
     return {
         **facts, "channel": ref.channel.name, "model": ref.model, "price_list": ref.price_list,
@@ -180,6 +186,8 @@ def explain_lines(facts: dict[str, Any]) -> list[str]:
         lines += ["", f"{row['meter']}  {row['price']} {row['currency']} per {row['per']}"]
         if row["contracted_price"] != row["price"]:
             lines.append(f"  contract  {row['contracted_price']}")
+        if row["exchange_rate"]:
+            lines.append(f"  exchange  {row['exchange_rate']}")
         lines.append(f"  row       {row['sku_price_id']} ({row['rate_id']})")
         lines.append(f"  valid     {_day(row['effective_from'])} until {_day(row['effective_to'])}")
         lines.append(f"  source    {row['source']}, {row['status']}, checked {row['checked_on'] or '-'}")

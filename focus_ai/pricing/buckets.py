@@ -76,5 +76,6 @@ def _told(price: Price | Unpriced, later: Price | Unpriced | None) -> Price | Un
 
 
 def _amounts(price: Price) -> tuple[object, ...]:
-    """What is paid, in the currency of the price list: exchange rates change every day and are dated by the charge."""
-    return price.pc_list_unit_price, price.pc_contracted_unit_price, price.pricing_currency
+    """What is paid, in the currencies of list and contract: exchange rates change every day, dated by the charge."""
+    agreed = (price.agreed.price, price.agreed.currency) if price.agreed else price.pc_contracted_unit_price
+    return price.pc_list_unit_price, agreed, price.pricing_currency

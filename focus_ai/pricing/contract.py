@@ -95,11 +95,20 @@ class Contract:
         return bound is None or rate.context_gt == bound
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A unit price as it was agreed, per the unit of the list price. Rounded, unless it is yet to be converted."""
+
+    price: Decimal
+    currency: str
+    contract_id: str = ""
+
+
 def contracted(
     contracts: Sequence[Contract], rate: Rate, names: Iterable[str], at: datetime, account: str | None = None,
     asked: Conditions | None = None,
-) -> Decimal | NoRate:  # fmt: skip
-    """The contracted unit price in the currency of the list price; the list price when no entry fits."""
+) -> Agreed | NoRate:  # fmt: skip
+    """The contracted unit price; the list price when no entry fits. Only a fixed price may be in another currency."""
     if rate.price is None:
         return NoRate("empty_price", rate.sku_price_id)
     known = (rate.model, *names)
@@ -111,19 +120,25 @@ def contracted(
     for entry in fitting:
         share = entry.value if entry.kind == "multiplier" else CTX.divide(_HUNDRED - entry.value, _HUNDRED)
         price = CTX.multiply(price, share)
-    return round9(price) if fitting else rate.price
+    return Agreed(round9(price) if fitting else rate.price, rate.currency)
 
 
-def _fixed(fixed: list[Contract], rate: Rate) -> Decimal | NoRate:
+def _fixed(fixed: list[Contract], rate: Rate) -> Agreed | NoRate:
     best = max(_precision(entry) for entry in fixed)
     chosen = [entry for entry in fixed if _precision(entry) == best]
-    if len({(entry.value, entry.unit_size) for entry in chosen}) > 1:
-        return NoRate("ambiguous", "contracts " + " and ".join(sorted(entry.contract_id for entry in chosen)))
-    entry = chosen[0]
-    if entry.currency and entry.currency != rate.currency:
-        return NoRate("contract_currency", f"{entry.contract_id} is in {entry.currency}, the price in {rate.currency}")
+    amounts = {_amount(entry, rate) for entry in chosen}
+    names = sorted(entry.contract_id for entry in chosen)
+    if len(amounts) > 1:
+        return NoRate("ambiguous", "contracts " + " and ".join(names))
+    price, currency = amounts.pop()
+    return Agreed(round9(price) if currency == rate.currency else price, currency, names[0])
+
+
+def _amount(entry: Contract, rate: Rate) -> tuple[Decimal, str]:
+    """A fixed price per the unit of the list price, and its currency."""
     size = entry.unit_size or rate.unit_size
-    return round9(CTX.divide(CTX.multiply(entry.value, Decimal(rate.unit_size)), Decimal(size)))
+    price = CTX.divide(CTX.multiply(entry.value, Decimal(rate.unit_size)), Decimal(size))
+    return price, entry.currency or rate.currency
 
 
 def _precision(entry: Contract) -> tuple[int, int, int, int]:

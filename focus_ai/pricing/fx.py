@@ -10,11 +10,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from focus_ai.errors import InputError
+from focus_ai.money import CTX, text
 from focus_ai.pricing.tables import amount
 
 COLUMNS = ("date", "base", "quote", "rate", "source")
 # Tables are kept by the day or by the month; after more than a month a rate was forgotten.
 KEEPS = timedelta(days=35)
+_PLACES = Decimal("1e-18")
 _CODE = re.compile(r"[A-Z]{3}")
 
 
@@ -27,6 +29,10 @@ class FxRate:
     quote: str
     rate: Decimal
     source: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.base}/{self.quote} {text(self.rate)} of {self.day.isoformat()} ({self.source})"
 
     def of_long_ago(self, day: date) -> bool:
         """Whether newer rates were to be expected on a day."""
@@ -42,7 +48,7 @@ class FxTable:
             pair = self._pairs.setdefault((rate.base, rate.quote), [])
             if pair and pair[-1].day == rate.day:
                 raise InputError(
-                    "two exchange rates for one day", value=f"{rate.base}/{rate.quote} {rate.day}", where=rate.source
+                    "two exchange rates for one day", value=f"{rate.base}/{rate.quote} {rate.day}", where=rate.where
                 )
             pair.append(rate)
 
@@ -75,4 +81,7 @@ def fx_of(row: dict[str, str], where: str) -> FxRate:
     rate = amount(row.get("rate"), f"{where}, rate")
     if rate == 0:
         raise InputError("an exchange rate is zero", where=where, value=row.get("rate"))
-    return FxRate(day, str(row["base"]).strip(), str(row["quote"]).strip(), rate, str(row.get("source") or where))
+    if rate != CTX.quantize(rate, _PLACES):
+        raise InputError("an exchange rate has more than 18 decimals", where=where, value=row.get("rate"))
+    source = str(row.get("source") or where.partition(": row ")[0])
+    return FxRate(day, str(row["base"]).strip(), str(row["quote"]).strip(), rate, source, where)

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from focus_ai.money import CTX, round9
-from focus_ai.pricing.contract import contracted
+from focus_ai.pricing.contract import Agreed, contracted
 from focus_ai.pricing.lookup import Found
 from focus_ai.pricing.rate_row import Conditions, NoRate, Rate
 from focus_ai.pricing.tables import meters as meter_table
 from focus_ai.pricing.tables import model_facts
+from focus_ai.pricing.unit_prices import unit_prices
 
 if TYPE_CHECKING:
     from focus_ai.pricing.card import ModelRef, RateCard
+    from focus_ai.pricing.fx import FxRate
 
 TICK = timedelta(microseconds=1)
 # Asked for every model, priced only where the card prices it: elsewhere its units belong to another meter, or are free.
@@ -81,6 +82,8 @@ class Price:
     family: str | None
     version: str | None
     source_url: str = ""
+    agreed: Agreed | None = None
+    fx: FxRate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +159,22 @@ def _time_edges(
             edges |= {edge for edge in ends if edge and first < edge < last}
             if row.window and (row.effective_to is None or row.effective_to > first):
                 windows.add(row.window)
-            if card.billing_currency and card.fx and row.currency != card.billing_currency:
-                days = card.fx.days(row.currency, card.billing_currency)
-                edges |= {e for d in days if first < (e := datetime.combine(d, time(), UTC)) < last}
+            for day in _rate_days(card, row):
+                edges |= {edge for edge in [datetime.combine(day, time(), UTC)] if first < edge < last}
     for entry in card.contracts:
         edges |= {edge for edge in (entry.effective_from, entry.effective_to) if edge and first < edge < last}
     for window in windows:
         edges |= {edge for span in window.spans(first, last) for edge in span if first < edge < last}
     return edges
+
+
+def _rate_days(card: RateCard, row: Rate) -> set[date]:
+    """The days on which an exchange rate changes that the price of a row may need: of the list, or of a contract."""
+    if card.fx is None:
+        return set()
+    pairs = {(entry.currency, row.currency) for entry in card.contracts if entry.currency}
+    pairs |= {(row.currency, card.billing_currency)} if card.billing_currency else set()
+    return {day for base, quote in pairs if base != quote for day in card.fx.days(base, quote)}
 
 
 def _cells(card: RateCard, profile: Profile, asked: Sequence[str], start: datetime, end: datetime) -> Iterable[Segment]:
@@ -210,23 +221,18 @@ def price_of(
     """List, contracted and converted unit prices of a chosen row; `asked`: the conditions it was chosen for."""
     rate = named(found.rate, ref)
     assert rate.price is not None
-    own = contracted(card.contracts, rate, ref.names, at, account, asked)
+    currency = card.billing_currency or rate.currency
+    agreed = contracted(card.contracts, rate, ref.names, at, account, asked)
+    if isinstance(agreed, NoRate):
+        return Unpriced(agreed.reason, agreed.detail)
+    own = unit_prices(rate.price, rate.currency, agreed, currency, card.fx, at.date())
     if isinstance(own, NoRate):
         return Unpriced(own.reason, own.detail)
-    currency, factor, assumed = card.billing_currency or rate.currency, Decimal(1), found.assumptions
-    if currency != rate.currency:
-        fx = card.fx.find(rate.currency, currency, at.date()) if card.fx else None
-        if fx is None:
-            return Unpriced("no_fx_rate", f"{rate.currency} to {currency} on or before {at.date().isoformat()}")
-        factor = fx.rate
-        if fx.of_long_ago(at.date()):
-            assumed = (*assumed, "exchange_rate_of_long_ago")
     developer, family, version = model_facts(ref.model)
     return Price(
         rate.rate_id, rate.sku_id, rate.sku_price_id, details(rate), rate.unit_size, rate.unit, rate.pricing_unit,
-        round9(CTX.multiply(rate.price, factor)), round9(CTX.multiply(own, factor)), currency, rate.currency,
-        round9(rate.price), round9(own), rate.status, assumed, ref.model, developer, family, version,
-        rate.source.url,
+        own.listed, own.contracted, currency, rate.currency, own.pc_listed, own.pc_contracted, rate.status,
+        (*found.assumptions, *own.assumptions), ref.model, developer, family, version, rate.source.url, agreed, own.fx,
     )  # fmt: skip
 
 

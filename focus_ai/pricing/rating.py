@@ -40,7 +40,8 @@ PRICE_COLUMNS = {
     "contracted_unit_price": "DECIMAL(18, 9)", "currency": "ENUM", "pricing_currency": "ENUM",
     "pc_list_unit_price": "DECIMAL(18, 9)", "pc_contracted_unit_price": "DECIMAL(18, 9)", "assumptions": "ENUM",
     "model": "ENUM", "developer": "ENUM", "family": "ENUM", "version": "ENUM", "provider": "ENUM",
-    "processing_tier": "ENUM", "inference_geo": "ENUM", "price_key": "VARCHAR",
+    "processing_tier": "ENUM", "inference_geo": "ENUM", "price_key": "VARCHAR", "fx_rate": "DECIMAL(38, 18)",
+    "fx_date": "ENUM", "fx_source": "ENUM",
 }  # fmt: skip
 
 
@@ -219,7 +220,7 @@ def _identity(price: Price | Unpriced) -> tuple[Any, ...]:
         return ("unpriced", price.reason, price.detail)
     return (
         price.rate_id, price.sku_price_id, price.list_unit_price, price.contracted_unit_price, price.currency,
-        price.assumptions, price.model,
+        price.assumptions, price.model, *((price.fx.base, price.fx.day, price.fx.rate) if price.fx else ()),
     )  # fmt: skip
 
 
@@ -250,6 +251,10 @@ def _price_rows(
                 "inference_geo": None if details.get("x_InferenceGeo") is None else str(details["x_InferenceGeo"]),
                 "price_key": fingerprint(meter, *_identity(price)),
             }  # fmt: skip
+            if price.fx:
+                row |= {
+                    "fx_rate": price.fx.rate, "fx_date": price.fx.day.isoformat(), "fx_source": price.fx.source
+                }  # fmt: skip
         rows.append(row)
     return rows
 

@@ -28,7 +28,7 @@ _EMPTY = (
     "SkuPriceDetails", "SkuPriceId", "x_InputTokens", "x_CacheReadTokens", "x_CacheWriteTokens", "x_OutputTokens",
     "x_ReasoningTokens", "x_RequestCount", "x_RateId", "x_PriceAssumptions", "x_QuantityBasis", "x_TokenDirection",
     "x_TokenCacheAction", "x_LineItem", "x_Owner", "x_OwnerEvidence", "x_AttemptUse", "ResourceId", "ResourceName",
-    "ResourceType",
+    "ResourceType", "x_FxDate", "x_FxRate", "x_FxSource",
     *OWNER,
 )  # fmt: skip
 

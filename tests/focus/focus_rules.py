@@ -230,6 +230,12 @@ OWN_RULES = (
          "(coalesce(x_QuantityBasis, '') = 'none') <> (coalesce(PricingUnit, '') = 'Charges')"),
     Rule("a row without a SKU has no quantity basis", "SkuPriceId IS NULL AND x_QuantityBasis IS NOT NULL"),
     Rule("rated rows name their rate, billed rows do not", "(x_CostBasis = 'rated') <> (x_RateId IS NOT NULL)"),
+    Rule("a converted price names rate, day and source, and another row none of them",
+         "x_CostBasis = 'rated' AND (PricingCurrency <> BillingCurrency) <> (x_FxRate IS NOT NULL) "
+         "OR (x_FxRate IS NULL) <> (x_FxDate IS NULL) OR (x_FxRate IS NULL) <> (x_FxSource IS NULL)"),
+    Rule("a converted list price is the price of the list times the rate", "PricingCurrency <> BillingCurrency AND "
+         "x_FxRate IS NOT NULL AND abs(CAST(PricingCurrencyListUnitPrice AS DOUBLE) * CAST(x_FxRate AS DOUBLE) "
+         "- CAST(ListUnitPrice AS DOUBLE)) > 0.000000001"),
     Rule("SkuPriceId is SkuId with marks", "SkuPriceId <> SkuId AND NOT starts_with(SkuPriceId, SkuId || '#')"),
     Rule("SkuId opens with a channel and holds no account", "SkuId IS NOT NULL AND (strpos(SkuId, '/') = 0 "
          "OR (BillingAccountId <> 'unspecified' AND strpos(SkuPriceId, BillingAccountId) > 0))"),

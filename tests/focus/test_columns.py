@@ -161,7 +161,7 @@ def test_arrow_schema(version: str) -> None:
         "x_OwnerEvidence": pa.string(),
     }
     costs = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost", "PricingCurrencyEffectiveCost")
-    expected |= dict.fromkeys(costs, pa.decimal128(38, 18))
+    expected |= dict.fromkeys((*costs, "x_FxRate"), pa.decimal128(38, 18))
     assert {name: schema.field(name).type for name in expected} == expected
     decimals = [c for c in load(version).all_columns if c.type == "Decimal"]
     assert {c.name for c in decimals} <= set(expected)

@@ -321,6 +321,52 @@ def test_exchange_rates_are_dated_and_never_inverted(tmp_path: Path) -> None:
     assert weekend is not None and weekend.day == date(2026, 11, 13)
 
 
+def test_a_contract_in_another_currency_is_converted_at_the_rate_of_the_day(tmp_path: Path) -> None:
+    """A list price of 9 dollars, a contract of 8 euro per million. In dollars: 8 * 1.10 = 8.8 until the 14th, then
+    8 * 1.25 = 10, and nothing before the first rate. In euro the contract stands as it is, and the list price becomes
+    9 * 0.9 = 8.1; in yen 8 euro are 8.8 dollars first, times 150 = 1320, beside 9 * 150 = 1350."""
+    rates, entry, fx = files(
+        tmp_path, own__csv="provider,model,meter,unit_size,price\nacme,m,output,1000000,9\n",
+        c__yaml='contracts: [{contract_id: K, meter: output, unit_price: "0.008", unit_size: 1000, currency: EUR}]\n',
+        fx__csv="date,base,quote,rate,source\n2026-11-10,EUR,USD,1.10,bank\n2026-11-14,EUR,USD,1.25,bank\n"
+        "2026-11-01,USD,EUR,0.9,\n2026-11-01,USD,JPY,150,\n",
+    )  # fmt: skip
+
+    def prices(billing: str, since: str) -> list[Price | Unpriced]:
+        card = RateCard.load([rates], [entry], fx=fx, billing_currency=billing)
+        found = resolve(card, Profile("acme", ("m",)), ["output"], stamp(since), NOON)
+        return [segment.prices["output"] for segment in found]
+
+    early, first, second = prices("USD", "2026-11-09")
+    assert isinstance(early, Unpriced) and early.reason == "contract_currency" and "2026-11-09" in early.detail
+    for price, amount, factor in ((first, "8.8", "1.10"), (second, "10", "1.25")):
+        assert isinstance(price, Price) and price.fx is not None
+        assert (price.list_unit_price, price.contracted_unit_price, price.fx.rate) == (D(9), D(amount), D(factor))
+        assert price.pc_contracted_unit_price == D(amount) and "contract_currency_converted" in price.assumptions
+    euro, yen = prices("EUR", "2026-11-14")[-1], prices("JPY", "2026-11-13")[0]
+    assert isinstance(euro, Price) and isinstance(yen, Price) and yen.fx is not None
+    assert (euro.list_unit_price, euro.contracted_unit_price) == (D("8.1"), D(8))
+    assert (euro.pricing_currency, euro.pc_contracted_unit_price) == ("USD", D(10))
+    assert (yen.list_unit_price, yen.contracted_unit_price) == (D(1350), D(1320))
+    assert (yen.fx.quote, yen.fx.source) == ("JPY", "fx.csv")
+
+
+def test_fixed_prices_are_compared_with_their_unit_and_currency(tmp_path: Path) -> None:
+    """8 per million and 0.008 per thousand are one price; 8 euro and 8 dollars are two, in either order."""
+    body = """contracts:
+  - {contract_id: A, meter: input, unit_price: "8", unit_size: 1000000}
+  - {contract_id: B, meter: input, unit_price: "0.008", unit_size: 1000}
+  - {contract_id: C, meter: output, unit_price: "8", currency: USD}
+  - {contract_id: D, meter: output, unit_price: "8", currency: EUR}
+"""
+    (path,) = files(tmp_path, c__yaml=body)
+    card = RateCard.load(contracts=[path])
+    (segment,) = resolve(card, Profile("openai", ("gpt-5.4",), context_gt=0), ["input", "output"], NOON, NOON)
+    same, other = segment.prices["input"], segment.prices["output"]
+    assert isinstance(same, Price) and same.contracted_unit_price == D(8)
+    assert isinstance(other, Unpriced) and (other.reason, other.detail) == ("ambiguous", "contracts C and D")
+
+
 def test_an_exchange_rate_of_long_ago_is_told(tmp_path: Path) -> None:
     """A table that ends: its last rate holds for 35 days, to 18 October; what it prices later says so."""
     (path,) = files(tmp_path, fx__csv="date,base,quote,rate\n2026-09-13,USD,EUR,0.90\n2026-11-17,USD,EUR,0.92\n")
