@@ -1,9 +1,10 @@
 """Inputs as people name them become local files with a known format.
 
-A folder is read with all files below it in name order; hidden files are passed over, and our own data sets where
-exports are asked for, unless the folder is such a data set and nothing else: then its rows are meant. Standard input
-and object-store objects are copied to the work folder first. Names never leave the place they point to: nothing in a
-file name is used to build an output path.
+A folder is read with all files below it in name order, through links too; hidden files are passed over, and our own
+data sets where exports are asked for, unless the folder is such a data set and nothing else: then its rows are meant.
+What cannot be read ends the run, because records that nobody misses would be lost. Standard input and object-store
+objects are copied to the work folder first. Names never leave the place they point to: nothing in a file name is used
+to build an output path.
 """
 
 from __future__ import annotations
@@ -52,12 +53,17 @@ def discover(inputs: Sequence[str], spool: Path, *, own: bool = True) -> list[So
     """
     found: dict[str, SourceFile] = {}
     for given in dict.fromkeys(inputs):  # standard input can be read but once
-        for spelt, path in _expand(given, spool, own):
-            name, plain = _shown(spelt), _plain(path, spool)
-            if name not in found:
-                found[name] = SourceFile(name, plain, sniff(plain), path.stat().st_size)
-            elif found[name].path != plain:
-                raise InputError("two inputs have the same name", value=name, next_step=f"write the file as ./{name}")
+        try:
+            for spelt, path in _expand(given, spool, own):
+                name, plain = _shown(spelt), _plain(path, spool)
+                if name not in found:
+                    found[name] = SourceFile(name, plain, sniff(plain), path.stat().st_size)
+                elif found[name].path != plain:
+                    raise InputError(
+                        "two inputs have the same name", value=name, next_step=f"write the file as ./{name}"
+                    )
+        except PermissionError as error:
+            raise _closed(error, given) from error
     if not found:
         raise InputError("no input file was found", value=" ".join(inputs), next_step="name a file, folder or glob")
     return [found[name] for name in sorted(found)]
@@ -84,8 +90,7 @@ def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
         raise InputError("the name of an input is empty", value=repr(given), next_step="is a shell variable unset?")
     path = Path(given)
     if path.is_dir():
-        files = [p for p in sorted(path.rglob("*")) if p.is_file() and _wanted(p.relative_to(path))]
-        files = files if own else _exports({p: p for p in files}, path)
+        files = _of_folder(path, own)
         if not files:
             raise InputError("the folder holds no export", where=given, next_step="check the path")
         yield from ((str(p), p) for p in files)
@@ -93,10 +98,61 @@ def _local(given: str, own: bool) -> Iterator[tuple[str, Path]]:
         yield given, path
     else:
         matches = [Path(m) for m in sorted(glob.glob(given, recursive=True))]  # noqa: PTH207
-        files = [m for m in matches if m.is_file()]
+        files = [f for m in matches for f in (_of_folder(m, own) if m.is_dir() else [m] if _is_data(m) else [])]
+        if not files and path.exists():
+            raise InputError(
+                "the input is a pipe or a device, not a file", where=given,
+                next_step="give what comes out of it on standard input, with - as the name of the input",
+            )  # fmt: skip
         if not files:
             raise InputError("the input does not exist", where=given, next_step="check the path; quote a glob")
         yield from ((str(p), p) for p in files)
+
+
+def _of_folder(folder: Path, own: bool) -> list[Path]:
+    files = sorted(p for p in _below(folder) if _wanted(p.relative_to(folder)) and _is_data(p))
+    return files if own else _exports({p: p for p in files}, folder)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """All that stands below a folder and is no folder. Links to folders are followed after the folders themselves, and
+    each folder is read once, so neither a loop nor a second name of a folder gives its files again."""
+    top, seen, starts = folder.resolve(), set[str](), [folder]
+    while starts:
+        links: list[Path] = []
+        for start in starts:
+            for here, folders, names in os.walk(start, onerror=_raise):
+                real = os.path.realpath(here)
+                folders[:] = sorted(f for f in folders if not _hidden(f)) if real not in seen else []
+                if real in seen:
+                    continue
+                seen.add(real)
+                links += (
+                    p for f in folders if (p := Path(here, f)).is_symlink() and not top.is_relative_to(p.resolve())
+                )
+                yield from (Path(here, name) for name in names)
+        starts = links
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _closed(error: OSError, given: str) -> InputError:
+    return InputError(
+        "this input must not be read", where=_shown(str(error.filename or given)), value=error.strerror,
+        next_step="get the right to read it, or name only what is to be read",
+    )  # fmt: skip
+
+
+def _is_data(path: Path) -> bool:
+    """Whether it is a file; a link to one that is gone tells of records that would be missed."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(
+            "a link in the folder leads to nothing", where=_shown(str(path)), value=path.readlink(),
+            next_step="bring back the file that it names, or remove the link",
+        )  # fmt: skip
+    return path.is_file()
 
 
 def _exports(files: Mapping[_Place, Path], folder: PurePath) -> list[Path]:
@@ -119,7 +175,11 @@ def _is_report(path: Path) -> bool:
 
 def _wanted(below: PurePath) -> bool:
     """Is the file one that a folder is read for? `below`: its path from the folder on."""
-    return not any(part.startswith((".", "_")) for part in below.parts) and not below.name.endswith(_SKIPPED)
+    return not any(map(_hidden, below.parts)) and not below.name.endswith(_SKIPPED)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
 
 
 def _shown(name: str) -> str:

@@ -43,6 +43,8 @@ def test_a_folder_is_read_in_name_order_without_hidden_files(folder: Path, tmp_p
 def test_a_glob(folder: Path, tmp_path: Path) -> None:
     assert names("*.jsonl", spool=tmp_path) == ["a.jsonl", "b.jsonl"]
     assert names("**/*.jsonl", spool=tmp_path)[-1] == "deep/c.jsonl"
+    assert names("dee*", spool=tmp_path) == ["deep/c.jsonl"], "a folder that fits is read, as when the shell names it"
+    assert names("*", spool=tmp_path) == ["README.md", "_skip/d.jsonl", "a.jsonl", "b.jsonl", "deep/c.jsonl"]
 
 
 def test_a_file_named_twice_is_read_once(folder: Path, tmp_path: Path) -> None:
@@ -171,6 +173,60 @@ def test_a_link_to_a_file_is_read(folder: Path, out: Path) -> None:
     (folder / "link.jsonl").symlink_to(folder / "a.jsonl")
     report = convert(out, "link.jsonl", "a.jsonl")
     assert (report["records"]["events"], report["records"]["duplicates"]) == (1, 1)
+
+
+def test_links_to_folders_are_followed_and_each_folder_is_read_once(folder: Path, tmp_path: Path) -> None:
+    jsonl(tmp_path / "disk" / "month" / "m.jsonl", [event(20)])
+    (folder / "archive").symlink_to(tmp_path / "disk")  # elsewhere: its records count
+    (folder / "again").symlink_to(folder / "deep")  # a second name of what is read already
+    (folder / "deep" / "up").symlink_to(folder.parent)  # a loop
+    (tmp_path / "disk" / "back").symlink_to(tmp_path / "disk")
+    assert names(".", spool=tmp_path) == ["a.jsonl", "archive/month/m.jsonl", "b.jsonl", "deep/c.jsonl"]
+
+
+def test_a_link_that_leads_nowhere_is_told(folder: Path, tmp_path: Path) -> None:
+    (folder / ".lock").symlink_to("nobody@host")  # hidden: an editor's, and passed over
+    assert names(".", spool=tmp_path) == ["a.jsonl", "b.jsonl", "deep/c.jsonl"]
+    (folder / "deep" / "gone.jsonl").symlink_to("../moved.jsonl")
+    with pytest.raises(InputError, match="leads to nothing") as told:
+        discover(["."], tmp_path)
+    assert "deep/gone.jsonl" in str(told.value)
+
+
+def test_a_folder_that_must_not_be_read_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passing it over would lose its records without a word."""
+    scan = os.scandir
+
+    def refusing(path: str) -> object:
+        if Path(path).name in ("deep", ".git"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(InputError, match="must not be read") as told:
+        discover(["."], tmp_path)
+    assert "deep" in str(told.value)
+
+
+def test_a_file_that_must_not_be_read_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.open
+
+    def refusing(path: Path, *given: object, **options: object) -> object:
+        if path.name == "b.jsonl":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path, *given, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", refusing)
+    with pytest.raises(InputError, match="must not be read") as told:
+        discover(["."], tmp_path)
+    assert "b.jsonl" in str(told.value)
+
+
+def test_a_pipe_is_not_a_file_that_is_missing(folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(folder / "calls")
+    with pytest.raises(InputError, match="pipe") as told:
+        discover(["calls"], tmp_path)
+    assert "standard input" in str(told.value)
 
 
 def test_local_files_are_not_named_as_addresses(folder: Path, tmp_path: Path) -> None:
