@@ -57,6 +57,9 @@ def sniff(path: Path) -> Format:
     if not body.strip():
         return Format("empty", compression, bom)
     first = body.lstrip()[:1]
+    if first != b"[" and damage and damage[0].cut and b"\n" not in body and not _complete(body):
+        # Not even the header or the first record is whole.
+        return Format("unknown", compression, fault=damage[0].reason, detail=damage[0].note)
     if first in (b"{", b"["):
         kind = "jsonl" if _is_lines(body, len(head) >= HEAD) else "json"
         return Format(kind, compression, bom, array=kind == "json" and first == b"[")

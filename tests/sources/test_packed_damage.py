@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,18 @@ def test_an_array_in_a_packed_file_with_garbage(tmp_path: Path) -> None:
     found, told = read(tmp_path / "x", gz(array) + b"garbage")
     assert found == ids(*range(300))
     assert [t[:2] for t in told] == [(None, "damaged_compression")]
+
+
+@pytest.mark.parametrize("start", [b"event_id,timestamp,provider,mo", b'{"object": "page", "data": [{"ob', b"plain wo"])
+def test_a_file_that_ends_within_its_first_line_is_cut_off(tmp_path: Path, start: bytes) -> None:
+    """What was unpacked is a piece of a header or of a record: that it is no known export would be a wrong track."""
+    packer = zlib.compressobj(wbits=31)
+    path = tmp_path / "x.gz"
+    path.write_bytes(packer.compress(start) + packer.flush(zlib.Z_SYNC_FLUSH))
+    assert (sniff(path).kind, sniff(path).fault) == ("unknown", "truncated_compression")
+    # A whole document of which only the checksum is missing is read.
+    path.write_bytes(gzip.compress(b'{"a": 1}')[:-8])
+    assert (sniff(path).kind, sniff(path).fault) == ("jsonl", "")
 
 
 def test_nothing_can_be_unpacked(tmp_path: Path) -> None:
