@@ -123,6 +123,8 @@ def _compiled(
         if name in CURRENCIES and not _LITERAL.fullmatch(out[name]):
             code = scope.hold(out[name])
             out[name] = f"CASE WHEN regexp_full_match({code}, '[a-zA-Z]{{3}}') THEN upper({code}) ELSE {code} END"
+    if "provider" in out and not _LITERAL.fullmatch(out["provider"]):
+        out["provider"] = f"lower({out['provider']})"  # ACME and acme are one seller; provider_raw keeps the spelling
     for name, value in facts.items():
         if name in known:
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)

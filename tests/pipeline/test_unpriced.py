@@ -112,3 +112,15 @@ def test_a_currency_in_small_letters_is_that_currency(tmp_path: Path) -> None:
     )
     assert {(t["currency"], t["effective_cost"]) for t in report["totals"]} == {("USD", "0.4"), ("EUR", "2.5")}
     assert {r["BillingCurrency"] for r in rows(out)} == {"USD", "EUR"} and report["unpriced"]["events"] == 0
+
+
+def test_two_spellings_of_a_seller_are_one(tmp_path: Path) -> None:
+    """Two calls of a million tokens at 0.40 per million: one seller, one row of 0.80."""
+    rates = tmp_path / "rates.csv"
+    rates.write_text(
+        "provider,model,meter,price,unit_size,currency,effective_from\nAcme,large,input,0.40,1000000,USD,2026-01-01\n"
+    )
+    calls = [event(n, provider=n, model="large", input_tokens=1_000_000, output_tokens=0) for n in ("ACME", "acme")]
+    out = tmp_path / "out"
+    convert(out, jsonl(tmp_path / "e.jsonl", calls), settings={"rates": {"files": [str(rates)]}})
+    assert [(r["ServiceProviderName"], str(r["EffectiveCost"].normalize())) for r in rows(out)] == [("acme", "0.8")]
