@@ -191,7 +191,8 @@ def _bill(source: Report) -> str:
     if "why" in source:
         kept = "both count" if source["carried_by"] == "both" else f"left to {source['carried_by']}"
         size = [f"{count(source['tokens'])} tokens"] if source.get("tokens") else []
-        size += [f"billed {amount(source['amount'])}"] if source.get("amount") else []
+        paid = f"{amount(source['amount'])} {source.get('currency') or ''}".strip() if source.get("amount") else ""
+        size += [f"billed {paid}"] if paid else []
         return f"{source['family']}: {source['between']}: {', '.join([kept, *size, days])}"
     return f"{source['family']}: {source['carried_by']} ({source['between']} given), {days}"
 

@@ -43,8 +43,10 @@ def choose_answers(
     for adapter in adapters:
         units = collect(session, present, f"adapter = {literal(adapter)}", forms)
         for part in grouped(units, lambda u: u.account).values() if several(units) else [units]:
-            for block in blocks(part):
-                _one_amount(block, rank, outcome)
+            # Money of one currency says nothing about that of another.
+            for same in grouped(part, lambda u: u.currency).values():
+                for block in blocks(same):
+                    _one_amount(block, rank, outcome)
     return outcome, forms
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import reduce
@@ -32,22 +32,23 @@ def told(outcome: Outcome, family: str, between: str) -> list[dict[str, Any]]:
     for carrier in sorted(set(outcome.left.values())):
         units = [u for u, by in outcome.left.items() if by == carrier]
         found.append({"family": family, "between": between, "carried_by": carrier, **_days(units)})
-    doubts: dict[tuple[str, str], list[Unit]] = {}
+    # Money of two currencies makes two entries.
+    doubts: dict[tuple[str, str, str], list[Unit]] = {}
     for u, (why, counted) in outcome.doubts.items():
-        doubts.setdefault((why, "both" if counted else outcome.left[u]), []).append(u)
-    for (why, carrier), units in sorted(doubts.items()):
+        doubts.setdefault((why, "both" if counted else outcome.left[u], u.currency or ""), []).append(u)
+    for (why, carrier, _), units in sorted(doubts.items()):
         entry = {"family": family, "between": _WORDS[why].format(between), "carried_by": carrier, **_days(units)}
         found.append({**entry, "why": why, "records": sum(u.records for u in units), **_size(units)})
     return found
 
 
-def _size(units: Iterable[Unit]) -> dict[str, Any]:
+def _size(units: Sequence[Unit]) -> dict[str, Any]:
     usage = [u for u in units if u.kind == "usage"]
     bills = [u for u in units if u.kind == "billed"]
-    return {
-        **({"tokens": sum(u.tokens for u in usage)} if usage else {}),
-        **({"amount": text(reduce(CTX.add, (u.paid for u in bills), Decimal(0)))} if bills else {}),
-    }
+    found: dict[str, Any] = {"tokens": sum(u.tokens for u in usage)} if usage else {}
+    if bills:
+        found |= {"amount": text(reduce(CTX.add, (u.paid for u in bills), Decimal(0))), "currency": bills[0].currency}
+    return found
 
 
 def _days(units: Iterable[Unit]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ LENGTH = (
 # Taxes, credits and purchases, often of a whole month, do not pay the usage beside them; a refund does not either.
 _FEE = "(kind = 'billed' AND coalesce(charge_category, 'Usage') <> 'Usage')"
 _REFUND = "(kind = 'billed' AND coalesce(billed_cost, 0) < 0)"
+_MONEY = "CASE WHEN kind = 'billed' THEN currency END"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,6 +77,7 @@ class Unit:
     others: Decimal
     paid: Decimal
     form: str = ""
+    currency: str | None = None
     beside: tuple[str, ...] = ()
     reach: Interval = (0, 0)
     day: Interval = (0, 0)
@@ -133,7 +135,7 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         f"{_key(session, present, form)} AS unit_key, {_beside(present)} AS beside, "
         "CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END AS fineness, "
         f"{tokens_sql(present)} AS told, {_others(present)} AS others, coalesce(billed_cost, 0) AS paid, "
-        f"{form or literal('')} AS form FROM events WHERE {where}"
+        f"{form or literal('')} AS form, {_MONEY} AS money FROM events WHERE {where}"
     )
     cuts = _cuts(session, source)
     slot = "len(list_filter(c.cuts, lambda x: x <= event_time))" if cuts else "0"
@@ -141,11 +143,11 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
     rows = session.rows(
         f"""SELECT kind, adapter, money_family, same_usage, provider, account_id, sub, calls, NOT coarse, fee, refund,
             billable, unit_key, epoch_us(min(event_time)), epoch_us(max(event_time)), epoch_us(min(starts)),
-            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form,
+            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form, money,
             list(DISTINCT beside)
         FROM ({source}) {join}
         GROUP BY kind, adapter, money_family, same_usage, provider, account_id, sub, calls, coarse, fee, refund,
-            billable, unit_key, form, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
+            billable, unit_key, form, money, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
             CASE WHEN coarse THEN 0 ELSE {slot} END"""
     )
     if cuts:
@@ -253,7 +255,7 @@ def _key(session: Session, present: Collection[str], form: str) -> str:
     """SQL of the hash that events of one scope share; with the range of its times it names a unit."""
     return (
         "hash(kind, adapter, money_family, same_usage, provider, account_id, lower(sub_account_id), "
-        f"{_CALLS}, {_FEE}, {_REFUND}, {_billable(session, present)}, {_paid_meter(present)}, "
+        f"{_CALLS}, {_FEE}, {_REFUND}, {_billable(session, present)}, {_paid_meter(present)}, {_MONEY}, "
         f"CASE WHEN {_COARSE} THEN epoch_us(bucket_end) END"
         f"{', ' if form else ''}{form})"
     )

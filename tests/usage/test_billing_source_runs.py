@@ -293,6 +293,21 @@ def test_lines_of_two_currencies_are_two_lines(tmp_path: Path, out: Path) -> Non
     }
 
 
+def test_amounts_of_two_currencies_are_not_compared(tmp_path: Path, out: Path) -> None:
+    """Two groupings of one bill: 2.00 USD and 3.00 EUR against 5.00 USD are not the same 5.00, and 3.00 EUR against
+    7.00 EUR is a doubt of its own."""
+    euros = [cost("0") | {"amount": {"value": value, "currency": "eur"}} for value in ("3.00", "7.00")]
+    one = page(tmp_path / "a.json", (5, 6, [cost("2.00", project_id=None), {**euros[0], "project_id": None}]))
+    report = convert(out, one, page(tmp_path / "b.json", (5, 6, [cost("5.00"), euros[1]])))
+    assert {(t["currency"], t["effective_cost"]) for t in report["totals"]} == {("USD", "7"), ("EUR", "10")}
+    assert {(d["why"], d["amount"], d["currency"]) for d in report["billing_source"]} == {
+        ("amounts_differ", "2", "USD"), ("amounts_differ", "3", "EUR"),
+    }  # fmt: skip
+    assert "billed 3.00 EUR" in run_text(report)
+    report = convert(out, one, page(tmp_path / "b.json", (5, 6, [cost("5.00")])))
+    assert {(t["currency"], t["effective_cost"]) for t in report["totals"]} == {("USD", "7"), ("EUR", "3")}
+
+
 def test_a_line_that_ends_before_it_begins_is_of_its_day(tmp_path: Path, out: Path) -> None:
     """No row may have a negative or empty charge period; the sums of usage without a usable end are of their day too."""
     convert(out, page(tmp_path / "costs.json", (5, 5, [cost("1.30")]), (8, 7, [cost("1.20")])))
