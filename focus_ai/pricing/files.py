@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -80,14 +81,26 @@ def only(known: Iterable[str]) -> Callable[[str], str | None]:
     return lambda name: None if name in names else nearest(name, names)
 
 
+# Words of columns that would limit a price, or say what money it is in.
+_LIMITS = frozenset({
+    "account", "batch", "ccy", "context", "currency", "effective", "end", "expires", "expiry", "geo", "processing",
+    "quality", "region", "resolution", "route", "speed", "start", "tier", "until", "valid", "variant", "window",
+})  # fmt: skip
+
+
 def no_misspelling(known: Iterable[str]) -> Callable[[str], str | None]:
-    """For `csv_rows`: other columns may be there, unless they look like one of these, or like a date that holds."""
+    """For `csv_rows`: other columns may be there, unless they look like one of these, or like a limit of the price."""
     names = frozenset(known)
 
     def strange(name: str) -> str | None:
         low = name.lower()
-        doubtful = misspelt(low, names) or low.startswith("effective")
-        return nearest(low, names) if name not in names and doubtful else None
+        if name in names:
+            return None
+        if misspelt(low, names) or low.startswith("effective"):
+            return nearest(low, names)
+        limits = low in ("from", "to") or _LIMITS & set(re.split(r"[^a-z]+", low))
+        known = ", ".join(sorted(names))
+        return f"known: {known}; other limits of a price stand in a YAML rate file" if limits else None
 
     return strange
 

@@ -214,9 +214,12 @@ def _unpivot(row: dict[str, str], where: str) -> Iterator[dict[str, str]]:
             continue
         meter = match["meter"]
         leaf = METER_NAMES.get(meter, meter)
+        size = match["size"]
+        if leaf not in meters() and size:
+            known = {*meters(), *METER_NAMES}
+            raise InputError("the meter is unknown", where=where, value=header, expected=nearest(meter, known))
         if leaf not in meters():
             continue
-        size = match["size"]
         if size and size not in _SIZES:
             raise InputError("the header says an unknown block", where=where, value=header, expected=", ".join(_SIZES))
         found = True

@@ -438,6 +438,16 @@ DEAL = 'contracts: [{{channel: openai, percent_off: "50", {}}}]\n'
         ("contracts", "c.yaml", DEAL.format("account_id: 001234567012"), ["entry 1, account_id", "text"]),
         ("user_files", "r.csv", HEADER.replace("effective_to", "effective_till"), ["row 1", "effective_to"]),
         ("user_files", "r.csv", HEADER.replace("service_tier", "service_teir"), ["row 1", "service_tier"]),
+        *(
+            ("user_files", "r.csv", HEADER.replace("source_note", name), ["row 1", name, "YAML rate file"])
+            for name in ("context_gt", "processing", "valid_from", "start date", "currency_code", "account_id", "to")
+        ),
+        (
+            "user_files",
+            "r.csv",
+            "provider,model,unit_size,input_price,cashed_input_price_per_1m\na,m,1000,1,2\n",
+            ["row 2", "cashed_input", "cached_input"],
+        ),
         ("user_files", "r.csv", 'provider,model,meter,price\nm,"m,input,1\n', ["not valid CSV", "line 2"]),
         ("user_files", "r.yaml", ENTRY.format('prices: {input: "1"}, unit_size: many'), ["entry 1, unit_size", "many"]),
         (
