@@ -151,16 +151,16 @@ def explain_rate(
                 found.append({"meter": name, "reason": result.reason, "detail": result.detail})
             continue
         rate = named(result.rate, ref)
-        assert rate.price is not None
         agreed = contracted(card.contracts, rate, ref.names, at, account, conditions)
         own = agreed if isinstance(agreed, NoRate) else unit_prices(
-            rate.price, rate.currency, agreed, rate.currency, card.fx, at.date()
+            rate, agreed, None, card.fx, at.date()
         )  # fmt: skip
         if isinstance(own, NoRate):
             found.append({"meter": name, "reason": own.reason, "detail": own.detail})
             continue
         found.append({
-            **rate_facts(rate), "meter": name, "assumptions": [*result.assumptions, *own.assumptions],
+            **rate_facts(rate), "price": text(own.pc_listed), "per": own.pricing_unit, "meter": name,
+            "assumptions": [*result.assumptions, *own.assumptions],
             "contracted_price": text(own.contracted), "exchange_rate": str(own.fx) if own.fx else None,
             "note": rate.source.note or None,
         })  # fmt: skip

@@ -17,19 +17,9 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.errors import InputError, nearest
-from focus_ai.money import CTX, round9
-from focus_ai.pricing.rate_row import (
-    ANY,
-    DEFAULTS,
-    OPEN_KEYS,
-    VARIANT_KEYS,
-    Conditions,
-    NoRate,
-    Rate,
-    currency_code,
-    stated_when,
-)
-from focus_ai.pricing.tables import amount, channel, meters, moment, whole
+from focus_ai.money import CTX
+from focus_ai.pricing.rate_row import ANY, DEFAULTS, OPEN_KEYS, VARIANT_KEYS, Conditions, NoRate, Rate, stated_when
+from focus_ai.pricing.tables import amount, channel, currency, meters, moment, whole
 
 KINDS = ("unit_price", "percent_off", "multiplier")
 #: What an entry may be limited to; in a CSV file each of them is a column.
@@ -97,7 +87,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """A unit price as it was agreed, per the unit of the list price. Rounded, unless it is yet to be converted."""
+    """A unit price as it was agreed, per the unit of the list price; it is yet to be rounded."""
 
     price: Decimal
     currency: str
@@ -120,7 +110,7 @@ def contracted(
     for entry in fitting:
         share = entry.value if entry.kind == "multiplier" else CTX.divide(_HUNDRED - entry.value, _HUNDRED)
         price = CTX.multiply(price, share)
-    return Agreed(round9(price) if fitting else rate.price, rate.currency)
+    return Agreed(price, rate.currency)
 
 
 def _fixed(fixed: list[Contract], rate: Rate) -> Agreed | NoRate:
@@ -130,8 +120,7 @@ def _fixed(fixed: list[Contract], rate: Rate) -> Agreed | NoRate:
     names = sorted(entry.contract_id for entry in chosen)
     if len(amounts) > 1:
         return NoRate("ambiguous", "contracts " + " and ".join(names))
-    price, currency = amounts.pop()
-    return Agreed(round9(price) if currency == rate.currency else price, currency, names[0])
+    return Agreed(*amounts.pop(), names[0])
 
 
 def _amount(entry: Contract, rate: Rate) -> tuple[Decimal, str]:
@@ -169,8 +158,8 @@ def contract_of(row: dict[str, Any], where: str) -> Contract:
     when, context_gt = _when(row.get("when") or {}, where)
     return Contract(
         str(row.get("contract_id") or where), name if name == ANY else channel(name).name,
-        str(row.get("model") or ANY), meter, kind, value,
-        currency_code(row["currency"]) if row.get("currency") else None, size, start, end, when,
+        str(row.get("model") or ANY), meter, kind, value, currency(row.get("currency")),
+        size, start, end, when,
         str(row["account_id"]) if row.get("account_id") else None, context_gt,
     )  # fmt: skip
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.errors import InputError, nearest
-from focus_ai.money import round9
 from focus_ai.pricing import multiplier
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.contract import COLUMNS, CONDITION_KEYS, Contract, contract_of
@@ -27,8 +26,8 @@ from focus_ai.pricing.fx import COLUMNS as FX_COLUMNS
 from focus_ai.pricing.fx import FxTable, fx_of
 from focus_ai.pricing.multiplier import Multiplier
 from focus_ai.pricing.overlay import read_overlay
-from focus_ai.pricing.rate_row import ANY, USER, Rate, Source, currency_code, normal_when, tiers_named
-from focus_ai.pricing.tables import amount, channel, meters, moment, pricing_unit, read_yaml
+from focus_ai.pricing.rate_row import ANY, USER, Rate, Source, normal_when, tiers_named
+from focus_ai.pricing.tables import amount, channel, currency, meters, moment, pricing_unit, published, read_yaml
 
 #: Meter names of the generic event contract -> leaf meters.
 METER_NAMES = {
@@ -159,9 +158,10 @@ def _rate(row: dict[str, str], where: str, file: str) -> Rate | Contract | Multi
         raise InputError("the unit is unknown", where=where, value=said, expected=", ".join(_UNITS))
     if said and _UNITS[said] not in (unit, None):
         raise InputError("the unit does not fit the meter", where=where, value=said, expected=unit)
+    exact = None if price is None else published(price, meter, size)
     return Rate(
-        seller, model, meter, None if price is None else round9(price), currency_code(row.get("currency")), unit,
-        size, pricing_unit(unit, size), start, end, normal_when(_conditions(row)), 0, None, "user", None, source, USER,
+        seller, model, meter, exact, currency(row.get("currency")) or "USD", unit, size,
+        pricing_unit(unit, size), start, end, normal_when(_conditions(row)), 0, None, "user", None, source, USER,
     )  # fmt: skip
 
 

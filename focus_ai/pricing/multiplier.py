@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from focus_ai.errors import InputError
-from focus_ai.money import CTX, round9
+from focus_ai.money import CTX
 from focus_ai.pricing.rate_row import ANY, MULTIPLIED, USER, USER_DERIVED, Rate, Source, normal_when, tiers_named
 from focus_ai.pricing.tables import meters
 
@@ -68,7 +68,7 @@ def multiplied(rows: Sequence[Rate], factors: Sequence[Multiplier]) -> list[Rate
             start, end = (row.effective_from or _LOW), (row.effective_to or _HIGH)
             start, end = max(start, factor.span[0]), min(end, factor.span[1])
             new = replace(
-                row, price=round9(CTX.multiply(row.price, factor.factor)), when=normal_when({**row.conditions, **when}),
+                row, price=CTX.multiply(row.price, factor.factor), when=normal_when({**row.conditions, **when}),
                 effective_from=None if start == _LOW else start, effective_to=None if end == _HIGH else end,
                 status="derived", review_by=None, source=factor.source,
                 layer=USER_DERIVED if row.layer == USER else MULTIPLIED,

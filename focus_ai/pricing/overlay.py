@@ -19,19 +19,8 @@ from focus_ai.errors import InputError, nearest
 from focus_ai.money import CTX, round9
 from focus_ai.pricing.aliases import Alias, alias_of
 from focus_ai.pricing.files import check_shape
-from focus_ai.pricing.rate_row import (
-    ANY,
-    DERIVED,
-    OVERLAY,
-    TIER_KEYS,
-    USER,
-    Rate,
-    Source,
-    currency_code,
-    normal_when,
-    tiers_named,
-)
-from focus_ai.pricing.tables import amount, meters, moment, prices_folder, pricing_unit, read_yaml
+from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, TIER_KEYS, USER, Rate, Source, normal_when, tiers_named
+from focus_ai.pricing.tables import amount, currency, meters, moment, prices_folder, pricing_unit, published, read_yaml
 from focus_ai.pricing.window import EVERY_DAY, Window
 
 _OTHER_FILES = {"aliases", "channels", "makers"}
@@ -126,12 +115,12 @@ def _entry(entry: Any, windows: dict[str, Any], where: str, layer: int, channel:
                 raise InputError("the meter is unknown", where=where, value=meter, expected=hint)
             size = int(entry.get("unit_size") or table[meter].unit_size)
             unit = table[meter].consumed_unit
-            exact = None if price is None or price == "" else round9(amount(price, f"{where}, {meter}"))
+            exact = None if price is None or price == "" else published(amount(price, f"{where}, {meter}"), meter, size)
             for window in spans:
                 yield Rate(
                     str(entry.get("channel") or channel), str(model), str(meter), exact,
-                    currency_code(entry.get("currency")), unit, size, pricing_unit(unit, size), start, end, when,
-                    int(entry.get("context_gt") or 0), window, status, review, source, layer,
+                    currency(entry.get("currency")) or "USD", unit, size, pricing_unit(unit, size), start, end,
+                    when, int(entry.get("context_gt") or 0), window, status, review, source, layer,
                     tuple(map(str, entry.get("assumes") or ())),
                 )  # fmt: skip
 

@@ -221,18 +221,18 @@ def price_of(
     """List, contracted and converted unit prices of a chosen row; `asked`: the conditions it was chosen for."""
     rate = named(found.rate, ref)
     assert rate.price is not None
-    currency = card.billing_currency or rate.currency
     agreed = contracted(card.contracts, rate, ref.names, at, account, asked)
     if isinstance(agreed, NoRate):
         return Unpriced(agreed.reason, agreed.detail)
-    own = unit_prices(rate.price, rate.currency, agreed, currency, card.fx, at.date())
+    own = unit_prices(rate, agreed, card.billing_currency, card.fx, at.date())
     if isinstance(own, NoRate):
         return Unpriced(own.reason, own.detail)
     developer, family, version = model_facts(ref.model)
     return Price(
-        rate.rate_id, rate.sku_id, rate.sku_price_id, details(rate), rate.unit_size, rate.unit, rate.pricing_unit,
-        own.listed, own.contracted, currency, rate.currency, own.pc_listed, own.pc_contracted, rate.status,
-        (*found.assumptions, *own.assumptions), ref.model, developer, family, version, rate.source.url, agreed, own.fx,
+        rate.rate_id, rate.sku_id, rate.sku_price_id, details(rate), own.unit_size, rate.unit, own.pricing_unit,
+        own.listed, own.contracted, card.billing_currency or rate.currency, rate.currency, own.pc_listed,
+        own.pc_contracted, rate.status, (*found.assumptions, *own.assumptions), ref.model, developer, family, version,
+        rate.source.url, agreed, own.fx,
     )  # fmt: skip
 
 

@@ -40,12 +40,6 @@ _TIERS = {
 _GEO_SILENT = {"", "not_available", "none", "unknown"}
 
 
-def currency_code(said: object) -> str:
-    """A currency as it is compared everywhere: `usd` is USD, no other currency."""
-    code = str(said or "USD").strip()
-    return code.upper() if len(code) == 3 and code.isascii() and code.isalpha() else code
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a price was read: name and version of the source, page, day of reading, digest of the file."""
@@ -122,7 +116,7 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class NoRate:
     """No price, and why: channel_unknown, alias_unmapped, no_rate, not_yet_effective, expired, empty_price,
-    ambiguous, no_fx_rate, contract_currency."""
+    ambiguous, no_fx_rate, contract_currency, price_too_large."""
 
     reason: str
     detail: str = ""

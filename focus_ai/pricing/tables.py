@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.errors import InputError
-from focus_ai.money import dec
+from focus_ai.money import CTX, dec, round9
 from focus_ai.resources import mappings, schemas
 
 
@@ -63,6 +63,12 @@ def whole(value: object, where: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise InputError("a whole number is expected", where=where, value=value, expected="such as 1000000")
     return int(text)
+
+
+def currency(value: object) -> str | None:
+    """A currency as it is compared everywhere: `usd` is USD. Other words are credits, None is nothing."""
+    text = str(value or "").strip()
+    return (text.upper() if re.fullmatch(r"[A-Za-z]{3}", text) else text) or None
 
 
 def moment(value: object, where: str) -> datetime | None:
@@ -174,6 +180,22 @@ def pricing_unit(unit: str, size: int) -> str:
     if unit == "Seconds" and size in (60, 3600):
         return "Minutes" if size == 60 else "Hours"
     return unit if size == 1 else f"{size} {unit}"
+
+
+def blocks_in_usual(meter: str, size: int) -> int:
+    """How many blocks of a price make the usual one of its meter (1000 of "per 1000 tokens"); 1 for other sizes.
+
+    Unit prices have nine decimals: of a price per token, or of a discount on it, they would lose digits.
+    """
+    entry = meters().get(meter)
+    many, rest = divmod(entry.unit_size if entry else size, size)
+    return many if not rest and str(many).strip("0") == "1" else 1
+
+
+def published(price: Decimal, meter: str, size: int) -> Decimal:
+    """A price per `size` units, rounded once to nine decimals of the usual block of its meter where that is larger."""
+    many = Decimal(blocks_in_usual(meter, size))
+    return CTX.divide(round9(CTX.multiply(price, many)), many)
 
 
 @cache

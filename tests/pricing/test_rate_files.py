@@ -351,6 +351,33 @@ def test_a_contract_in_another_currency_is_converted_at_the_rate_of_the_day(tmp_
     assert (yen.fx.quote, yen.fx.source) == ("JPY", "fx.csv")
 
 
+def test_prices_of_small_units_keep_their_digits(tmp_path: Path) -> None:
+    """0.0000000125 a token is 0.0125 per million, of which 12.5 % off leave 0.0109375: a million tokens cost that, not
+    0.012 and 0.011. A contract that says no unit is per token as its list price: 0.000000011 is 0.011 per million."""
+    body = "provider,model,meter,unit_size,price\nacme,a,input,1,0.0000000125\nacme,b,input,1,1.25E-8\n"
+    deal = 'contracts: [{model: a, percent_off: "12.5"}, {model: b, unit_price: "0.000000011"}]\n'
+    rates, contracts = files(tmp_path, r__csv=body, c__yaml=deal)
+    card = RateCard.load([rates], [contracts])
+    for model, amount in (("a", "0.0109375"), ("b", "0.011")):
+        (charge,) = rate(card, Profile("acme", (model,)), {"input": 10**6}, NOON).charges
+        assert (charge.list_cost, charge.contracted_cost) == (D("0.0125"), D(amount))
+        assert (charge.pricing_quantity, charge.pricing_unit) == (D(1), "1000000 Tokens")
+
+
+def test_a_price_that_no_row_holds_is_not_priced(tmp_path: Path) -> None:
+    """900 million dollars fit into nine digits; in rupiah, at 16,000 each, they do not."""
+    rates, fx = files(
+        tmp_path, r__csv="provider,model,meter,unit_size,price\nacme,m,input,1000000,900000000\n",
+        fx__csv="date,base,quote,rate\n2026-11-01,USD,IDR,16000\n",
+    )  # fmt: skip
+    found = []
+    for billing in ("USD", "IDR"):
+        card = RateCard.load([rates], fx=fx, billing_currency=billing)
+        found += [s.prices["input"] for s in resolve(card, Profile("acme", ("m",)), ["input"], NOON, NOON)]
+    assert isinstance(found[0], Price) and found[0].list_unit_price == D(900_000_000)
+    assert isinstance(found[1], Unpriced) and found[1].reason == "price_too_large"
+
+
 def test_fixed_prices_are_compared_with_their_unit_and_currency(tmp_path: Path) -> None:
     """8 per million and 0.008 per thousand are one price; 8 euro and 8 dollars are two, in either order."""
     body = """contracts:
