@@ -18,6 +18,11 @@ def provider(word: str) -> str:
     return _spellings().get(word.strip().lower(), word)
 
 
+def known(slug: str) -> bool:
+    """Whether a slug is one of the table's."""
+    return slug in _spellings().values()
+
+
 def scope(word: str) -> str:
     """The same for `provider/account`, of which only the first part is a provider's name."""
     name, slash, account = word.partition("/")

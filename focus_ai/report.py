@@ -17,11 +17,12 @@ from typing import Any
 
 from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, ident, literal, literals
-from focus_ai.errors import InternalError
-from focus_ai.focus.places import UNSPECIFIED
+from focus_ai.errors import InternalError, misspelt
+from focus_ai.focus.places import UNSPECIFIED, unmet_accounts
 from focus_ai.money import dec, text
 from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated, summary
+from focus_ai.settings import Settings
 from focus_ai.sinks.parquet import Written
 from focus_ai.sources.digests import sha256
 from focus_ai.usage.units import tokens_sql
@@ -141,7 +142,8 @@ def _amount(value: Any) -> str:
 
 
 def warnings(
-    session: Session, relation: str, rated: Rated, staged: Sequence[Staged], now: datetime
+    session: Session, relation: str, rated: Rated, staged: Sequence[Staged], now: datetime,
+    settings: Settings,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """What a person should look at, each with its size in records and money. `now` is the time of the run."""
     found: list[dict[str, Any]] = []
@@ -167,6 +169,10 @@ def warnings(
         ):  # fmt: skip
             add("account_unspecified", f"the billing account of {row['p']} is not known; name it in focus-ai.toml "
                 "[accounts] or with --account", row)  # fmt: skip
+        for name, meant in unmet_accounts(session, settings):
+            close = sorted(n for n in meant if misspelt(name, [n])) or meant
+            add("account_without_records", f"no record is of the account {name} of the settings or of --account; "
+                f"the records have {', '.join(close[:3])}")  # fmt: skip
         for row in summary(session, "SELECT a, currency, count(*) AS n, sum(e) AS e FROM (SELECT EffectiveCost AS e, "
                            "BillingCurrency AS currency, "
                            f"unnest(string_split(x_PriceAssumptions, ',')) AS a FROM {relation} "

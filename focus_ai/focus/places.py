@@ -13,6 +13,8 @@ from typing import Any
 from focus_ai import resources
 from focus_ai.engine import Session, ident
 from focus_ai.engine.tables import create_table, fingerprint
+from focus_ai.errors import misspelt
+from focus_ai.providers import known
 from focus_ai.settings import Settings
 
 UNSPECIFIED = "unspecified"
@@ -39,19 +41,47 @@ def create_places(
     rows = []
     for key, *values in found:
         place = _place(dict(zip(columns, values, strict=True)), settings)
-        rows.append({"place_hash": key, "place_key": fingerprint(*place.values()), **place})
+        channel = dict(zip(columns, values, strict=True))["provider"] or "unknown"
+        rows.append({"place_hash": key, "place_key": fingerprint(*place.values()), "channel": channel, **place})
     create_table(
         session,
         "places",
         {
             "place_hash": "UBIGINT",
             "place_key": "VARCHAR",
+            "channel": "VARCHAR",
             "invoiced": "BOOLEAN",
             "primary_source": "BOOLEAN",
             **dict.fromkeys(_COLUMNS, "ENUM"),
         },
         rows,
     )
+
+
+def unmet_accounts(session: Session, settings: Settings) -> list[tuple[str, list[str]]]:
+    """Tables of `[accounts]` that no record meets while one like it, or one without a table, is met: misspelt, likely.
+
+    Each with what the records name instead. Settings may hold more accounts than one run has records of, so a known
+    seller or account that is merely absent is none.
+    """
+    met = {(str(c), str(a)) for c, a in session.rows("SELECT DISTINCT channel, account_id FROM places")}
+    tables = settings.accounts.keys()
+    bare = {(c, a) for c, a in met if c not in tables and f"{c}/{a}" not in tables}
+    found: list[tuple[str, list[str]]] = []
+    for name in sorted(tables):
+        channel, _, account = name.partition("/")
+        here = {a for c, a in met if c == channel}
+        if not here:
+            others = {c for c, _ in bare}
+            meant = sorted(others) if not known(channel) or misspelt(channel, others) else []
+        elif account and account not in here:
+            others = {a for a in here if f"{channel}/{a}" not in tables and a != UNSPECIFIED}
+            alone = {a for a in others if (channel, a) in bare}
+            meant = [f"{channel}/{a}" for a in sorted(others if misspelt(account, others) else alone)]
+        else:
+            meant = []
+        found += [(name, meant)] if meant else []
+    return found
 
 
 def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from data_builders import EXPORTS, convert, event, jsonl
 
+from focus_ai.engine import Session
+from focus_ai.focus.places import unmet_accounts
+from focus_ai.settings import Settings
+
 
 @pytest.mark.parametrize(
     ("begun", "later"),
@@ -39,3 +43,26 @@ def test_a_bill_for_days_to_come_is_no_wrong_clock(tmp_path: Path, monkeypatch: 
 
 def _epoch(instant: str) -> str:
     return str(int(datetime.fromisoformat(instant).timestamp()))
+
+
+def test_an_account_that_no_record_has_is_told_with_those_that_the_records_have(tmp_path: Path) -> None:
+    """Of the settings, `opneai` is no seller; the records of openai have no account. A known seller that is merely
+    absent is no mistake."""
+    source = jsonl(tmp_path / "x.jsonl", [event(1, provider="openai")])
+    accounts = {name: {"billing_mode": "prepaid"} for name in ("opneai", "anthropic")}
+    report = convert(tmp_path / "out", source, settings={"accounts": accounts})
+    told = [w["message"] for w in report["warnings"] if w["code"] == "account_without_records"]
+    assert len(told) == 1 and "account opneai" in told[0] and "have openai" in told[0]
+
+
+def test_of_the_accounts_of_a_seller_the_misspelt_one_is_told(tmp_path: Path) -> None:
+    """org-exmple is nearly org-example, which has no table of its own. Where every account has one, an absent account
+    is no mistake, and a table of an account that looks like no other is one only where some account has none."""
+    settings = Settings.from_dict({"accounts": {
+        name: {} for name in ("acme", "acme/org-exmple", "mistral/another", "mistral/org-b", "x-ai/first")
+    }})  # fmt: skip
+    with Session(tmp_path) as session:
+        session.sql("CREATE TABLE places AS SELECT * FROM (VALUES ('acme', 'org-example'), ('mistral', 'org-b'), "
+                    "('x-ai', 'second'), ('x-ai', 'unspecified')) v(channel, account_id)")  # fmt: skip
+        assert unmet_accounts(session, settings) == [("acme/org-exmple", ["acme/org-example"]), (
+            "x-ai/first", ["x-ai/second"])]  # fmt: skip
