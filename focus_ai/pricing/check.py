@@ -1,4 +1,5 @@
-"""Structural checks of a rate card: overlaps, gaps, reviews that are due, prices finer than nine places."""
+"""Structural checks of a rate card: overlaps, gaps, reviews that are due, prices finer than nine places, contracts that
+speak about no price."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from focus_ai.errors import misspelt, nearest
 from focus_ai.pricing import overlay, snapshot
-from focus_ai.pricing.rate_row import DERIVED, OVERLAY, USER, Rate
+from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, USER, NoRate, Rate
 from focus_ai.pricing.tables import channel, known_channels
 
 if TYPE_CHECKING:
     from focus_ai.pricing.card import RateCard
+    from focus_ai.pricing.contract import Contract
 
 _LOW, _HIGH = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -37,6 +40,7 @@ def check(card: RateCard, today: date) -> list[Problem]:
             for model in card.shipped_models(listed):
                 found += check_rows(card.shipped_rows(name, listed, model), today)
     found += check_rows(card.user_rates, today)
+    found += (problem for entry in card.contracts if (problem := _without_price(card, entry, today)))
     unique = dict.fromkeys(found)
     return sorted(unique, key=lambda p: (p.severity, p.kind, p.subject, p.text))
 
@@ -63,6 +67,29 @@ def check_rows(rows: Iterable[Rate], today: date) -> list[Problem]:
                 text = f"no price from {end.isoformat()} to {start.isoformat()} ({first.source.name})"
                 found.append(Problem(severity, "gap", first.sku_price_id, text))
     return found
+
+
+def _without_price(card: RateCard, entry: Contract, today: date) -> Problem | None:
+    """A contract entry whose seller or model no price is of: a misspelt one would leave the list price."""
+    sellers = {*known_channels(), *(row.channel for row in card.user_rates)} - {ANY}
+    meant = sorted(sellers) if entry.channel == ANY else [entry.channel]
+    at = entry.effective_from or datetime.combine(today, datetime.min.time(), UTC)
+    models = {name: _models(card, name) for name in meant}
+    if entry.model.endswith(ANY):
+        if any(model.startswith(entry.model[:-1]) for known in models.values() for model in known):
+            return None
+    elif any(not isinstance(card.place(name, (entry.model,), at), NoRate) for name in meant):
+        return None
+    every = {model for known in models.values() for model in known}
+    wrong, known = (entry.model, every) if every else (entry.channel, sellers)
+    hint = f"; {nearest(wrong, known)}" if misspelt(wrong, known) else ""
+    text = f"no price is of {entry.model} at {entry.channel}, so that the list price would stand{hint}"
+    return Problem("warning", "contract_unmet", entry.contract_id, text)
+
+
+def _models(card: RateCard, name: str) -> set[str]:
+    own = {row.model for row in card.user_rates if row.channel in (name, ANY)}
+    return own.union(*(card.shipped_models(listed) for listed in channel(name).lists if card.shipped))
 
 
 def _noise(listed: str) -> list[Problem]:

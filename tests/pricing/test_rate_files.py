@@ -12,6 +12,7 @@ from pricing_builders import NOON, stamp
 from focus_ai.cli import rates_cmd
 from focus_ai.errors import FocusAiError, InputError, UsageError
 from focus_ai.pricing import Conditions, NoRate, Price, Profile, RateCard, Unpriced, lookup, resolve
+from focus_ai.pricing import check as check_module
 from focus_ai.pricing.check import check_rows
 from focus_ai.pricing.fx import FxRate, FxTable
 from focus_ai.pricing.rate import rate
@@ -570,6 +571,20 @@ def test_commands_list_and_explain() -> None:
         rates_cmd.list_rates(card, channel="opnai")
     with pytest.raises(UsageError, match="--at"):
         rates_cmd.instant("yesterday")
+
+
+def test_a_contract_of_a_model_or_seller_without_prices_is_told(tmp_path: Path) -> None:
+    """A misspelt entry leaves the list price; a spelling, a prefix or a seller that some price is of is none."""
+    entries = ["opneai,gpt-5", "openai,gpt-5-mni", "openai,gtp-*", "acme,m2", "openai,gpt-5-2025-08-07",
+               "openai,gpt-5*", "*,gpt-5", "azure,*", "acme,*", "acme,m", "*,*"]  # fmt: skip
+    body = "contract_id,channel,model,percent_off\n" + "".join(f"K{n},{e},50\n" for n, e in enumerate(entries))
+    rates, contracts = files(
+        tmp_path, r__csv="provider,model,meter,unit_size,price\nacme,m,input,1000000,4\n", c__csv=body
+    )
+    found = check_module.check(RateCard.load([rates], [contracts]), date(2026, 11, 22))
+    told = {p.subject: p.text for p in found if p.kind == "contract_unmet"}
+    assert sorted(told) == ["K0", "K1", "K2", "K3"]
+    assert "did you mean openai?" in told["K0"] and "gpt-5-mini" in told["K1"]
 
 
 def test_commands_check_and_refresh(tmp_path: Path) -> None:
