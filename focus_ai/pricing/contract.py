@@ -155,6 +155,9 @@ def contract_of(row: dict[str, Any], where: str) -> Contract:
         raise InputError("a contract entry ends before it starts", where=where, value=f"{start} to {end}")
     size = None if row.get("unit_size") in (None, "") else whole(row["unit_size"], f"{where}, unit_size")
     name = str(row.get("channel") or row.get("provider") or ANY)
+    both = [str(row[key]) for key in ("channel", "provider") if row.get(key)]
+    if len({word if word == ANY else channel(word).name for word in both}) > 1:
+        raise InputError("channel and provider say two sellers", where=where, value=both, expected="one of the two")
     when, context_gt = _when(row.get("when") or {}, where)
     return Contract(
         str(row.get("contract_id") or where), name if name == ANY else channel(name).name,

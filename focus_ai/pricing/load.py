@@ -13,12 +13,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 from focus_ai.errors import InputError, nearest
 from focus_ai.pricing import multiplier
+from focus_ai.pricing.aliases import Alias
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.contract import COLUMNS, CONDITION_KEYS, Contract, contract_of
 from focus_ai.pricing.files import check_shape, csv_rows, no_misspelling, only
@@ -66,6 +67,7 @@ def load(
 ) -> RateCard:
     """Build a card. User rows of one key must not overlap in time."""
     card = RateCard(billing_currency=billing_currency)
+    places: list[str] = []  # the file of each contract entry
     for name in user_files:
         path = _existing(name, card, "rates")
         if path.suffix.lower() in (".yaml", ".yml"):
@@ -76,11 +78,16 @@ def load(
             rates, contracts, factors = read_rate_csv(path)
             card.user_rates += rates
             card.contracts += contracts
+            places += [path.name] * len(contracts)
             card.multipliers += factors
     refuse_overlaps(card.user_rates)
+    refuse_two_meanings(card.user_aliases)
     multiplier.refuse_overlaps(card.multipliers)
     for name in contract_files:
-        card.contracts += read_contracts(_existing(name, card, "contracts"))
+        contracts = read_contracts(path := _existing(name, card, "contracts"))
+        card.contracts += contracts
+        places += [path.name] * len(contracts)
+    refuse_repeated(zip(places, card.contracts, strict=True))
     if fx_file is not None:
         path = _existing(fx_file, card, "fx")
         card.fx = FxTable(fx_of(row, f"{path.name}: row {n}") for n, row in csv_rows(path, only(FX_COLUMNS)))
@@ -254,6 +261,36 @@ def refuse_overlaps(rates: Iterable[Rate]) -> None:
                     value=f"{first.sku_price_id} from {first.effective_from} and from {second.effective_from}",
                     expected="effective_to of the older row (exclusive) at or before effective_from of the newer one",
                 )  # fmt: skip
+
+
+def refuse_two_meanings(aliases: Iterable[Alias]) -> None:
+    """Raise `InputError` when one name means two models at one instant: which one would be for the order to say."""
+    low, high = (edge.replace(tzinfo=UTC) for edge in (datetime.min, datetime.max))
+    groups: dict[tuple[str, str], list[Alias]] = {}
+    for alias in aliases:
+        groups.setdefault((alias.channel, alias.alias), []).append(alias)
+    for one, other in (pair for group in groups.values() for pair in combinations(group, 2)):
+        starts = max(one.effective_from or low, other.effective_from or low)
+        ends = min(one.effective_to or high, other.effective_to or high)
+        if one.model != other.model and starts < ends:
+            raise InputError(
+                "an alias means two models at the same time", where=f"{one.source}, {other.source}",
+                value=f"{one.alias} of {one.channel}: {' and '.join(sorted((one.model, other.model)))}",
+                expected="effective_to of the older one (exclusive) at or before effective_from of the newer one",
+            )  # fmt: skip
+
+
+def refuse_repeated(contracts: Iterable[tuple[str, Contract]]) -> None:
+    """Raise `InputError` for an entry that stands there twice: its discount would be taken twice."""
+    seen: dict[Contract, str] = {}
+    for place, entry in contracts:
+        if entry in seen and entry.kind != "unit_price":
+            raise InputError(
+                "a discount stands there twice", where=f"{seen[entry]}, {place}",
+                value=f"{entry.contract_id}: {entry.kind} {entry.value} for {entry.model} at {entry.channel}",
+                expected="each entry once; discounts of different contracts need their own contract_id",
+            )  # fmt: skip
+        seen[entry] = place
 
 
 def _channel(name: str, where: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal as D
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -497,6 +498,17 @@ DEAL = 'contracts: [{{channel: openai, percent_off: "50", {}}}]\n'
         ("user_files", "r.yaml", "covers: [{models: '[', meters: [input]}]\n", ["no regular expression", "["]),
         ("fx", "fx.csv", "date,base,quote,rate,rate\n2026-01-01,EUR,USD,1.1,1.9\n", ["twice", "rate"]),
         ("fx", "fx.csv", "date,base,quote,rate\n2026-01-01,eur,usd,1.1\n", ["row 2", "eur", "EUR"]),
+        ("contracts", "c.yaml", DEAL.format("provider: azure"), ["entry 1", "openai", "azure"]),
+        ("contracts", "c.csv", "contract_id,model,percent_off\nK,m,50\nK,m,50.0\n", ["twice", "K", "m"]),
+        *(
+            ("user_files", "r.yaml", f"list: a\naliases: [{', '.join(pair)}]\n", ["x of a: m and w", "effective_to"])
+            for pair in permutations(
+                (
+                    "{alias: x, channel: a, model: m, effective_from: 2026-11-01}",
+                    "{alias: x, channel: a, model: w, effective_from: 2026-11-10, effective_to: 2026-11-12}",
+                )
+            )
+        ),
     ],
 )
 def test_what_has_no_meaning_in_a_price_file_is_refused(
