@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from focus_ai.adapters.bundle import stage_together, together
 from focus_ai.adapters.mapping import Mapping
+from focus_ai.adapters.processes import in_processes
 from focus_ai.adapters.quick import aside, direct, stage_quickly
 from focus_ai.adapters.stage import stage
 from focus_ai.adapters.staged import Staged
@@ -25,6 +24,7 @@ DOCUMENT = 8 << 20
 STAGING_MEMORY = 800_000_000
 
 Task = tuple[SourceFile, Mapping, MappingType[str, str]]
+Call = tuple[list[Task], Path, Callable[..., Session], bool, frozenset[str] | None]
 
 
 def stage_all(
@@ -41,7 +41,7 @@ def stage_all(
     """Stage every file into `work/staged`; the results come in the order given."""
     folder = work / "staged"
     folder.mkdir(parents=True, exist_ok=True)
-    plain = [(source, mapping, dict(facts)) for source, mapping, facts in tasks]  # what a process can be given
+    plain: list[Task] = [(source, mapping, dict(facts)) for source, mapping, facts in tasks]  # a process can have it
     bundles = together(plain)
     workers = min(jobs, len(bundles))
     opened = partial(Session, memory_limit=memory_limit, threads=threads, beside=max(0, workers - 1))
@@ -50,29 +50,17 @@ def stage_all(
         for number, places in enumerate(bundles)
     ]
     found: dict[int, Staged] = {}
-
-    def keep(number: int, staged: list[Staged]) -> None:
-        found.update(zip(bundles[number], staged, strict=True))
+    if progress:
+        progress("read", 0, len(tasks))
+    results = in_processes(_some, calls, workers) if workers > 1 else map(_some, calls)
+    for places, staged in zip(bundles, results, strict=True):
+        found.update(zip(places, staged, strict=True))
         if progress:
             progress("read", len(found), len(tasks))
-
-    if workers > 1:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for number, staged in enumerate(pool.map(_some, calls)):
-                keep(number, staged)
-    else:
-        if progress:
-            progress("read", 0, len(tasks))
-        for number, call in enumerate(calls):
-            keep(number, _some(call))
     return [found[place] for place in range(len(tasks))]
 
 
-def _some(
-    call: tuple[list[tuple[SourceFile, Mapping, dict[str, str]]], Path, Callable[..., Session], bool,
-                frozenset[str] | None],
-) -> list[Staged]:  # fmt: skip
+def _some(call: Call) -> list[Staged]:
     tasks, target, session_with, numbered, extra = call
     if len(tasks) > 1:
         sources, (_, mapping, facts) = [source for source, _, _ in tasks], tasks[0]
@@ -81,17 +69,16 @@ def _some(
             staged = stage_together(session, sources, mapping, target, facts=facts, extra=extra)
         if staged is not None:
             return staged
-    targets = [target.with_name(f"{target.stem}-{n}.parquet") for n in range(len(tasks))]
     return [
-        _one((source, mapping, facts, path, session_with, numbered, extra))
-        for (source, mapping, facts), path in zip(tasks, targets, strict=True)
+        _one(task, target.with_name(f"{target.stem}-{n}.parquet"), session_with, numbered=numbered, extra=extra)
+        for n, task in enumerate(tasks)
     ]
 
 
 def _one(
-    call: tuple[SourceFile, Mapping, dict[str, str], Path, Callable[..., Session], bool, frozenset[str] | None],
+    task: Task, target: Path, session_with: Callable[..., Session], *, numbered: bool, extra: frozenset[str] | None
 ) -> Staged:
-    source, mapping, facts, target, session_with, numbered, extra = call
+    source, mapping, facts = task
     opened = partial(session_with, target.with_suffix(".work"))
     if not numbered and direct(source, mapping):
         # Rows of a clean file carry no number, so they may be written in any order, by all threads.

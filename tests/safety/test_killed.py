@@ -104,3 +104,74 @@ def test_killed_at_random_moments(old: dict[str, bytes], tmp_path: Path, out: Pa
         assert (out / "run.json").is_file()
     convert(out, source)
     assert [p.name for p in sorted(out.parent.iterdir())] == ["expected", out.name]
+
+
+# The signal comes while the engine works, which then puts an error of its own in the place of the interruption.
+BUSY = """
+import os, sys, time
+import focus_ai.convert
+from focus_ai.cli import main
+def busy(*given, **options):
+    try:
+        os.kill(os.getpid(), int(sys.argv[1]))
+        time.sleep(10)
+    except KeyboardInterrupt:
+        raise RuntimeError("Query interrupted") from None
+focus_ai.convert.stage_all = busy
+sys.exit(main(["convert", sys.argv[2], "--out", sys.argv[3]]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code", "word"), [
+    (signal.SIGINT, 130, "focus-ai: interrupted;"), (signal.SIGTERM, 143, "focus-ai: stopped by SIGTERM;"),
+])  # fmt: skip
+def test_stopped_while_the_engine_works(
+    number: signal.Signals, code: int, word: str, old: dict[str, bytes], tmp_path: Path, out: Path
+) -> None:
+    """It is no fault of the program, the old data set stands, and nothing is left beside it."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY, str(int(number)), str(jsonl(tmp_path / "new.jsonl", [event(3)])), str(out)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
+    assert done.stderr.startswith(word)
+    assert snapshot(out) == old
+    assert [p.name for p in out.parent.iterdir()] == [out.name]
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """All that it says until nobody holds its output open."""
+    try:
+        return process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+# The run is ended from outside while other processes read its inputs.
+SEVERAL = """
+import multiprocessing, os, sys, threading, time
+from focus_ai.cli import main
+def end():
+    while len(multiprocessing.active_children()) < 2:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    os.kill(os.getpid(), int(sys.argv[1]))
+if __name__ == "__main__":
+    threading.Thread(target=end, daemon=True).start()
+    sys.exit(main(["convert", sys.argv[2], "--jobs", "2", "--out", sys.argv[3]]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
+def test_the_processes_of_a_run_end_with_it(number: int, code: int, tmp_path: Path, out: Path) -> None:
+    """They hold the output open: whoever reads it to its end, as a pipeline does, would wait for ever."""
+    for name in ("a", "b"):
+        jsonl(tmp_path / "in" / f"{name}.jsonl", [event(f"{name}{n}") for n in range(40_000)])
+    with subprocess.Popen(
+        [sys.executable, "-c", SEVERAL, str(int(number)), str(tmp_path / "in"), str(out)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        shown, said = _ended(process)
+    assert (process.returncode, shown) == (code, ""), said
+    assert not out.exists()
