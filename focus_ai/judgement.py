@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from focus_ai.errors import UsageError
+from focus_ai.files import write_whole
 from focus_ai.findings import Finding, Findings, Severity
 
 FailOn = Literal["error", "warning", "never"]
@@ -120,8 +121,7 @@ def write_baseline(findings: Findings, path: Path) -> int:
     body = ",\n".join(f"  {entry}" for entry in entries)
     text = json.dumps(head)[:-1] + f', "findings": [\n{body}\n]}}\n'
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise UsageError("the baseline cannot be written", where=str(path), value=error.strerror) from error
     return len(entries)

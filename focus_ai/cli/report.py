@@ -11,6 +11,7 @@ import typer
 
 from focus_ai.cli.options import ConfigOption, MemoryOption, NoColorOption, QuietOption, ThreadsOption
 from focus_ai.errors import UsageError, nearest
+from focus_ai.files import write_whole
 
 
 class Shape(StrEnum):
@@ -141,11 +142,7 @@ def _render(found: Mapping[str, Any], shape: Shape, top: int, *, bold: bool, no_
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the whole file or none of it: beside it first, then over it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise UsageError("the report cannot be written", where=str(path), value=error.strerror) from None

@@ -11,6 +11,7 @@ import typer
 
 from focus_ai.cli.options import ConfigOption, InputsArgument, MemoryOption, NoColorOption, QuietOption, ThreadsOption
 from focus_ai.errors import UsageError, nearest
+from focus_ai.files import write_whole
 
 if TYPE_CHECKING:
     from focus_ai.judgement import Judgement
@@ -153,7 +154,6 @@ def show(judgement: Judgement, format_: ReportFormat, files: Sequence[tuple[str,
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_whole(file, text, errors="backslashreplace")
     except OSError as error:
         raise UsageError("a report cannot be written", where=str(file), value=error.strerror) from error
