@@ -1,4 +1,5 @@
-"""Failures of the machine that are nobody's fault in the program: no room to write, a working folder that is gone."""
+"""Failures of the machine that are nobody's fault in the program: no room to write, files that go away, no right to
+them, a working folder that is gone."""
 
 from __future__ import annotations
 
@@ -21,6 +22,13 @@ def of_the_machine(error: Exception) -> FocusAiError | None:
         )  # fmt: skip
     if isinstance(error, FileNotFoundError) and _nowhere():
         return UsageError("the folder you are in no longer exists", next_step="change to one that does")
+    if isinstance(error, FileNotFoundError | PermissionError) and error.filename is not None:
+        gone = isinstance(error, FileNotFoundError)
+        return InputError(
+            "a file went away while it was in use" if gone else "a file or folder must not be used",
+            where=str(error.filename), value=error.strerror,
+            next_step="run it again when nothing moves its files" if gone else "get the right to it, or name another",
+        )  # fmt: skip
     return None
 
 

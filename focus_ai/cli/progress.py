@@ -22,8 +22,8 @@ class Progress:
     def __init__(
         self, *, quiet: bool = False, stream: TextIO | None = None, patience: float = 1.0, clock: Clock = time.monotonic
     ) -> None:
-        self._stream = stream or sys.stderr
-        self._on = not quiet and self._stream.isatty()
+        self._stream = stream or sys.stderr  # `None` where it is closed
+        self._on = not quiet and self._stream is not None and self._stream.isatty()
         self._clock, self._patience = clock, patience
         self._start = self._last = clock()
         self._shown = 0

@@ -29,14 +29,16 @@ def tell(text: str, *, quiet: bool = False) -> None:
 
 
 def say_error(*lines: str) -> None:
-    """What went wrong, on standard error: the first line carries the program's name."""
-    _write(sys.stderr, "\n".join([f"focus-ai: {lines[0]}", *lines[1:]]) + "\n")
+    """What went wrong, on standard error: the first line carries the program's name. Where that takes nothing, the exit
+    code alone tells."""
+    with contextlib.suppress(OSError):
+        _write(sys.stderr, "\n".join([f"focus-ai: {lines[0]}", *lines[1:]]) + "\n")
 
 
 def colour(no_color: bool) -> bool:
     """Whether standard output may carry colour: a terminal, no `--no-color`, no NO_COLOR, no TERM=dumb."""
     wanted = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return wanted and sys.stdout.isatty()
+    return wanted and sys.stdout is not None and sys.stdout.isatty()
 
 
 def bold_headings(text: str, *, on: bool) -> str:
@@ -50,13 +52,16 @@ def bold_headings(text: str, *, on: bool) -> str:
 def close_quietly(code: int) -> int:
     """Flush the output before the interpreter does, so that a closed pipe leaves no message behind."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started the command
+            sys.stdout.flush()
     except BrokenPipeError:
         _to_nowhere(sys.stdout)
     return code
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed by whoever started the command, as services do
+        return
     try:
         stream.write(text)
         stream.flush()

@@ -203,6 +203,8 @@ def _plain(path: Path, spool: Path) -> Path:
 
 
 def _spool_stdin(spool: Path) -> Path:
+    if sys.stdin is None:
+        raise InputError("standard input is closed", where="-", next_step="name a file, or pipe something into it")
     spool.mkdir(parents=True, exist_ok=True)
     target = spool / "stdin"
     with target.open("wb") as out:

@@ -196,6 +196,31 @@ def test_an_interrupt_ends_with_130(api: Api, capsys: pytest.CaptureFixture[str]
     assert "interrupted" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("words", "streams", "code"), [
+    ("convert a.csv --out o", ">&- 2>&- <&-", 0), ("schema 1.3", ">&-", 0), ("convert b.csv --out o", "2>/dev/full", 3),
+    ("convert - --out o", "<&- 2>&-", 3),
+])  # fmt: skip
+def test_a_command_without_its_streams(words: str, streams: str, code: int, tmp_path: Path) -> None:
+    """As services start it. What it does is done, and the exit code says how it went."""
+    (tmp_path / "a.csv").write_text(
+        "event_id,timestamp,provider,model,input_tokens,output_tokens,status\n"
+        "a,2026-11-02T10:00:00Z,openai,gpt-5,1000,200,success\n"
+    )
+    done = subprocess.run(
+        f"'{sys.executable}' -m focus_ai {words} {streams}", shell=True, cwd=tmp_path, capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert (tmp_path / "o" / "run.json").is_file() == words.startswith("convert a.csv")
+
+
+def test_a_file_that_goes_away_is_no_fault_of_the_program(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.answer = FileNotFoundError(2, "No such file or directory", "exports/a.json")
+    assert main(["convert", "a.json", "--out", "o"]) == 3
+    assert "went away" in (said := capsys.readouterr().err)
+    assert "exports/a.json" in said
+
+
 def test_a_reader_that_goes_away_leaves_no_message() -> None:
     writer = subprocess.Popen(
         [sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main(['schema', '1.3']))"],
