@@ -193,7 +193,10 @@ def _deliver(
         "unattributed": money["unattributed"],
         **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
         "billing_source": [*rated.carriers.decisions],
-        "warnings": report.warnings(session, relation, rated, staged, created, plan.settings),
+        "warnings": [
+            *report.changed(s.name for s in sources if digests.changed(s.path)),
+            *report.warnings(session, relation, rated, staged, created, plan.settings),
+        ],
         "validation": judged,
         **({"focus_files": dict(rated.carried.report)} if rated.carried else {}),
         **({"allocation": split} if split else {}),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingType
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -139,6 +139,16 @@ def _by(session: Session, relation: str, key: str) -> list[dict[str, Any]]:
 
 def _amount(value: Any) -> str:
     return text(value) if isinstance(value, Decimal) else str(value)
+
+
+def changed(names: Iterable[str]) -> list[dict[str, Any]]:
+    """A warning for each input that somebody wrote to while it was read."""
+    message = "the file changed while it was read: records may be missing, and its sha256 may be of other bytes; " \
+              "convert it again when nothing writes to it"  # fmt: skip
+    return [
+        {"code": "changed_while_read", "message": f"{name}: {message}", "records": None, "money": None}
+        for name in names
+    ]
 
 
 def warnings(

@@ -24,6 +24,11 @@ def sha256(path: Path, stop: threading.Event | None = None) -> str:
     return found.hexdigest()
 
 
+def _state(path: Path) -> tuple[int, int]:
+    seen = path.stat()
+    return seen.st_size, seen.st_mtime_ns
+
+
 class Digests:
     """Digests of the inputs of a run, worked out one after another by a thread of their own.
 
@@ -34,11 +39,13 @@ class Digests:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(1, "digests")
         self._begun: dict[Path, Future[str]] = {}
+        self._states: dict[Path, tuple[int, int]] = {}
 
     def begin(self, paths: Iterable[Path]) -> None:
         """Work out the digests of these files, of each once."""
         for path in paths:
             if path not in self._begun:
+                self._states[path] = _state(path)
                 self._begun[path] = self._pool.submit(sha256, path, self._stop)
 
     def begin_early(self, inputs: Sequence[str]) -> None:
@@ -52,6 +59,14 @@ class Digests:
         """The digest of a file; waits until it is known."""
         self.begin([path])
         return self._begun[path].result()
+
+    def changed(self, path: Path) -> bool:
+        """Whether somebody wrote to a file since its digest was begun, so that this may be of other bytes than the
+        records that were read."""
+        try:
+            return self._states[path] != _state(path)
+        except OSError:
+            return True
 
     def __enter__(self) -> Digests:
         return self

@@ -6,10 +6,11 @@ import hashlib
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from focus_ai import api
+from focus_ai import api, convert
 from focus_ai.errors import InputError
 from focus_ai.sources import digests
 
@@ -54,3 +55,29 @@ def test_the_report_names_the_inputs_with_their_digest(tmp_path: Path) -> None:
     assert told["sha256"] == hashlib.sha256(STORY.read_bytes()).hexdigest()
     for file in json.loads((tmp_path / "out" / "run.json").read_text())["files"]:
         assert file["sha256"] == hashlib.sha256((tmp_path / "out" / file["path"]).read_bytes()).hexdigest()
+
+
+def test_an_input_that_changes_while_it_is_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that a gateway still writes to: one line more comes after the reading."""
+    live, still = tmp_path / "live.jsonl", tmp_path / "still.jsonl"
+    line = {"event_id": "1", "timestamp": "2026-10-07T10:00:00Z", "provider": "openai", "model": "gpt-5",
+            "input_tokens": 1000, "output_tokens": 10, "status": "success"}  # fmt: skip
+    live.write_text(json.dumps(line) + "\n")
+    still.write_text(json.dumps({**line, "event_id": "2"}) + "\n")
+    whole = convert.stage_all
+
+    def read(*given: Any, **options: Any) -> Any:
+        staged = whole(*given, **options)
+        with live.open("a") as log:
+            log.write(json.dumps({**line, "event_id": "3"}) + "\n")
+        return staged
+
+    monkeypatch.setattr(convert, "stage_all", read)
+    report = api.convert([str(live), str(still)], tmp_path / "out")
+    assert report["records"]["events"] == 2
+    told = [w["message"] for w in report["warnings"] if w["code"] == "changed_while_read"]
+    assert [message.partition(": ")[0] for message in told] == [str(live)]
+    monkeypatch.setattr(convert, "stage_all", whole)
+    report = api.convert([str(live), str(still)], tmp_path / "out")
+    assert report["records"]["events"] == 3
+    assert "changed_while_read" not in {w["code"] for w in report["warnings"]}
