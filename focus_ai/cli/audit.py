@@ -85,6 +85,7 @@ def audit(
     if "refused" in causes and policy is None:
         raise UsageError("--fail-on refused needs --policy FILE")
     from focus_ai import api
+    from focus_ai.cli.mapping_check import finished
     from focus_ai.cli.progress import Progress
     from focus_ai.cli.settings import effective
 
@@ -104,7 +105,7 @@ def audit(
             drill=drill,
             top=top,
             adapter=adapter,
-            mapping=list(mapping or ()),
+            mapping=finished(mapping or ()),
             settings=settings,
             jobs=jobs,
             memory_limit=memory_limit or settings.engine.memory_limit,

@@ -75,6 +75,7 @@ def convert(
     """Convert exports and logs into a FOCUS data set with exact costs, tokens and owners."""
     causes = fail_on(fail or ())
     from focus_ai import api
+    from focus_ai.cli.mapping_check import finished
     from focus_ai.cli.progress import Progress
     from focus_ai.cli.settings import effective
 
@@ -97,7 +98,7 @@ def convert(
             inputs,
             out,
             adapter=adapter,
-            mapping=list(mapping or ()),
+            mapping=finished(mapping or ()),
             settings=settings,
             focus=settings.convert.focus,
             grain=settings.convert.grain,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from focus_ai.errors import InputError
+from focus_ai.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from focus_ai.adapters import Mapping, Staged
@@ -43,6 +43,17 @@ def check(path: Path, samples: Sequence[Path], *, regenerate: bool = False) -> l
             next_step="put CASE/input.* there, or give a file with --sample FILE",
         )  # fmt: skip
     return [_case(folder, mapping, known, regenerate=regenerate) for folder in folders]
+
+
+def finished(paths: Sequence[Path]) -> list[Path]:
+    """The mapping files of a command. Raises `UsageError` for a started one: its gaps would set every record aside."""
+    for path in paths:
+        if open_ := unfinished(path):
+            raise UsageError(
+                "the mapping is not finished", where=str(path), value=f"still to fill: {', '.join(open_)}",
+                next_step=f"fill them in, then focus-ai adapters test {path}",
+            )  # fmt: skip
+    return list(paths)
 
 
 def unfinished(path: Path) -> list[str]:

@@ -131,6 +131,7 @@ def reconcile(
     if (close is None) != (close_out is None):
         raise UsageError("--close and --close-out belong together", next_step="name the folder of the closed data set")
     from focus_ai import api
+    from focus_ai.cli.mapping_check import finished
     from focus_ai.cli.progress import Progress
     from focus_ai.cli.settings import effective
 
@@ -156,7 +157,7 @@ def reconcile(
             close_out=close_out,
             invoiced=list(invoiced or ()),
             adapter=adapter,
-            mapping=list(mapping or ()),
+            mapping=finished(mapping or ()),
             memory_limit=memory_limit or settings.engine.memory_limit,
             threads=threads or settings.engine.threads,
             progress=progress,

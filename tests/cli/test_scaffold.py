@@ -54,6 +54,21 @@ def test_an_unfinished_mapping_does_not_pass(started: Path, capsys: pytest.Captu
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["convert", "audit", "reconcile"])
+def test_an_unfinished_mapping_reads_nothing(
+    command: str, started: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It follows the language, so its records would all be set aside, or come out without provider and price."""
+    started.write_text(MAPPING.replace("provider: vendor", "provider: fill"))
+    assert "provider: fill" in started.read_text()
+    sample = str(tmp_path / "sample.csv")
+    inputs = {"convert": [sample, "--out", str(tmp_path / "out")], "audit": [sample],
+              "reconcile": ["--rated", sample, "--billed", sample]}  # fmt: skip
+    assert main([command, *inputs[command], "--mapping", str(started)]) == 2
+    assert "still to fill: fields.provider" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_there_is_not_overwritten(started: Path) -> None:
     sample = str(started.parent / "sample.csv")
     assert main(["adapters", "new", "my-export", "--from", sample, "--to", str(started.parent)]) == 2
