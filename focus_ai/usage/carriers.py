@@ -84,8 +84,21 @@ def cover(first: Sequence[Unit], second: Sequence[Unit], names: tuple[str, str],
             found.doubts[u] = (BESIDE, True)
     if half:
         _turn(half, first, second, names, found, one=one)
+    _lines_of_kept_records(first, second, names, found, one=one)
     _refuse_orphans(first, second, found, one=one)
     return found
+
+
+def _lines_of_kept_records(
+    first: Sequence[Unit], second: Sequence[Unit], names: tuple[str, str], found: Outcome, *, one: bool
+) -> None:
+    """Usage that counts searches in one record with the tokens that no line bills carries the line of its searches."""
+    kept = [u for u in second if u.beside and found.doubts.get(u, ("",))[0] == BESIDE]
+    if kept:
+        carrying, others = Carrying(kept, one=one), Carrying((u for u in second if u in found.left), one=one)
+        for u in first:
+            if u.kind == "billed" and u.beside and carrying.of(u).covers(u) and not others.of(u).touches(u):
+                found.left[u] = names[1]
 
 
 def _turn(

@@ -357,3 +357,27 @@ def test_an_exact_bill_carries_before_one_that_rounds_every_line(tmp_path: Path,
     report = convert(out, table, anthropic(tmp_path, "costs.json", [{**line, "amount": "1"}]))
     assert money(out) == {"billed": Decimal("0.05")}
     assert [d["carried_by"] for d in report["billing_source"]] == ["anthropic-console-cost"]
+
+
+def test_searches_counted_with_tokens_that_no_line_bills_count_once(tmp_path: Path, out: Path) -> None:
+    """A million tokens (3.00) and ten searches (0.10) in one record; the bill has a line for the searches alone."""
+    usage = {
+        "uncached_input_tokens": 1_000_000, "cache_read_input_tokens": 0, "output_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "server_tool_use": {"web_search_requests": 10}, "model": "claude-sonnet-4-5", "service_tier": "standard",
+        "context_window": "0-200k", "inference_geo": "global", "workspace_id": "w1", "api_key_id": None,
+    }  # fmt: skip
+    line = {
+        "amount": "10", "currency": "USD", "cost_type": "web_search", "description": "Web Search", "model": None,
+        "token_type": None, "service_tier": None, "context_window": None, "inference_geo": None, "workspace_id": "w1",
+    }  # fmt: skip
+    bill = anthropic(tmp_path, "costs.json", [line])
+    report = convert(out, anthropic(tmp_path, "usage.json", [usage]), bill)
+    assert money(out) == {"rated": Decimal("3.1")}
+    assert [(d["why"] if "why" in d else d["carried_by"]) for d in report["billing_source"]] == [
+        "usage", "tokens_not_billed",
+    ]  # fmt: skip
+    # Without searches in the record the line is nobody else's.
+    quiet = {**usage, "server_tool_use": {"web_search_requests": 0}}
+    convert(out, anthropic(tmp_path, "usage.json", [quiet]), bill)
+    assert money(out) == {"rated": Decimal(3), "billed": Decimal("0.1")}
