@@ -205,9 +205,16 @@ def warnings(
             "that stamped it", records=number)  # fmt: skip
     if "bucket_end" in rated.present:
         aside = f"(kind = 'usage' AND ({rated.carriers.usage})) OR (kind = 'billed' AND ({rated.carriers.billed}))"
-        if number := sums_over_a_change(session, rated.owner_hash, f"NOT ({aside})"):
-            add("owner_change_in_bucket", "the owner changed within a summed record; the owner at its beginning was "
-                "taken; an export by shorter times tells them apart", records=number)  # fmt: skip
+        for currency, number, paid, tokens in sums_over_a_change(
+            session, rated.owner_hash, f"NOT ({aside})", tokens_sql(rated.present)
+        ):
+            size = f" ({tokens:,} tokens)" if tokens else ""
+            message = ("the owner changed within a summed record; the owner at its beginning was taken; an export by "
+                       f"shorter times tells them apart{size}")  # fmt: skip
+            if currency is None:
+                add("owner_change_in_bucket", message, records=number)
+            else:
+                add("owner_change_in_bucket", message, {"n": number, "e": paid, "currency": currency})
     if rated.duplicates.conflicting:
         for row in _contradictions(session, rated.present):
             size = f" (up to {row['tokens']:,} tokens)" if row["tokens"] else ""

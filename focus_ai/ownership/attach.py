@@ -65,15 +65,21 @@ def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     return owner_hash
 
 
-def sums_over_a_change(session: Session, owner_hash: str, counted: str) -> int:
-    """How many records that count (a SQL condition) are sums over a time in which their owner becomes another."""
+def sums_over_a_change(session: Session, owner_hash: str, counted: str, tokens: str) -> list[tuple[Any, ...]]:
+    """The records that count (a SQL condition) and are sums over a time in which their owner becomes another: per
+    currency of bills (None: usage) how many, their money, and their tokens (`tokens`: SQL of those of one record)."""
     if not session.rows("SELECT 1 FROM owner_changes LIMIT 1"):
-        return 0
-    sums = f"SELECT {owner_hash} AS h, event_time, bucket_end FROM events WHERE bucket_end IS NOT NULL AND {counted}"
-    return int(session.one(
-        f"SELECT count(*) FROM ({sums}) WHERE EXISTS (SELECT 1 FROM owner_changes c WHERE c.owner_hash = h "
-        "AND c.at > event_time AND c.at < bucket_end)"
-    )[0])  # fmt: skip
+        return []
+    sums = (
+        f"SELECT {owner_hash} AS h, event_time, bucket_end, {tokens} AS tokens, billed_cost AS paid, "
+        "CASE WHEN kind = 'billed' THEN currency END AS currency "
+        f"FROM events WHERE bucket_end IS NOT NULL AND {counted}"
+    )
+    return session.rows(
+        f"SELECT currency, count(*), sum(paid), sum(tokens) FROM ({sums}) WHERE EXISTS ("
+        "SELECT 1 FROM owner_changes c WHERE c.owner_hash = h AND c.at > event_time AND c.at < bucket_end) "
+        "GROUP BY currency ORDER BY currency"
+    )
 
 
 def attach_users(session: Session, pseudonyms: Pseudonyms, present: frozenset[str]) -> None:

@@ -112,8 +112,16 @@ def test_a_sum_over_a_change_of_owner_is_told(
     source.write_text(json.dumps({"object": "page", "data": [bucket], "has_more": False, "next_page": None}))
     report = convert(out, source, settings=owners)
     assert by(rows(out), "x_Team") == {team: Decimal("0.00135")}
-    warned = [w["records"] for w in report["warnings"] if w["code"] == "owner_change_in_bucket"]
-    assert warned == [told] * bool(told)
+    warned = [w for w in report["warnings"] if w["code"] == "owner_change_in_bucket"]
+    assert [w["records"] for w in warned] == [told] * bool(told)
+    assert all("(1,010 tokens)" in w["message"] for w in warned)
+    if told:
+        line = {"object": "organization.costs.result", "amount": {"value": "2.50", "currency": "usd"},
+                "line_item": "gpt-5, input", "project_id": "p", "api_key_id": "k1"}  # fmt: skip
+        source.write_text(json.dumps({"object": "page", "data": [{**bucket, "results": [line]}], "has_more": False}))
+        report = convert(out, source, settings=owners)
+        warned = [w for w in report["warnings"] if w["code"] == "owner_change_in_bucket"]
+        assert [(w["records"], w["money"], w["currency"]) for w in warned] == [(1, "2.5", "USD")]
 
 
 def test_the_unattributed_line_of_the_report(tmp_path: Path, out: Path) -> None:
