@@ -143,11 +143,21 @@ def row_groups(reader: Iterable[Any], physical: pa.Schema, size: int = ROW_GROUP
         yield pa.Table.from_batches(held)
 
 
+def _as(column: Any, kind: Any) -> Any:
+    """A column in another type. A decimal becomes the double nearest to it: by way of its digits, as the direct cast
+    multiplies by a power of ten that no double holds (1000000 of nine decimals would be 1000000.0000000001)."""
+    import pyarrow as pa
+
+    if pa.types.is_decimal(column.type) and pa.types.is_floating(kind):
+        return column.cast(pa.string()).cast(kind)
+    return column.cast(kind)
+
+
 def _cast(batch: Any, physical: pa.Schema) -> Any:
     import pyarrow as pa
 
     columns = [
-        column if column.type == field.type else column.cast(field.type)
+        column if column.type == field.type else _as(column, field.type)
         for column, field in zip(batch.columns, physical, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=physical)

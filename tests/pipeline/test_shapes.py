@@ -157,3 +157,15 @@ def test_nothing_priced_writes_no_parquet(tmp_path: Path) -> None:
     assert report["unpriced"]["tokens"] == 1010
     assert [p.name for p in (tmp_path / "out").rglob("*.parquet")] == ["events.parquet"]
     assert not (tmp_path / "out" / "data").exists()
+
+
+def test_doubles_are_the_nearest_to_the_exact_numbers(tmp_path: Path) -> None:
+    """A direct cast of 1,000,000 with nine decimals gives 1000000.0000000001."""
+    large = [event(n, input_tokens=tokens, output_tokens=3) for n, tokens in enumerate((1_000_000, 7, 123_456_789))]
+    given = jsonl(tmp_path / "x.jsonl", large)
+    for numeric in ("decimal", "double"):
+        convert(tmp_path / numeric, given, grain="request", numeric=numeric)
+    names = ("ConsumedQuantity", "PricingQuantity", "ListUnitPrice", *COSTS)
+    exact, doubles = ([[row[n] for n in names] for row in rows(tmp_path / kind)] for kind in ("decimal", "double"))
+    assert [[float(str(value)) for value in row] for row in exact] == doubles
+    assert 1_000_000 in [row[0] for row in doubles]
