@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from focus_ai import __version__, pipeline, report
+from focus_ai import __version__, pipeline, report, run_warnings
 from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
@@ -194,8 +194,8 @@ def _deliver(
         **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
         "billing_source": [*rated.carriers.decisions],
         "warnings": [
-            *report.changed(s.name for s in sources if digests.changed(s.path)),
-            *report.warnings(session, relation, rated, staged, created, plan.settings),
+            *run_warnings.changed(s.name for s in sources if digests.changed(s.path)),
+            *run_warnings.warnings(session, relation, rated, staged, created, plan.settings),
         ],
         "validation": judged,
         **({"focus_files": dict(rated.carried.report)} if rated.carried else {}),

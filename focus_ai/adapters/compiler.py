@@ -12,7 +12,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from typing import Any
 
-from focus_ai.adapters import checks, expression, lets, other_columns, other_meters, series, structures, tokens
+from focus_ai.adapters import checks, expression, lets, other_columns, other_meters, reasons, series, structures, tokens
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import record_levels
 from focus_ai.adapters.record import PROFILE, fields
@@ -206,7 +206,7 @@ def _assemble(
 ) -> Compiled:
     meters = tokens.meters(mapping.tokens, [rule["flag"] for rule in mapping.flags])
     meter_columns, meter_problems, flags = dict(meters.columns), meters.problems, meters.flags
-    flags = [*flags, *_field_flags(out)]
+    flags = [*flags, *reasons.field_flags(out)]
     flags += [(expression.condition(scope, rule["when"]), rule["flag"]) for rule in mapping.flags]
     repeated = [(name, "'duplicate_key:$'") for name in scope.twice]
     checks = [
@@ -226,18 +226,18 @@ def _assemble(
     fields_layer.update(counts)
     keys = {
         "key_text": key_text,
-        "field_problem": _first_reason(checks),
+        "field_problem": reasons.first_reason(checks),
         "ignored": f"CASE{ignored} END" if ignored else "CAST(NULL AS VARCHAR)",
     }
     leaves = {f"m_{name}": sql for name, sql in meter_columns.items()}
     if mapping.kind == "usage" and "reported_cost" in out:
-        flags.append((_costs_without_use(meter_columns), "cost_without_usage"))
+        flags.append((reasons.costs_without_use(meter_columns), "cost_without_usage"))
     meter_columns = {name: f"m_{name}" for name in meter_columns}
     meter_columns = _gateway_cache(meter_columns) if out["served_from"] != "'provider'" else meter_columns
     last = {
         **meter_columns,
-        "flags": _flags(flags),
-        "meter_problem": _first_reason([(c, literal(reason)) for c, reason in meter_problems]),
+        "flags": reasons.flags(flags),
+        "meter_problem": reasons.first_reason([(c, literal(reason)) for c, reason in meter_problems]),
     }
     if mapping.focus_rows:
         # Rows without an id: the n-th of equal ones in a file is the n-th of them in another file.
@@ -263,7 +263,7 @@ def _assemble(
     )
     huge = " OR ".join(f"abs({name}) >= {ABSURD['amount']}" for name in ("billed_cost", "list_amount") if name in out)
     checks = [(absurd, "absurd:tokens"), (huge, "absurd:amount")]
-    too_many = _first_reason([(c, literal(reason)) for c, reason in checks if c])
+    too_many = reasons.first_reason([(c, literal(reason)) for c, reason in checks if c])
     owners = [n for n in ("source_instance", "account_id") if n in out]
     instance = ", ".join(f"coalesce({n}, '')" for n in owners) or "''"
     select["problem"] = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {too_many}) END"
@@ -359,36 +359,6 @@ def _gateway_cache(columns: dict[str, str]) -> dict[str, str]:
         done["avoided_input_tokens"] = f"CASE WHEN {hit} THEN {columns['reported_input_tokens']} END"
         done["avoided_output_tokens"] = f"CASE WHEN {hit} THEN {columns['reported_output_tokens']} END"
     return done
-
-
-def _field_flags(out: dict[str, str]) -> list[tuple[str, str]]:
-    flags = []
-    if "usage_source" in out:
-        flags.append(("usage_source IN ('estimate', 'partial_estimate')", "usage_estimated"))
-    return flags
-
-
-def _costs_without_use(meter_columns: dict[str, str]) -> str:
-    """SQL: the source charges for the record and counts nothing that a price could be laid on."""
-    counts = " + ".join(f"coalesce(m_{n}, 0)" for n in sorted(tokens.meter_fields().values()) if n in meter_columns)
-    tests = ["reported_cost > 0", *([f"{counts} = 0"] if counts else [])]
-    return " AND ".join([*tests, *(["m_other_meters IS NULL"] if "other_meters" in meter_columns else [])])
-
-
-def _first_reason(checks: list[tuple[str, str]]) -> str:
-    """SQL of the first reason whose condition holds. All are tried together first, since nearly no record fails."""
-    if not checks:
-        return "CAST(NULL AS VARCHAR)"
-    anything = " OR ".join(f"({c})" for c, _ in checks)
-    return f"CASE WHEN {anything} THEN CASE {' '.join(f'WHEN {c} THEN {reason}' for c, reason in checks)} END END"
-
-
-def _flags(flags: list[tuple[str, str]]) -> str:
-    if not flags:
-        return "CAST(NULL AS VARCHAR)"
-    anything = " OR ".join(f"({c})" for c, _ in flags)
-    parts = ", ".join(f"CASE WHEN {c} THEN {literal(name)} END" for c, name in flags)
-    return f"CASE WHEN {anything} THEN concat_ws(',', {parts}) END"
 
 
 def _cast(name: str) -> str:
