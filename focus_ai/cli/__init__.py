@@ -2,8 +2,8 @@
 
 Comes in: arguments and the environment. Goes out: results on standard output, everything else on standard error, and
 an exit code: 0 fine, 1 findings that `--fail-on` asks about, 2 wrong command, option or settings, 3 input missing,
-unreadable or not recognised, 4 our own fault; 128 and
-its number after a signal. This room must not compute, read exports or know how a number is made.
+unreadable or not recognised, 4 our own fault; after a signal 128 and its number. This room must not compute, read
+exports or know how a number is made.
 
 Starting it imports no data library: a command imports what it needs when it runs.
 """

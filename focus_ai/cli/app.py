@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,10 +86,19 @@ def run(arguments: Sequence[str]) -> None:
     """Run one command. Raises `UsageError` for a wrong command line, `typer.Exit`, and what the command raises."""
     command = get_command(app)
     try:
-        with command.make_context(PROGRAM, list(arguments)) as context:
+        with command.make_context(PROGRAM, list(map(_at_home, arguments))) as context:
             command.invoke(context)
     except _ParserError as error:
         raise _in_our_words(error) from None
+
+
+def _at_home(argument: str) -> str:
+    """`--out=~/x` as `--out ~/x`: of the first, most shells leave the tilde as it is, and a folder of that name would
+    be made."""
+    option, equals, value = argument.partition("=")
+    if option.startswith("--") and equals and (value == "~" or value.startswith("~/")):
+        return f"{option}={Path(value).expanduser()}"
+    return argument
 
 
 def _in_our_words(error: Exception) -> UsageError:

@@ -30,7 +30,7 @@ versioned `schema` field; amounts are text, so that no digit is lost.
 | 2 | wrong command, option or settings |
 | 3 | an input is missing, unreadable or not recognised |
 | 4 | a fault of focus-ai itself |
-| 130, 143 | stopped by Ctrl-C, by SIGTERM; a data set in place is whole, the old one or the new one |
+| 129, 130, 143 | stopped by SIGHUP, Ctrl-C, SIGTERM; a data set in place is whole, the old one or the new one |
 
 Environment: `NO_COLOR` (no colour), `FOCUS_AI_DEBUG=1` (traceback for exit code 4), `FOCUS_AI_USER_KEY` (key of user
 pseudonyms). Settings files: [settings.md](settings.md).

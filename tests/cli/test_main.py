@@ -248,6 +248,16 @@ def test_json_is_one_document_with_amounts_as_text(api: Api, capsys: pytest.Capt
     assert document == report()
 
 
+@pytest.mark.parametrize("given", ["--out=~/focus", "--out=~/focus/"])
+def test_a_tilde_behind_an_equals_sign_is_the_home_folder(api: Api, given: str, tmp_path: Path) -> None:
+    """Shells leave it as it is there; a folder called ~ is what nobody wants."""
+    with pytest.MonkeyPatch.context() as home:
+        home.setenv("HOME", str(tmp_path / "me"))
+        assert main(["convert", "a=~/b", given]) == 0
+    (inputs, out), _ = api.calls[-1]
+    assert (inputs, Path(out)) == (["a=~/b"], tmp_path / "me" / "focus")
+
+
 def test_options_reach_the_conversion(api: Api, tmp_path: Path) -> None:
     words = "convert a.json b/ --out o --adapter litellm-spend-logs --focus 1.2 --grain hour --numeric double --events"
     more = "--jobs 3 --memory-limit 400MB --threads 2 --mapping m.yaml --rates r.csv --owner-map w.csv --accounts c.csv"
