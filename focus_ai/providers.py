@@ -14,8 +14,10 @@ def _spellings() -> dict[str, str]:
 
 
 def provider(word: str) -> str:
-    """The slug for a spelling in any case; a word that no table knows stays as it is, for it may be your own."""
-    return _spellings().get(word.strip().lower(), word)
+    """The slug for a spelling in any case. A word that no table knows may be a seller of your own; it is one in any
+    case, too, and stands in small letters as in the records."""
+    plain = word.strip().lower()
+    return _spellings().get(plain, plain)
 
 
 def known(slug: str) -> bool:

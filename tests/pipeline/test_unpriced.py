@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,18 @@ def test_two_spellings_of_a_seller_are_one(tmp_path: Path) -> None:
     out = tmp_path / "out"
     convert(out, jsonl(tmp_path / "e.jsonl", calls), settings={"rates": {"files": [str(rates)]}})
     assert [(r["ServiceProviderName"], str(r["EffectiveCost"].normalize())) for r in rows(out)] == [("acme", "0.8")]
+
+
+def test_a_seller_of_your_own_is_named_as_you_like(tmp_path: Path) -> None:
+    """Prices, account and owner map name `ACME Corp` in other spellings than the record: 2 million at 1.50 are 3.00."""
+    rates, owners = tmp_path / "rates.csv", tmp_path / "owners.csv"
+    rates.write_text("provider,model,meter,price,unit_size\nAcme Corp,large,input,1.50,1000000\n")
+    owners.write_text("id_type,id_value,provider,team\napi_key_id,k1,ACME CORP,orbit\n")
+    call = event(1, provider="acme Corp", model="large", input_tokens=2_000_000, output_tokens=0, api_key_id="k1")
+    settings = {
+        "rates": {"files": [str(rates)]}, "owners": {"map": [str(owners)]}, "accounts": {"ACME Corp": {"id": "acc-1"}},
+    }  # fmt: skip
+    report = convert(tmp_path / "out", jsonl(tmp_path / "e.jsonl", [call]), settings=settings)
+    (row,) = rows(tmp_path / "out")
+    assert (row["BillingAccountId"], row["x_Team"], row["EffectiveCost"]) == ("acc-1", "orbit", Decimal(3))
+    assert report["warnings"] == []
