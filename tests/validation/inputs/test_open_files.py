@@ -7,7 +7,7 @@ import gzip
 import io
 import sys
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
@@ -421,11 +421,14 @@ def test_objects_of_a_store_are_read_like_files(tmp_path: Path, monkeypatch: pyt
     """What `sources.remote` hands over (tested there against a store) is judged; manifests beside it are not."""
     from focus_ai.sources import remote
 
-    def fetched(url: str, spool: Path) -> Any:
+    def fetched(url: str, spool: Path, wanted: Any) -> Any:
         spool.mkdir(parents=True, exist_ok=True)
-        yield "s3://bucket/focus/data/a.csv", ff.write_csv(spool / "1", ff.rows(2))
+        assert wanted(PurePosixPath("data/a.csv")) and not wanted(PurePosixPath("data/_SUCCESS"))
         (spool / "2").write_text('{"files": []}')
-        yield "s3://bucket/focus/metadata/manifest.json", spool / "2"
+        return [
+            ("s3://bucket/focus/data/a.csv", ff.write_csv(spool / "1", ff.rows(2))),
+            ("s3://bucket/focus/metadata/manifest.json", spool / "2"),
+        ]
 
     monkeypatch.setattr(remote, "fetch", fetched)
     found, cells = opened(tmp_path, "s3://bucket/focus/")
