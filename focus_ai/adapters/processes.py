@@ -27,7 +27,9 @@ def in_processes(work: Callable[[Call], Result], calls: Sequence[Call], workers:
         except BrokenProcessPool as error:
             raise UsageError(
                 "the system ended a process that reads inputs, most often because memory ran out",
-                value=f"--jobs {workers}", next_step="give fewer --jobs, or a smaller --memory-limit",
+                value=f"--jobs {workers}",
+                next_step="give fewer --jobs, or a smaller --memory-limit; a Python script starts its work below "
+                'if __name__ == "__main__", else each process runs the script again',
             ) from error  # fmt: skip
         except BaseException:  # nobody waits for what is being read
             for worker in set(multiprocessing.active_children()) - others:
