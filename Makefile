@@ -43,6 +43,7 @@ docs: $(VENV)/.test
 	$(BIN)/python -m focus_ai.focus.docs
 	$(BIN)/python -m focus_ai.settings_docs > docs/settings.md
 	$(BIN)/python -m focus_ai.adapters.docs > docs/adapters.md
+	$(BIN)/python -m focus_ai.words_docs > docs/words.md
 	$(BIN)/python -m focus_ai.cli.reference .
 
 clean:

@@ -10,6 +10,7 @@ from collections.abc import Mapping as MappingType
 from datetime import datetime, timedelta
 from typing import Any
 
+from focus_ai import words
 from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session
 from focus_ai.errors import misspelt
@@ -51,7 +52,7 @@ def warnings(
     for source in staged:
         for reject in source.rejects:
             if reject.row is None:
-                add(reject.reason, f"{source.source}: {_WORDS.get(reject.reason, 'the file is damaged')}")
+                add(reject.reason, f"{source.source}: {words.means('rejected', reject.reason, 'the file is damaged')}")
         if source.read == 0 and not source.rejects:
             add("no_records", f"{source.source}: the file holds no record")
     if relation:
@@ -71,7 +72,7 @@ def warnings(
                            f"unnest(string_split(x_PriceAssumptions, ',')) AS a FROM {relation} "
                            "WHERE x_PriceAssumptions IS NOT NULL) GROUP BY 1, 2 ORDER BY 1, 2"):  # fmt: skip
             if row["a"] not in _SILENT:
-                add(f"price_assumption:{row['a']}", _assumption(row["a"]), row)
+                add(f"price_assumption:{row['a']}", words.means("assumptions", row["a"], _ITS_OWN), row)
     if relation:
         for row in _also_billed(session, relation):
             add("possible_double_count", f"{row['p']} has rated usage and billed lines for the same days "
@@ -82,7 +83,7 @@ def warnings(
             "SELECT f, count(*) FROM (SELECT unnest(string_split(flags, ',')) AS f FROM events "
             "WHERE flags IS NOT NULL) GROUP BY 1 ORDER BY 1"
         ):
-            add(f"quality:{flag}", _FLAGS.get(flag, "a quality flag of the records"), records=int(number))
+            add(f"quality:{flag}", words.means("quality", flag, "a quality flag of the records"), records=int(number))
     if number := _later_than(session, now + _SLACK):
         add("time_in_the_future", "usage after this run; look at the time zone that the export writes, or at the clock "
             "that stamped it", records=number)  # fmt: skip
@@ -142,67 +143,7 @@ def _also_billed(session: Session, relation: str) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-_WORDS = {
-    "empty_file": "the file is empty",
-    "truncated_compression": "the compressed file ends too early",
-    "damaged_compression": "the compressed file is damaged",
-    "damaged_parquet": "the Parquet file is damaged",
-}
+# A rate file of the user may state further assumptions.
+_ITS_OWN = "an assumption that the rate itself states"
 # Defaults that every source leaves unsaid are no news.
 _SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}
-
-
-def _assumption(name: str) -> str:
-    """What an assumption of a price means; a rate file of the user may state further ones."""
-    if name.startswith(_LIST_OF):
-        return f"the seller's own list has no such model; the price of the list {name.removeprefix(_LIST_OF)} was taken"
-    if name not in _ASSUMED and name.endswith("_assumed"):
-        said = name.removesuffix("_assumed").replace("_", " ")
-        return f"the records do not state the {said}, on which the price depends; the price of its default was taken"
-    return _ASSUMED.get(name, "an assumption that the rate itself states")
-
-
-_ASSUMED = {
-    "context_tier_assumed": "summed records do not tell the context of a request; the base tier was taken",
-    "cache_ttl_unknown": "cache writes without a lifetime were priced at the five-minute rate",
-    "alias_undated": "a floating model name was priced as the model it means today",
-    "model_name_fallback": "the name of the model that answered is missing or a deployment's; the price is that of the "
-    "model that was asked for",
-    "model_prefix_ambiguous": "the price list has this name with and without the provider before it",
-    "price_change_in_bucket": "the price changed within a summed record; the price at its beginning was taken",
-    "time_window_assumed": "a summed record spans cheaper and dearer hours; the price at its beginning was taken",
-    "alias_imported": "the model was found by a pattern of names in the imported price list, which has no dates",
-    "modality_at_text_price": "audio, image or video was priced as text, as the seller's list has one price for them",
-    "exchange_rate_of_long_ago": "the last exchange rate of the table is more than 35 days older than the charge",
-    "contract_currency_converted": "a fixed contract price in another currency than the list price was converted with "
-    "the exchange rate of the day; x_FxRate, x_FxDate and x_FxSource name it",
-    "price_review_overdue": "an announced or promotional price is past the day on which it was to be reviewed",
-    "public_holidays_not_considered": "the price list has other hours on public holidays; they count as ordinary days",
-}
-_LIST_OF = "price_list_of_"
-_FLAGS = {
-    "semantics_inferred": "whether input tokens contain cache tokens was taken from the adapter's documented default",
-    "usage_estimated": "token counts are estimates of the gateway",
-    "cache_ttl_unknown": "cache writes without a lifetime",
-    "cost_without_usage": "calls that the source puts a price on without a count to price (images, seconds or "
-    "searches); they are in no row",
-    "tool_calls_not_read": "tool calls without a known name and a whole number; they are in no row",
-    "counts_without_usage": "failed calls whose usage_source is none; their tokens were not consumed and are in no row",
-    "reasoning_above_output": "more reasoning than output tokens; the output counts as it is stated, without a part of "
-    "reasoning",
-    "cost_without_currency": "a cost that states no currency is no amount and was dropped; the tokens count",
-    "input_remainder_as_cache_write": "input tokens that the export counts nowhere were taken as cache writes",
-    "byok_upstream_not_counted": "calls on your own key: the reseller's fee is counted here, the inference is on the "
-    "upstream's own bill and not added",
-    "replayed_cache_cut": "more cached than input tokens (replayed answers): the cached count was cut to the input",
-    "token_columns_disagree": "the token columns fit no known convention; cache writes are left unknown",
-    "cache_not_reported": "the log counts no cache tokens; cached input, if any, is priced as fresh input",
-    "cache_split_missing": "cached tokens are not told apart in the export",
-    "buckets_not_read": "the source's total holds tokens of kinds that are not read; they are not in the rows",
-    "may_be_sampled": "the tool can keep a sample of the calls only; what it left out is not here",
-    "provider_inferred": "the record names no provider; it was read off the model",
-    "unknown_model": "lines of a bill whose model no table knows; their money counts, without a model",
-    "unknown_meter": "lines of a bill that name tokens or a model, but no known kind of token",
-    "unit_scale_unknown": "token lines whose quantity may be tokens or blocks; the money counts, the tokens do not",
-    "other_model_inside": "part of the message was made by another model and is not rated apart",
-}

@@ -7,6 +7,7 @@ from typing import Any
 
 from focus_ai.adapters import expression
 from focus_ai.adapters.mapping import table
+from focus_ai.adapters.paths import describe
 from focus_ai.adapters.record import fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import ident, literals
@@ -22,11 +23,11 @@ def register(scope: Scope, mapped: Mapping[str, Any], tokens: Mapping[str, Any],
     for name, e in mapped.items():
         allowed = fields()[name].values
         if allowed and not _closed(e, set(allowed)):
-            scope.problem(_outside(name, allowed), f"unknown_value:{name}")
+            scope.problem(_outside(name, allowed), f"unknown_value:{describe(e)}")
     for key, words in _CONVENTIONS.items():
         e = tokens.get(key)
         if e is not None and not isinstance(e, str) and not _closed(e, set(words)):
-            scope.problem(_outside(f"tk_{key}", words), f"unknown_value:{key}")
+            scope.problem(_outside(f"tk_{key}", words), f"unknown_value:{describe(e)}")
     for rule in reject:
         scope.problem(expression.condition(scope, rule["when"]), rule["reason"])
 

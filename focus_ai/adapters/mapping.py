@@ -204,7 +204,10 @@ def _check(raw: Any, path: Path) -> None:
         place, value, expected = deepest, str(deepest.instance)[:200], deepest.message[:300]
         plain = [(problem, told) for problem in (*problems, deepest) if (told := _told(problem)) is not None]
         if plain:
-            place, (value, expected) = max(plain, key=lambda entry: len(entry[0].absolute_path))
+            # An unknown key first: where another one is lacking besides, it is its misspelling.
+            place, (value, expected) = max(
+                plain, key=lambda entry: (len(entry[0].absolute_path), entry[0].validator != "required")
+            )
         raise UsageError(
             "the mapping file does not follow the mapping language",
             where=f"{path}: {'.'.join(map(str, place.absolute_path)) or 'top level'}",
@@ -235,6 +238,8 @@ def _told(problem: Any) -> tuple[str, str] | None:
         known = problem.schema.get("properties", {})
         unknown = next((key for key in found if key not in known), None)
         return None if unknown is None else (str(unknown), nearest(str(unknown), known))
+    if problem.validator == "required" and problem.parent is None and isinstance(found, dict):
+        return f"only {', '.join(map(str, found))}", f"also {', '.join(key for key in rule if key not in found)}"
     return None
 
 

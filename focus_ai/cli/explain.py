@@ -1,4 +1,5 @@
-"""`focus-ai explain`: what a column, a meter, an export or a SKU means, from the same data that the program uses."""
+"""`focus-ai explain`: what a column, a meter, an export, a SKU or a word of a report means, from the same data that the
+program uses."""
 
 from __future__ import annotations
 
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 def explain(
     topic: Annotated[
         str,
-        typer.Argument(metavar="TOPIC", help="Column, rule, meter, adapter id, SKU such as openai/gpt-5/cache_read."),
+        typer.Argument(
+            metavar="TOPIC",
+            help="Column, rule, meter, adapter id, SKU such as openai/gpt-5/cache_read, "
+            "word of a report such as no_rate.",
+        ),
     ],
     focus: Annotated[
         str | None, typer.Option("--focus", metavar="VERSION", help="FOCUS version of a rule; the newest by default.")
     ] = None,
     format_: FormatOption = Format.text,
 ) -> None:
-    """Explain a column, a rule of validate, a meter, an adapter or a SKU."""
+    """Explain a column, a rule of validate, a meter, an adapter, a SKU or a word of a report."""
     from focus_ai.cli.terminal import say, say_json
 
     facts = look_up(topic, focus)
@@ -37,6 +42,9 @@ def explain(
 
 def look_up(topic: str, focus: str | None = None) -> dict[str, Any]:
     """The facts about one topic, with its `kind`. Raises `UsageError` with the nearest known names."""
+    word = _word(topic)
+    if word:
+        return word
     if "/" in topic:
         from focus_ai.cli.rates import sku_facts
 
@@ -101,6 +109,23 @@ def _adapter(topic: str) -> dict[str, Any] | None:
     return {"kind": "adapter", "name": topic, "adapter": api.adapter(topic)} if topic in known else None
 
 
+def _word(topic: str) -> dict[str, Any] | None:
+    """A reason, a warning, a flag or an assumption, as reports and files of exceptions print it."""
+    from focus_ai import words
+
+    meanings = [
+        {
+            "stands_in": words.groups()[word.group].where,
+            "word": word.name,
+            "means": word.means,
+            **({"helps": word.helps} if word.helps else {}),
+            "about": words.groups()[word.group].about,
+        }
+        for word in words.find(topic)
+    ]
+    return {"kind": "word", "name": topic, "meanings": meanings} if meanings else None
+
+
 def _rule(topic: str, focus: str | None) -> dict[str, Any] | None:
     """A rule of `validate`; a topic without a hyphen is none."""
     from focus_ai.cli import rules
@@ -109,15 +134,15 @@ def _rule(topic: str, focus: str | None) -> dict[str, Any] | None:
 
 
 def _unknown(topic: str) -> dict[str, Any]:
-    from focus_ai import api
+    from focus_ai import api, words
     from focus_ai.errors import UsageError, nearest
     from focus_ai.focus import columns, meters
 
     names = [name for version in columns.versions() for name in columns.load(version).all_names]
-    names += [*meters.meters(), *(str(adapter["id"]) for adapter in api.adapters())]
+    names += [*words.names(), *meters.meters(), *(str(adapter["id"]) for adapter in api.adapters())]
     hint = nearest(topic, set(names))
     if hint.startswith("known:"):
-        hint = "a column, a rule, a meter, an adapter id, or a SKU written channel/model/meter"
+        hint = "a column, a rule, a meter, an adapter id, a SKU written channel/model/meter, or a word of a report"
     raise UsageError(f"nothing is known about {topic!r}", expected=hint, next_step="focus-ai adapters list")
 
 
@@ -131,6 +156,8 @@ def text(facts: Mapping[str, Any]) -> list[str]:
         from focus_ai.cli.rules import lines as rule_lines
 
         return rule_lines(facts)
+    if facts["kind"] == "word":
+        return _word_lines(facts)
     if facts["kind"] == "sku":
         from focus_ai.cli.rates_cmd import explain_lines
 
@@ -144,6 +171,19 @@ def text(facts: Mapping[str, Any]) -> list[str]:
     for key in ("description", "note"):
         if facts.get(key):
             lines += ["", *wrap(" ".join(str(facts[key]).split()), 100)]
+    return lines
+
+
+def _word_lines(facts: Mapping[str, Any]) -> list[str]:
+    """Each meaning of the word: what it means, what helps, where it stands."""
+    lines = [f"{facts['name']}  (word of a report)"]
+    for meaning in facts["meanings"]:
+        lines.append("")
+        if meaning["word"] != facts["name"]:
+            lines += _hang("word", meaning["word"])
+        for label, key in (("means", "means"), ("what helps", "helps"), ("stands in", "stands_in")):
+            lines += _hang(label, meaning[key]) if key in meaning else []
+        lines += ["", *wrap(meaning["about"], 100)]
     return lines
 
 

@@ -230,4 +230,6 @@ def _files(report: Report, top: int) -> list[str]:
     lines += [f"  {folder}{', '.join(names)}" for folder, names in beside.items()]
     lines.append("  run.json")
     lines.append(f"Rate card {report.get('rate_card')}" if report.get("rate_card") else "Rate card none")
+    if any(report.get(key) for key in ("rejected", "ignored", "warnings")) or report["unpriced"].get("reasons"):
+        lines.append("Words  focus-ai explain WORD says what one of these means and what helps")
     return lines

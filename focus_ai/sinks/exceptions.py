@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from focus_ai import words
 from focus_ai.engine import Session, literal
 from focus_ai.sources import Reject
 
@@ -19,8 +20,14 @@ def write_rejects(folder: Path, rejects: Iterable[Reject]) -> Path | None:
     path = folder / "rejects.jsonl"
     with path.open("w", encoding="utf-8", newline="\n") as out:
         for reject in ordered:
-            out.write(json.dumps(reject.as_dict(), ensure_ascii=False) + "\n")
+            out.write(json.dumps(_told(reject), ensure_ascii=False) + "\n")
     return path
+
+
+def _told(reject: Reject) -> dict[str, object]:
+    """The line of a reject, with what its reason means; a mapping of the user explains its own reasons."""
+    word = words.meaning("rejected", reject.reason)
+    return reject.as_dict(None if word is None else word.means)
 
 
 def write_lines(session: Session, folder: Path, name: str, query: str, order: str) -> Path | None:

@@ -24,13 +24,17 @@ class Reject:
     note: str | None = None
     lines: int = 1
 
-    def as_dict(self) -> dict[str, object]:
-        """Shape of a line of exceptions/rejects.jsonl; a very long text is cut and says so."""
+    def as_dict(self, means: str | None = None) -> dict[str, object]:
+        """Shape of a line of exceptions/rejects.jsonl, with what the reason `means` in words where it is known.
+
+        A very long text is cut and says so.
+        """
         raw = self.raw
         if raw is not None and len(raw) > LONGEST_RAW:
             raw = raw[:LONGEST_RAW] + f" ... cut, {len(raw)} characters in all"
-        found: dict[str, object] = {"file": self.file, "row": self.row, "reason": self.reason, "raw": raw}
-        return found if self.note is None else {**found, "note": self.note}
+        found: dict[str, object] = {"file": self.file, "row": self.row, "reason": self.reason}
+        found |= {} if means is None else {"means": means}
+        return found | {"raw": raw} | ({} if self.note is None else {"note": self.note})
 
 
 def excerpt(text: str, start: int = 0, end: int | None = None) -> str:

@@ -221,6 +221,18 @@ def test_frequent_mistakes_are_told_in_words(change: dict[str, Any], told: str, 
     assert len(str(caught.value)) < 700
 
 
+def test_all_lacking_keys_are_told_at_once_and_after_a_misspelt_one(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    short = {key: GOOD[key] for key in GOOD if key not in ("title", "system")}
+    path.write_text(json.dumps(short))
+    with pytest.raises(UsageError) as caught:
+        load(path)
+    assert caught.value.expected == "also title, system"
+    path.write_text(json.dumps({**short, "titel": "x"}))
+    with pytest.raises(UsageError, match=r"did you mean title\?"):
+        load(path)
+
+
 def test_of_an_empty_page_the_adapters_that_share_its_keys_are_near(tmp_path: Path) -> None:
     (tmp_path / "page.json").write_text(
         '{"start": "2026-10-01", "end": "2026-10-02", "resolution": {"units": "day", "amount": 1}, "results": []}'

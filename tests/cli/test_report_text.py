@@ -59,6 +59,7 @@ Written to demo-out                                rows
   exceptions/: rejects.jsonl
   run.json
 Rate card genai-prices-0.2.3+abcdef01
+Words  focus-ai explain WORD says what one of these means and what helps
 """
 
 

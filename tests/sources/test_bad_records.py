@@ -65,7 +65,7 @@ CASES: dict[str, tuple[bytes, str | None, str | None]] = {
     "words as a count": (line("1000", '"many"'), "wrong_type:input_tokens", "wrong_type:input_tokens"),
     "absurd": (line("1000", "1000000001"), "absurd:tokens", "absurd:tokens"),
     "cached above input": (line(cached_input_tokens=1001), "meters_mismatch", "meters_mismatch"),
-    "unknown status": (line("success", "fine"), "unknown_value:outcome", "unknown_value:outcome"),
+    "unknown status": (line("success", "fine"), "unknown_value:status", "unknown_value:status"),
     "amount in words": (line(cost="1,5", currency="USD"), "wrong_type:cost", "wrong_type:cost"),
     # good records that look odd
     "14 hours from UTC": (line("00Z", "00+14:00"), None, None),
