@@ -8,7 +8,6 @@ Every shared row becomes fifty rows, so a million origin rows are fifty million 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ import duckdb
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
-from measure import run  # noqa: E402
+from measure import environment, run  # noqa: E402
 
 from focus_ai.focus import arrow_schema  # noqa: E402
 
@@ -87,7 +86,7 @@ def main() -> None:
     program = [sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main())", "allocate"]
     limit = ["--memory-limit", asked.memory_limit] if asked.memory_limit else []
     rules = ["--rules", str(folder / "allocation.yaml"), "--out", str(out)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env = environment()
     sample = run([*program, str(folder / "in"), *rules, "--format", "json", "--quiet", *limit], env)
     same = sample.printed["totals"][0]["effective_cost"] == sample.printed["totals_before"][0]["effective_cost"]
     print(

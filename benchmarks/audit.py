@@ -11,7 +11,6 @@ of a policy above 50 microseconds, or other money.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import measure
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
-ENV = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONHASHSEED": "0"}
+ENV = measure.environment()
 # What a median ratio may exceed 1 by before it counts as slower: the noise of two equal runs.
 TOLERANCE = Decimal("0.10")
 START = "import sys; from focus_ai.cli import main; sys.exit(main())"

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import run
+from measure import environment, run
 
 START = "from focus_ai.cli import main; main()"
 READ = "import duckdb, sys; print(duckdb.sql(f'SELECT count(*) FROM {sys.argv[1]}').fetchall())"
@@ -61,12 +60,12 @@ def main() -> None:
     """Command line; prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=1000)
-    files = parser.parse_args().files
+    files, env = parser.parse_args().files, environment()
     with tempfile.TemporaryDirectory() as place:
         work, command = Path(place), [sys.executable, "-c", START]
         pages(work / "pages", files)
         tables(work / "tables", files)
-        run([*command, "convert", str(work / "tables"), "--grain", "request", "--out", str(work / "rows")], os.environ)
+        run([*command, "convert", str(work / "tables"), "--grain", "request", "--out", str(work / "rows")], env)
         focus_files(work / "rows" / "data", work / "focus", files)
         cases = {
             "convert, pages of the OpenAI usage API": ("convert", "pages", "read_json_objects('{}/*.json')"),
@@ -78,8 +77,8 @@ def main() -> None:
         print("| --- | --- | --- | --- | --- |")
         for name, (verb, folder, reader) in cases.items():
             out = ["--out", str(work / f"out-{folder}")] if verb == "convert" else []
-            ours = run([*command, verb, str(work / folder), *out], os.environ)
-            plain = run([sys.executable, "-c", READ, reader.format(work / folder)], os.environ)
+            ours = run([*command, verb, str(work / folder), *out], env)
+            plain = run([sys.executable, "-c", READ, reader.format(work / folder)], env)
             print(f"| {name} | {files:,} | {ours.wall:.1f} | {ours.cpu:.1f} | {plain.wall:.1f} |")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -19,11 +18,11 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measure import run
+from measure import environment, run
 
 DATA = Path(__file__).parent / "data" / "reconcile"
 FOCUS_AI = [sys.executable, "-c", "import sys; from focus_ai.cli import main; sys.exit(main())"]
-ENV = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+ENV = environment()
 
 
 def generate(folder: Path, buckets: int) -> None:

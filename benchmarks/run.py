@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -27,8 +26,7 @@ from measure import Sample
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 OUT = DATA / "out"
-ENV = {**os.environ, "PYTHONPATH": str(HERE.parent), "SOURCE_DATE_EPOCH": "1700000000", "PYTHONHASHSEED": "0",
-       "LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # fmt: skip
+ENV = measure.environment(SOURCE_DATE_EPOCH="1700000000", LITELLM_LOCAL_MODEL_COST_MAP="True")
 START = "import sys; from focus_ai.cli import main; sys.exit(main())"
 # Columns on which convert and the hand-written script must agree row by row.
 KEY = [

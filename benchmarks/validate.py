@@ -10,14 +10,13 @@ column and nothing else. `rules of FOCUS` leaves out our own rules for AI spend.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
-from measure import Sample, run
+from measure import Sample, environment, run
 
 HERE = Path(__file__).parent
 DATA = HERE / "data"
@@ -71,7 +70,7 @@ def main() -> None:
         yardstick(args.yardstick)
         return
     chosen = {n: c for n, c in cases(args.rows).items() if not args.only or n in args.only or n == "yardstick"}
-    env = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    env = environment()
     found: dict[str, list[Sample]] = {name: [] for name in chosen}
     for _ in range(args.repeats):
         for name, command in chosen.items():
