@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from focus_ai.sinks.manifest import write_json
 from focus_ai.sources import Reject, SourceFile, discover
 from focus_ai.sources.digests import Digests, sha256
 from focus_ai.usage import attempts
+from focus_ai.usage.contradictions import Contradiction, contradictions
 from focus_ai.validate_run import check_written, refuse_faulty
 
 # Rows of FOCUS files are wide: hundreds of texts, each read and kept.
@@ -238,16 +240,10 @@ def _exceptions(
     session: Session, folder: Path, staged: Sequence[Staged], rated: pipeline.Rated, people: str
 ) -> list[Path]:
     """What was set aside. `people`: what becomes of ids of people, which the texts of records may hold."""
-    conflicts = [
-        Reject(str(f), None if row is None else int(row), "conflicting_duplicate", None if key is None else str(key))
-        for f, row, key in session.rows(
-            "SELECT source_file, source_row, record_id FROM left_out WHERE reason = 'conflicting_duplicate'"
-        )
-    ]
+    conflicts = [_contradicts(c) for c in contradictions(session, rated.present)]
+    rejects = [*(r for s in staged for r in s.rejects), *conflicts]
     found = [
-        write_rejects(
-            folder, [*(replace(r, raw=raw_text(people, r.raw)) for s in staged for r in s.rejects), *conflicts]
-        ),
+        write_rejects(folder, [replace(r, raw=raw_text(people, r.raw)) for r in rejects]),
         write_lines(
             session, folder, "duplicates",
             "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row "
@@ -277,6 +273,13 @@ def _exceptions(
             )
         )  # fmt: skip
     return [p for p in found if p is not None]
+
+
+def _contradicts(found: Contradiction) -> Reject:
+    """A record that others of its identity contradict; its text is what it says differently."""
+    said = json.dumps({"record_id": found.record_id, **found.says}, ensure_ascii=False)
+    note = f"records of this identity differ in {', '.join(found.says)}" if found.says else None
+    return Reject(found.file, found.row, "conflicting_duplicate", said, note)
 
 
 def _ignored(session: Session, rated: pipeline.Rated) -> dict[str, int]:

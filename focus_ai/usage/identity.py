@@ -25,9 +25,16 @@ _LINEAGE = ("source_file", "source_row", "adapter", "record_version", "flags", "
 _NOT_COMPARED = (*_LINEAGE, *attempts.FIELDS, "other_columns")
 
 
+def compared(present: frozenset[str]) -> list[tuple[str, str]]:
+    """The fields in which two deliveries of one record must agree, with the SQL over `s` of what is compared."""
+    # Two exports may print the same binary amount with other last digits.
+    shown = {"reported_cost": "round(s.reported_cost, 9)", "tags": members("s.tags")}
+    return [(n, shown.get(n, f"s.{ident(n)}")) for n in fields() if n in present and n not in _NOT_COMPARED]
+
+
 @dataclass(frozen=True)
 class Duplicates:
-    """How many records were left out, by kind. The rows are in the tables `left_out` and `conflicts`."""
+    """How many records were left out, by kind. The rows are in the table `left_out`."""
 
     same: int
     superseded: int
@@ -56,9 +63,7 @@ def deduplicate(
         session.sql(
             f"INSERT INTO repeated SELECT record_key FROM staged {bucket} GROUP BY record_key HAVING count(*) > 1"
         )
-    # Two exports may print the same binary amount with other last digits.
-    shown = {"reported_cost": "round(s.reported_cost, 9)", "tags": members("s.tags")}
-    content = ", ".join(shown.get(n, f"s.{ident(n)}") for n in fields() if n in present and n not in _NOT_COMPARED)
+    content = ", ".join(sql for _, sql in compared(present))
     session.sql(
         f"""CREATE TABLE compared AS
         SELECT s.file_no, s.row_no, s.record_key, s.source_file, s.source_row, s.record_id, s.record_version,

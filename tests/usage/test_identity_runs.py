@@ -89,6 +89,33 @@ def test_contradictions_are_set_aside_together(tmp_path: Path, out: Path) -> Non
     assert "conflicting_duplicates" in [w["code"] for w in report["warnings"]]
 
 
+def test_contradictions_say_what_they_differ_in(tmp_path: Path, out: Path) -> None:
+    """In every form of export, with what each record says; what only one of them says is a difference too."""
+    lines = [event(1, input_tokens=100, organization_id="org-1"), event(2), event(2, region="eu"), event(2)]
+    table = tmp_path / "b.csv"
+    other = event(1, input_tokens=120, organization_id="org-1")
+    table.write_text(",".join(other) + "\n" + ",".join(map(str, other.values())) + "\n")
+    convert(out, jsonl(tmp_path / "a.jsonl", lines), table)
+    told = [(Path(r["file"]).name, r["row"], json.loads(r["raw"]), r["note"]) for r in exceptions(out, "rejects")]
+    tokens, region = ("records of this identity differ in " + n for n in ("input_uncached_tokens", "region"))
+    assert told == [
+        ("a.jsonl", 1, {"record_id": "e1", "input_uncached_tokens": "100"}, tokens),
+        ("a.jsonl", 2, {"record_id": "e2", "region": None}, region),
+        ("a.jsonl", 3, {"record_id": "e2", "region": "eu"}, region),
+        ("a.jsonl", 4, {"record_id": "e2", "region": None}, region),
+        ("b.csv", 1, {"record_id": "e1", "input_uncached_tokens": "120"}, tokens),
+    ]
+
+
+def test_contradictions_name_nobody_whose_name_is_not_to_be_written(tmp_path: Path, out: Path) -> None:
+    lines = [event(1, region="ann@example.com"), event(1, region="bob@example.com")]
+    source = jsonl(tmp_path / "a.jsonl", lines)
+    convert(out, source)
+    assert [json.loads(r["raw"])["region"] for r in exceptions(out, "rejects")] == ["user-redacted"] * 2
+    convert(out.parent / "dropped", source, settings={"privacy": {"user_ids": "drop"}})
+    assert [r["raw"] for r in exceptions(out.parent / "dropped", "rejects")] == [None, None]
+
+
 def test_equal_ids_of_two_gateways_are_two_events(tmp_path: Path, out: Path) -> None:
     lines = [event(1, gateway_id="eu"), event(1, gateway_id="us"), event(1, gateway_id="us")]
     report = convert(out, jsonl(tmp_path / "x.jsonl", lines))
