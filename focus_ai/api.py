@@ -301,5 +301,5 @@ def adapter(name: str) -> dict[str, Any]:
         "meters": [m["meter"] if isinstance(m["meter"], str) else "by record" for m in found.meters],
         "identity": list(found.identity), "settings": list(found.settings), "money_family": found.money_family,
         "leaves_out": dict(found.leaves_out), "traps": list(found.traps), "recognise": dict(found.recognise),
-        "facts": page.facts(found), "maps": page.maps(found),
+        "facts": page.facts(found), "maps": page.maps(found), "rules": page.rules(found),
     }  # fmt: skip

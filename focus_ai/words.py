@@ -59,15 +59,14 @@ def groups() -> dict[str, Group]:
     """All groups by name, in the order of the file."""
     table = resources.load_yaml(resources.schemas() / "words.yaml")
     return {
-        name: Group(
-            name,
-            entry["title"],
-            entry["where"],
-            entry["about"],
-            {word: Word(name, word, told["means"], told.get("helps")) for word, told in entry["words"].items()},
-        )
+        name: Group(name=name, **{**entry, "words": {w: _word(name, w, **told) for w, told in entry["words"].items()}})
         for name, entry in table.items()
     }
+
+
+def _word(group: str, name: str, means: str, helps: str | None = None) -> Word:
+    """One entry of the file; an unknown key (a comma without quotes makes one) is a `TypeError`."""
+    return Word(group, name, means, helps)
 
 
 def meaning(group: str, said: str) -> Word | None:

@@ -13,6 +13,7 @@ import yaml
 
 from focus_ai import words
 from focus_ai.adapters.catalogue import shipped
+from focus_ai.adapters.page import rules
 from focus_ai.cli import main
 from focus_ai.cli.explain import look_up
 from focus_ai.errors import UsageError
@@ -150,6 +151,18 @@ def test_explain_finds_a_word_as_a_report_prints_it() -> None:
     with pytest.raises(UsageError, match="nothing is known about 'no_rat'") as misspelt:
         look_up("no_rat")
     assert "no_rate" in str(misspelt.value.expected)
+
+
+def test_an_adapter_says_what_it_ignores_sets_aside_and_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    for mapping in shipped().values():
+        for kind, told in rules(mapping).items():
+            assert [rule["word"] for rule in told if not (rule["means"] and rule["by"])] == [], (mapping.id, kind)
+    assert main(["adapters", "show", "codex-rollouts"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    at = shown.index("Ignored, no consumption of its own")
+    assert shown[at + 2] == "  - rate_limit_only: the line tells of the limits of the plan only (by payload.info)"
+    at = shown.index("Set aside")
+    assert shown[at + 1].startswith("  - only_a_running_total: the line has the sum of the session,")
 
 
 def test_words_do_not_hide_other_topics() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any
 
+from focus_ai import words
 from focus_ai.adapters.mapping import Expression, Mapping
 
 _CONVENTIONS = {
@@ -54,6 +55,42 @@ def facts(mapping: Mapping) -> dict[str, str]:
     return {name: _spelled(text, mapping) for name, text in found.items() if text}
 
 
+def rules(mapping: Mapping) -> dict[str, list[dict[str, str]]]:
+    """What becomes of records by rule of the mapping (`ignored`, `rejected`, `quality`): per word what it means, where
+    that is known, and the places that decide. What every export is checked for stands in docs/words.md."""
+    kinds = {
+        "ignored": [(rule["reason"], rule["when"]) for rule in mapping.ignore],
+        "rejected": [(rule["reason"], rule["when"]) for rule in mapping.reject],
+        "quality": [(rule["flag"], rule["when"]) for rule in mapping.flags],
+    }
+    found: dict[str, list[dict[str, str]]] = {}
+    for kind, told in kinds.items():
+        tested: dict[str, list[str]] = {}
+        for word, when in told:
+            tested.setdefault(word, []).extend(_tested(when))
+        found[kind] = [
+            {"word": word, "means": words.means(kind, word, ""), "by": _spelled(_listed(paths), mapping)}
+            for word, paths in tested.items()
+        ]
+    return found
+
+
+def _tested(condition: Any) -> Iterator[str]:
+    """Every path that a condition looks at; of a comparison the first part is one."""
+    for key, part in condition.items():
+        if key in ("all", "any"):
+            for inner in part:
+                yield from _tested(inner)
+        elif key == "not":
+            yield from _tested(part)
+        else:
+            yield from _paths(part[0] if isinstance(part, (list, tuple)) else part)
+
+
+def _listed(paths: list[str]) -> str:
+    return ", ".join(dict.fromkeys(paths))
+
+
 def _place(e: Expression) -> str | None:
     """The path that a named value stands for, where it stands for one."""
     path = e.get("parse") if isinstance(e, MappingType) else e
@@ -85,10 +122,10 @@ def _grain(mapping: Mapping) -> str:
 
 def _tokens(mapping: Mapping) -> str:
     parts = []
-    for key, words in (("convention", _CONVENTIONS), ("output_convention", _OUTPUT)):
+    for key, told in (("convention", _CONVENTIONS), ("output_convention", _OUTPUT)):
         e = mapping.tokens.get(key)
         if e is not None:
-            parts.append(words.get(e, e) if isinstance(e, str) else f"{key} {_decided(e, words)}")
+            parts.append(told.get(e, e) if isinstance(e, str) else f"{key} {_decided(e, told)}")
     return "; ".join(parts)
 
 

@@ -57,10 +57,21 @@ def describe(facts: dict[str, Any]) -> list[str]:
     lines += _section("Recognised by", _flat(facts.get("recognise") or {}))
     lines += _section("What it says", [f"{name}: {text}" for name, text in (facts.get("facts") or {}).items()])
     lines += _section("What it fills", [f"{field} <- {source}" for field, source in (facts.get("maps") or {}).items()])
+    for kind, title in _RULES.items():
+        lines += _section(title, [_rule(rule) for rule in (facts.get("rules") or {}).get(kind, ())])
     lines += _section("Traps", [f"- {trap}" for trap in facts.get("traps") or ()])
     left = facts.get("leaves_out") or {}
     lines += _section("Left out", [f"- {field}: {why}" for field, why in left.items()])
     return lines
+
+
+_RULES = {"ignored": "Ignored, no consumption of its own", "rejected": "Set aside", "quality": "Flagged"}
+
+
+def _rule(rule: dict[str, str]) -> str:
+    """`word: what it means (by the paths that decide)`."""
+    means = f": {rule['means']}" if rule["means"] else ""
+    return f"- {rule['word']}{means}" + (f" (by {rule['by']})" if rule["by"] else "")
 
 
 def _section(title: str, body: list[str]) -> list[str]:
