@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from focus_ai import __version__, pipeline, report, run_warnings
+from focus_ai import __version__, pipeline, replaced, report, run_warnings
 from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
@@ -103,7 +103,7 @@ def run(
         with Session(
             delivery.work / "engine", memory_limit=memory_limit, threads=threads, for_two=room
         ) as session:  # fmt: skip
-            session.seal([delivery.folder])
+            session.seal([delivery.folder], replaced.old_files(delivery.out))
             rated = pipeline.rate(session, staged, list(chosen.values()), plan, book, card)
             result = _deliver(
                 session, delivery, plan, sources, chosen, staged, rated, digests, book, progress,
@@ -198,6 +198,7 @@ def _deliver(
         "warnings": [
             *run_warnings.changed(s.name for s in sources if digests.changed(s.path)),
             *run_warnings.warnings(session, relation, rated, staged, created, plan.settings),
+            *replaced.lost_days(session, delivery.out, written, relation, plan.grain),
         ],
         "validation": judged,
         **({"focus_files": dict(rated.carried.report)} if rated.carried else {}),

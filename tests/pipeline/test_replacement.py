@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data_builders import convert, data_files, event, jsonl, rows, snapshot, total
@@ -39,6 +40,39 @@ def test_another_month_keeps_the_first(tmp_path: Path, out: Path) -> None:
         for entry in manifest["files"]:
             assert (out / entry["path"]).stat().st_size == entry["bytes"]
         assert path.parent.name == f"billing_period={manifest['billing_period']}"
+
+
+def lost(report: dict[str, Any]) -> list[tuple[str, int, str]]:
+    found = [w for w in report["warnings"] if w["code"] == "replaced_days"]
+    return [(w["message"].split(" that this run")[0], w["records"], f"{w['money']} {w['currency']}") for w in found]
+
+
+def test_days_that_a_replaced_month_loses_are_told(tmp_path: Path, out: Path) -> None:
+    """Each event has a row of input and one of output; Claude Sonnet 4.5 costs (1000 x 3 + 10 x 15) / 10^6."""
+    first, second, third = (
+        jsonl(tmp_path / f"{day}.jsonl", [event(day, timestamp=f"2026-10-{day:02d}T00:00:00Z")]) for day in (5, 6, 7)
+    )
+    claude = event(9, timestamp="2026-10-07T00:00:00Z", provider="anthropic", model="claude-sonnet-4-5")
+    other = jsonl(tmp_path / "other.jsonl", [claude])
+    assert lost(convert(out, first, second, other)) == []
+    held = "the data set held 2 days of OpenAI (2026-10-05 to 2026-10-06)"
+    told = [
+        ("the data set held 1 day of Anthropic (2026-10-07 to 2026-10-07)", 2, "0.00315 USD"),
+        (held, 4, "0.0027 USD"),
+    ]
+    assert lost(convert(out, third)) == told
+    assert lost(convert(out, third, grain="request")) == []
+    assert lost(convert(out, third, first, grain="month")) == []  # the month is there; nobody can tell days apart
+    assert lost(convert(out, month(tmp_path / "b.jsonl", 11, 3))) == []  # no month is replaced
+
+
+def test_what_cannot_be_read_in_place_is_replaced_without_a_word(tmp_path: Path, out: Path) -> None:
+    convert(out, month(tmp_path / "a.jsonl", 10, 1))
+    for path in data_files(out):
+        path.write_bytes(b"no Parquet")
+    (out / "run.json").write_text("no JSON")
+    assert lost(convert(out, month(tmp_path / "a.jsonl", 10, 2))) == []
+    assert len(rows(out)) == 2
 
 
 def test_how_fresh_the_kept_months_are_stays_told(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
