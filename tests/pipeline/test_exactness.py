@@ -17,9 +17,9 @@ import pytest
 from data_builders import convert, event, exceptions, jsonl, rows
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from one_event import rate
 
 from focus_ai.pricing import Profile, RateCard
-from focus_ai.pricing.rate import rate
 
 CARD = """
 list: openai
@@ -80,7 +80,7 @@ def alone(card: RateCard, call: dict[str, Any]) -> tuple[dict[tuple[str, str], l
     }  # fmt: skip
     profile = Profile("openai", (call["model"], None, None, None), is_batch=call["batch"])
     rated = rate(card, profile, meters, call["at"])
-    sums = {(c.currency, c.meter): [c.consumed_quantity, c.list_cost, c.effective_cost] for c in rated.charges}
+    sums = {(c.price.currency, c.meter): [c.consumed_quantity, c.list_cost, c.effective_cost] for c in rated.charges}
     return sums, [(meter, u.reason) for meter, _, u in rated.unpriced]  # type: ignore[return-value]
 
 

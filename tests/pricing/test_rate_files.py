@@ -8,6 +8,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from one_event import rate
 from pricing_builders import NOON, stamp
 
 from focus_ai.cli import rates_cmd
@@ -16,7 +17,6 @@ from focus_ai.pricing import Conditions, NoRate, Price, Profile, RateCard, Unpri
 from focus_ai.pricing import check as check_module
 from focus_ai.pricing.check import check_rows
 from focus_ai.pricing.fx import FxRate, FxTable
-from focus_ai.pricing.rate import rate
 
 HEADER = (
     "provider,model,region,service_tier,meter,unit,unit_size,price,currency,effective_from,effective_to,rate_card_id,"
@@ -72,7 +72,7 @@ def test_wildcards_and_fixed_fees(tmp_path: Path) -> None:
     assert price(card, "gateway", "other", "input") == "no_rate"
     assert price(card, "openai", "gpt-5", "pages") == D(4)
     result = rate(card, Profile("gateway", ("house-small",)), {"input": 500_000, "request_fee": 1}, NOON)
-    assert [(c.sku_id, c.effective_cost) for c in result.charges] == [
+    assert [(c.price.sku_id, c.effective_cost) for c in result.charges] == [
         ("gateway/house-small/input", D(1)),
         ("gateway/house-small/request_fee", D("0.0001")),
     ]
@@ -192,7 +192,7 @@ def test_a_multiplier_of_a_tier_makes_list_prices(tmp_path: Path) -> None:
     card = own_card(tmp_path, *GATEWAY_RATES)
     result = rate(card, Profile("openai", ("gpt-5",), is_batch=True), {"input": 10**6, "output": 10**6}, NOON)
     assert [(c.list_cost, c.contracted_cost) for c in result.charges] == [(D("0.625"), D("0.625")), (D(5), D(5))]
-    assert result.charges[0].sku_price_id == "openai/gpt-5/input#batch"
+    assert result.charges[0].price.sku_price_id == "openai/gpt-5/input#batch"
     assert price(card, "openai", "gpt-5", "input") == D("1.25")
     assert price(card, "openai", "gpt-5", "input", service_tier="flex") == D("0.625")  # the shipped row stands
 
@@ -363,7 +363,7 @@ def test_prices_of_small_units_keep_their_digits(tmp_path: Path) -> None:
     for model, amount in (("a", "0.0109375"), ("b", "0.011")):
         (charge,) = rate(card, Profile("acme", (model,)), {"input": 10**6}, NOON).charges
         assert (charge.list_cost, charge.contracted_cost) == (D("0.0125"), D(amount))
-        assert (charge.pricing_quantity, charge.pricing_unit) == (D(1), "1000000 Tokens")
+        assert (charge.pricing_quantity, charge.price.pricing_unit) == (D(1), "1000000 Tokens")
 
 
 def test_a_price_that_no_row_holds_is_not_priced(tmp_path: Path) -> None:

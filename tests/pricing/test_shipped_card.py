@@ -9,12 +9,12 @@ from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
+from one_event import rate
 from pricing_builders import NOON, stamp
 
 from focus_ai.errors import InputError
 from focus_ai.pricing import Conditions, NoRate, Price, Profile, Rate, RateCard, lookup, resolve
 from focus_ai.pricing.check import check
-from focus_ai.pricing.rate import rate
 from focus_ai.pricing.tables import known_channels, model_facts, prices_folder, read_yaml
 from focus_ai.resources import schemas
 
