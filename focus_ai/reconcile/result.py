@@ -11,7 +11,7 @@ from focus_ai.engine import Session
 from focus_ai.errors import InternalError
 from focus_ai.money import text
 from focus_ai.reconcile.causes import Limits, young
-from focus_ai.reconcile.variance import invoice_tolerance
+from focus_ai.reconcile.tolerance import invoice_tolerance
 
 SCHEMA = "focus-ai/reconcile@1"
 KEY = ("from", "to", "channel", "account", "sub_account", "model", "meter", "tier", "category")

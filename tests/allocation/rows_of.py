@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from focus_ai import api
+from focus_ai.allocation.split import split
 from focus_ai.focus import arrow_schema
 
 SUMS = ("ListCost", "ContractedCost", "EffectiveCost", "BilledCost", "PricingQuantity", "ConsumedQuantity",
@@ -107,3 +109,31 @@ def ratio(share: Mapping[str, Any]) -> D:
     """The sum of the ratios of a share, read as decimals."""
     held = json.loads(share["AllocatedMethodDetails"], parse_float=D, parse_int=D)
     return sum((e["AllocatedRatio"] for e in held["Elements"]), D(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one target gets of an origin row. Unit prices are those of the origin."""
+
+    quantity: D
+    list_cost: D
+    effective_cost: D
+    billed_cost: D
+
+
+def split_charge(
+    quantity: D, price: D, effective: D, billed: D, weights: Mapping[str, int], scale: int = 9
+) -> dict[str, Share]:
+    """The shares of a row by plain arithmetic, to compare with: quantity split, list cost derived from it.
+
+    `scale` 6 keeps token rows in whole tokens. Effective and billed cost follow the list cost where they equal it, and
+    are split on their own otherwise.
+    """
+    parts = split(quantity, weights, scale)
+    listed = {key: price * part for key, part in parts.items()}
+
+    def own(amount: D) -> dict[str, D]:
+        return listed if amount == price * quantity else split(amount, weights, 18)
+
+    costs = own(effective), own(billed)
+    return {key: Share(part, listed[key], *(cost[key] for cost in costs)) for key, part in parts.items()}

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows_of import dataset, owned, read, row, rules, total
+from rows_of import dataset, owned, read, row, rules, split_charge, total
 
 from focus_ai import api
 from focus_ai.allocation.amounts import Shape
-from focus_ai.allocation.split import split, split_charge
+from focus_ai.allocation.split import split
 from focus_ai.sinks.parquet import ROW_GROUP
 
 TOKENS = """
@@ -43,7 +43,7 @@ def test_any_size_of_weights_and_amounts(
     api.allocate(dataset(tmp_path / "in", [origin, *direct]), rules(tmp_path, TOKENS), out=tmp_path / "out")
     found = {r["AllocatedResourceId"]: r for r in read(tmp_path / "out") if r["AllocatedMethodId"]}
     named = {f"team/t{n}": w for n, w in enumerate(weights, 2)}
-    expected = split_charge(held, unit, unit, cost, D(0), named)
+    expected = split_charge(held, unit, cost, D(0), named)
     assert {k: (r["PricingQuantity"], r["ListCost"], r["EffectiveCost"]) for k, r in found.items()} == {
         k: (s.quantity, s.list_cost, s.effective_cost) for k, s in expected.items()
     }
