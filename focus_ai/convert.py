@@ -20,13 +20,13 @@ from focus_ai.engine.session import USUAL_MEMORY
 from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus import arrow_schema
 from focus_ai.intake import check_exports, choose, facts, rate_card, unread
+from focus_ai.meters import meters as meter_table
 from focus_ai.money import text
 from focus_ai.ownership import OwnerBook, Pseudonyms
 from focus_ai.ownership.attach import attach_people, attach_users
 from focus_ai.ownership.raw_texts import raw_text, raw_text_sql
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.charges import REQUEST
-from focus_ai.pricing.tables import meters as meter_table
 from focus_ai.rewrite import GENERATOR, write_metadata
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery, Written, metadata

@@ -16,8 +16,8 @@ from typing import Any
 
 from focus_ai.engine import Session, literal, literals
 from focus_ai.errors import InputError, UsageError
-from focus_ai.focus.meters import meters
 from focus_ai.focus.places import sellers
+from focus_ai.meters import meters
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.rate_row import NoRate
 from focus_ai.reconcile import bills, evidence, lines

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from focus_ai import resources
 from focus_ai.adapters import expression
 from focus_ai.adapters.scope import Scope
 from focus_ai.engine import literal
+from focus_ai.meters import meters as meter_table
 
 TTLS = ("5m", "30m", "1h", "12h")
 MODALITIES = ("audio", "image", "video")
@@ -27,9 +27,8 @@ _ABOUT_TOTAL = {"buckets_not_read", "cache_split_missing"}
 
 @cache
 def meter_fields() -> dict[str, str]:
-    """Leaf meter -> field of the neutral record that holds it, from schemas/meters.yaml (token meters only)."""
-    entries = resources.load_yaml(resources.schemas() / "meters.yaml")["meters"]
-    return {name: m["fields"][0] for name, m in entries.items() if m["fields"] and m["fields"][0].endswith("_tokens")}
+    """Leaf meter -> field of the neutral record that holds it (token meters only)."""
+    return {name: meter.fields[0] for name, meter in meter_table().items() if meter.fields}
 
 
 def compile_counts(scope: Scope, tokens: Mapping[str, Any]) -> dict[str, str]:

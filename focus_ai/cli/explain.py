@@ -13,7 +13,7 @@ from focus_ai.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
     from focus_ai.focus.columns import Column
-    from focus_ai.focus.meters import Meter
+    from focus_ai.meters import Meter
 
 
 def explain(
@@ -83,9 +83,9 @@ def _column(topic: str) -> dict[str, Any] | None:
 
 
 def _meter(topic: str) -> dict[str, Any] | None:
-    from focus_ai.focus import meters
+    from focus_ai.meters import meters
 
-    meter: Meter | None = meters.meters().get(topic)
+    meter: Meter | None = meters().get(topic)
     if meter is None:
         return None
     facts = {
@@ -136,10 +136,11 @@ def _rule(topic: str, focus: str | None) -> dict[str, Any] | None:
 def _unknown(topic: str) -> dict[str, Any]:
     from focus_ai import api, words
     from focus_ai.errors import UsageError, nearest
-    from focus_ai.focus import columns, meters
+    from focus_ai.focus import columns
+    from focus_ai.meters import meters
 
     names = [name for version in columns.versions() for name in columns.load(version).all_names]
-    names += [*words.names(), *meters.meters(), *(str(adapter["id"]) for adapter in api.adapters())]
+    names += [*words.names(), *meters(), *(str(adapter["id"]) for adapter in api.adapters())]
     hint = nearest(topic, set(names))
     if hint.startswith("known:"):
         hint = "a column, a rule, a meter, an adapter id, a SKU written channel/model/meter, or a word of a report"

@@ -130,7 +130,7 @@ def _show(facts: dict[str, Any], lines: list[str], format_: Format) -> None:
 def sku_facts(sku: str) -> dict[str, Any]:
     """What is known about `channel/model/meter`, or about all meters of `channel/model`, today."""
     from focus_ai.cli import rates_cmd
-    from focus_ai.focus.meters import meters
+    from focus_ai.meters import meters
     from focus_ai.pricing import Conditions
 
     channel, _, rest = sku.partition("/")

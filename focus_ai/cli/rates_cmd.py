@@ -112,7 +112,7 @@ def _day(stamp: str | None) -> str:
 
 
 def _check_meter(meter: str | None) -> None:
-    from focus_ai.pricing.tables import meters
+    from focus_ai.meters import meters
 
     if meter and meter not in meters():
         raise UsageError("the meter is unknown", value=meter, expected=nearest(meter, meters()))
@@ -132,10 +132,10 @@ def explain_rate(
     `account`: the billing account, to which contracts can be limited.
     Raises `UsageError` for an unknown meter.
     """
+    from focus_ai.meters import meters
     from focus_ai.pricing import NoRate
     from focus_ai.pricing.contract import contracted
     from focus_ai.pricing.profile import named
-    from focus_ai.pricing.tables import meters
     from focus_ai.pricing.unit_prices import unit_prices
 
     _check_meter(meter)

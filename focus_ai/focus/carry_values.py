@@ -8,7 +8,7 @@ from focus_ai.engine import ident, literal, literals
 from focus_ai.focus.carry_cells import Cells, sources
 from focus_ai.focus.carry_readings import allowed, details, fits, number, reading, rules
 from focus_ai.focus.columns import Column, load
-from focus_ai.focus.meters import meters
+from focus_ai.meters import meters
 
 # Our columns that come from the owner of the row, from its SKU, or from the run.
 _OWNER = {

@@ -18,7 +18,7 @@ from focus_ai.focus.columns import (
     versions,
 )
 from focus_ai.focus.exports import holds, type_text
-from focus_ai.focus.meters import meters
+from focus_ai.meters import meters
 
 PAGE = "docs/columns.md"
 

@@ -11,7 +11,7 @@ from datetime import date
 
 from focus_ai.engine import ident, literal
 from focus_ai.focus.columns import Column, load, output_columns
-from focus_ai.focus.meters import meters
+from focus_ai.meters import meters
 
 _SQL_TYPE = {"String": "VARCHAR", "JSON": "VARCHAR", "DateTime": "TIMESTAMPTZ", "Integer": "BIGINT"}
 # By time, then by charge; equal ids differ in what follows.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from focus_ai.meters import meters
 from focus_ai.pricing.card import ModelRef, RateCard
 from focus_ai.pricing.profile import details, named
 from focus_ai.pricing.rate_row import (
@@ -23,7 +24,7 @@ from focus_ai.pricing.rate_row import (
     condition_marks,
     normal_when,
 )
-from focus_ai.pricing.tables import channel, meters, model_facts, pricing_unit
+from focus_ai.pricing.tables import channel, model_facts, pricing_unit
 
 #: What of a billed line decides its SKU; lines that agree in all of it are one SKU.
 FACTS = (

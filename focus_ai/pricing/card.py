@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from focus_ai.meters import meters
 from focus_ai.pricing import overlay, snapshot
 from focus_ai.pricing.aliases import (
     Alias,
@@ -27,7 +28,7 @@ from focus_ai.pricing.aliases import (
 from focus_ai.pricing.lookup import Found, choose
 from focus_ai.pricing.multiplier import Multiplier, multiplied
 from focus_ai.pricing.rate_row import ANY, OVERLAY, SNAPSHOT, Conditions, NoRate, Rate
-from focus_ai.pricing.tables import Channel, channel, meters
+from focus_ai.pricing.tables import Channel, channel
 
 if TYPE_CHECKING:
     from focus_ai.pricing.contract import Contract

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from focus_ai.engine import Session, ident
+from focus_ai.meters import meters as meter_table
 from focus_ai.pricing.rating import AT, BUCKET, MeterColumn, priced_quantity, quantities
 
 PLACE = (
@@ -165,8 +166,6 @@ def _lacking(session: Session, meters: Sequence[MeterColumn]) -> set[int]:
 
 
 def _input_fields(meters: Sequence[MeterColumn]) -> set[str]:
-    from focus_ai.pricing.tables import meters as meter_table
-
     table = meter_table()
     return {f for m in meters for f in table[m.name].fields if f.startswith("input_")}
 

@@ -17,9 +17,10 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.errors import InputError, nearest
+from focus_ai.meters import meters
 from focus_ai.money import CTX
 from focus_ai.pricing.rate_row import ANY, DEFAULTS, OPEN_KEYS, VARIANT_KEYS, Conditions, NoRate, Rate, stated_when
-from focus_ai.pricing.tables import amount, channel, currency, meters, moment, whole
+from focus_ai.pricing.tables import amount, channel, currency, moment, whole
 
 KINDS = ("unit_price", "percent_off", "multiplier")
 #: What an entry may be limited to; in a CSV file each of them is a column.

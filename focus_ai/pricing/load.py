@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.errors import InputError, nearest
+from focus_ai.meters import meters
 from focus_ai.pricing import multiplier
 from focus_ai.pricing.aliases import Alias
 from focus_ai.pricing.card import RateCard
@@ -28,7 +29,7 @@ from focus_ai.pricing.fx import FxTable, fx_of
 from focus_ai.pricing.multiplier import Multiplier
 from focus_ai.pricing.overlay import read_overlay
 from focus_ai.pricing.rate_row import ANY, USER, Rate, Source, normal_when, tiers_named
-from focus_ai.pricing.tables import amount, channel, currency, meters, moment, pricing_unit, published, read_yaml
+from focus_ai.pricing.tables import amount, channel, currency, moment, pricing_unit, published, read_yaml
 
 #: Meter names of the generic event contract -> leaf meters.
 METER_NAMES = {

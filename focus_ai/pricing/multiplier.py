@@ -14,9 +14,9 @@ from decimal import Decimal
 from itertools import pairwise
 
 from focus_ai.errors import InputError
+from focus_ai.meters import meters
 from focus_ai.money import CTX
 from focus_ai.pricing.rate_row import ANY, MULTIPLIED, USER, USER_DERIVED, Rate, Source, normal_when, tiers_named
-from focus_ai.pricing.tables import meters
 
 _LOW, _HIGH = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.errors import InputError, nearest
+from focus_ai.meters import meters
 from focus_ai.money import CTX, round9
 from focus_ai.pricing.aliases import Alias, alias_of
 from focus_ai.pricing.files import check_shape
 from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, TIER_KEYS, USER, Rate, Source, normal_when, tiers_named
-from focus_ai.pricing.tables import amount, currency, meters, moment, prices_folder, pricing_unit, published, read_yaml
+from focus_ai.pricing.tables import amount, currency, moment, prices_folder, pricing_unit, published, read_yaml
 from focus_ai.pricing.window import EVERY_DAY, Window
 
 _OTHER_FILES = {"aliases", "channels", "makers"}

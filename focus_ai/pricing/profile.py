@@ -14,10 +14,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from focus_ai.meters import meters as meter_table
 from focus_ai.pricing.contract import Agreed, contracted
 from focus_ai.pricing.lookup import Found
 from focus_ai.pricing.rate_row import Conditions, NoRate, Rate
-from focus_ai.pricing.tables import meters as meter_table
 from focus_ai.pricing.tables import model_facts
 from focus_ai.pricing.unit_prices import unit_prices
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from focus_ai.engine import Session, ident
 from focus_ai.engine.tables import create_table, fingerprint
+from focus_ai.meters import meters as meter_table
 from focus_ai.pricing.buckets import resolve_buckets
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.profile import Price, Profile, Segment, Unpriced
-from focus_ai.pricing.tables import meters as meter_table
 
 FEE = "request_fee"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

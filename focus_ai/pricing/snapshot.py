@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+from focus_ai.meters import meters
 from focus_ai.money import dec
 from focus_ai.pricing.aliases import equal_ids
 from focus_ai.pricing.rate_row import SNAPSHOT, Rate, Source, normal_when
-from focus_ai.pricing.tables import meters, moment, prices_folder, pricing_unit
+from focus_ai.pricing.tables import moment, prices_folder, pricing_unit
 from focus_ai.pricing.window import Window
 
 #: Meters whose imported amount is per another block than the meter table says: unit size.

@@ -1,4 +1,4 @@
-"""Small tables of the pricing room: channels and their price lists, dated aliases, meters, makers of models."""
+"""Small tables of the pricing room: channels and their price lists, units of a price, makers of models."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.errors import InputError
+from focus_ai.meters import meters
 from focus_ai.money import CTX, dec, round9
-from focus_ai.resources import mappings, schemas
+from focus_ai.resources import mappings
 
 
 def prices_folder() -> Path:
@@ -138,41 +139,6 @@ def _unlisted(name: str) -> Channel:
 def known_channels() -> tuple[str, ...]:
     """The channels of the table, in order."""
     return tuple(sorted(_channel_table()[0]))
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """What `schemas/meters.yaml` says about a leaf meter, as far as prices need it."""
-
-    name: str
-    consumed_unit: str
-    pricing_unit: str
-    unit_size: int
-    ttl: str | None
-    part_of: str | None
-    fields: tuple[str, ...] = ()
-    direction: str | None = None
-    cache_action: str | None = None
-
-
-@cache
-def meters() -> dict[str, Meter]:
-    """The leaf meters by name."""
-    data = read_yaml(schemas() / "meters.yaml")["meters"]
-    return {
-        name: Meter(
-            name,
-            m["consumed_unit"],
-            m["pricing_unit"],
-            int(m["unit_size"]),
-            m.get("ttl"),
-            m.get("part_of"),
-            tuple(m["fields"]),
-            m.get("direction"),
-            m.get("cache_action"),
-        )
-        for name, m in data.items()
-    }
 
 
 def pricing_unit(unit: str, size: int) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from one_event import Rating, rate
 
+from focus_ai.meters import meters
 from focus_ai.money import round9
 from focus_ai.pricing import Profile, Rate, RateCard, Source, Window
 from focus_ai.pricing.rate_row import USER, normal_when
-from focus_ai.pricing.tables import meters
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 

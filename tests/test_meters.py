@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from focus_ai.errors import UsageError
 from focus_ai.focus.columns import custom_columns
-from focus_ai.focus.meters import TOKEN_COLUMNS, fold, meter, meter_of_field, meters
+from focus_ai.meters import TOKEN_COLUMNS, meters
 
 LEAVES = """
     input input_audio input_image input_video cache_read cache_read_audio cache_read_image cache_write
@@ -49,7 +48,7 @@ def test_every_leaf_meter_is_there() -> None:
 
 @pytest.mark.parametrize("name", LEAVES.split())
 def test_units_follow_the_unit_format(name: str) -> None:
-    m = meter(name)
+    m = meters()[name]
     for unit in (m.consumed_unit, m.pricing_unit):
         assert OLD.fullmatch(unit), unit
         assert NEW.fullmatch(unit), unit
@@ -69,29 +68,30 @@ def test_units_follow_the_unit_format(name: str) -> None:
 def test_token_meters_partition_the_neutral_fields() -> None:
     fields = [f for m in meters().values() for f in m.fields]
     assert sorted(fields) == sorted(f + "_tokens" for f in FIELDS.split())
-    assert meter_of_field()["input_tool_use_tokens"] == "input"
-    assert meter_of_field()["input_cache_write_other_tokens"] == "cache_write"
+    assert "input_tool_use_tokens" in meters()["input"].fields
+    assert meters()["cache_write"].fields == ("input_cache_write_other_tokens",)
     for m in meters().values():
-        assert m.is_token == bool(m.fields) == (m.column is not None) == (m.pricing_unit == "1000000 Tokens")
-        assert (m.direction is None) == (not m.is_token)
+        token = m.consumed_unit == "Tokens"
+        assert token == bool(m.fields) == (m.column is not None) == (m.pricing_unit == "1000000 Tokens")
+        assert (m.direction is None) == (not token)
 
 
 def test_texts_direction_and_cache_action() -> None:
     def facts(name: str) -> tuple[str, str | None, str | None, str | None]:
-        m = meter(name)
+        m = meters()[name]
         return m.sku_meter, m.direction, m.cache_action, m.column
 
     assert facts("input") == ("Input Tokens", "Input", "Uncached", "x_InputTokens")
     assert facts("cache_read") == ("Cache Read Input Tokens", "Input", "Read", "x_CacheReadTokens")
     for name, ttl in (("cache_write", None), ("cache_write_5m", "5m"), ("cache_write_1h", "1h")):
         assert facts(name) == ("Cache Write Input Tokens", "Input", "Write", "x_CacheWriteTokens")
-        assert meter(name).ttl == ttl
+        assert meters()[name].ttl == ttl
     assert facts("output") == ("Output Tokens", "Output", None, "x_OutputTokens")
     assert facts("output_reasoning") == ("Reasoning Tokens", "Output", None, "x_OutputTokens")
     assert facts("input_audio")[0] == "Audio Input Tokens"
     assert facts("cache_storage") == ("Context Cache Storage", None, "Other", None)
-    assert meter("web_search").pricing_unit == "1000 Requests"
-    assert meter("provisioned").pricing_unit == "Unit-Hours"
+    assert meters()["web_search"].pricing_unit == "1000 Requests"
+    assert meters()["provisioned"].pricing_unit == "Unit-Hours"
 
 
 def test_values_fit_the_columns() -> None:
@@ -107,21 +107,3 @@ def test_one_sku_text_is_not_shared_by_different_kinds() -> None:
     for m in meters().values():
         by_text.setdefault(m.sku_meter, set()).add((m.direction, m.cache_action, m.consumed_unit))
     assert all(len(kinds) == 1 for kinds in by_text.values())
-
-
-def test_fold_takes_the_nearest_priced_wider_meter() -> None:
-    asked = ["input", "input_audio", "output_reasoning", "output_audio", "cache_write_1h", "web_search"]
-    assert fold(asked, ["input", "output", "output_audio", "cache_write"]) == {
-        "input": "input",
-        "input_audio": "input",
-        "output_reasoning": "output",
-        "output_audio": "output_audio",
-        # a lifetime has its own price: never the price of another one
-        "cache_write_1h": "cache_write_1h",
-        "web_search": "web_search",
-    }
-
-
-def test_unknown_meter_says_what_is_near() -> None:
-    with pytest.raises(UsageError, match=r"did you mean .*cache_read"):
-        meter("cache_reads")

@@ -1,17 +1,16 @@
 """Leaf meters: what can be priced, with its SKU text, units and token properties.
 
-The one table is `schemas/meters.yaml`; adapters (billed meter names), pricing (units) and the row builder read it here.
+The one table is `schemas/meters.yaml`; adapters (fields), pricing (units) and the row builder read it here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from focus_ai import resources
-from focus_ai.errors import UsageError, nearest
 
+#: `column` of the table -> the column of a row that counts its tokens.
 TOKEN_COLUMNS = {
     "input": "x_InputTokens",
     "cache_read": "x_CacheReadTokens",
@@ -41,11 +40,6 @@ class Meter:
     column: str | None
     part_of: str | None
 
-    @property
-    def is_token(self) -> bool:
-        """Whether the meter counts tokens of a call."""
-        return self.consumed_unit == "Tokens"
-
 
 @cache
 def meters() -> dict[str, Meter]:
@@ -68,27 +62,3 @@ def meters() -> dict[str, Meter]:
         )
         for name, entry in table.items()
     }
-
-
-def meter(name: str) -> Meter:
-    """The meter of that name. Raises `UsageError` with the nearest names."""
-    try:
-        return meters()[name]
-    except KeyError:
-        raise UsageError(f"unknown meter {name!r}", value=name, expected=nearest(name, meters())) from None
-
-
-def meter_of_field() -> dict[str, str]:
-    """Neutral token field -> the leaf meter that it adds to."""
-    return {field: m.name for m in meters().values() for field in m.fields}
-
-
-def fold(names: Iterable[str], priced: Iterable[str]) -> dict[str, str]:
-    """Meter -> the meter whose row it joins: itself when priced, else the nearest priced wider meter, else itself."""
-    known, result = set(priced), {}
-    for name in names:
-        target: str | None = name
-        while target is not None and target not in known:
-            target = meter(target).part_of
-        result[name] = target or name
-    return result
