@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from focus_ai.allocation.rules import FIELDS
-from focus_ai.engine import Session, ident, literal
+from focus_ai.engine import Session, exact, ident, literal
 
 TOKENS = ("x_InputTokens", "x_CacheReadTokens", "x_CacheWriteTokens", "x_OutputTokens")
 _STEPS = {"1000000 Tokens": 1_000, "1000 Tokens": 1_000_000, "Tokens": 1_000_000_000}
@@ -141,7 +141,7 @@ def measure(session: Session, columns: Mapping[str, str], source: str) -> Shape:
     names = list(units)
     found = session.one(
         f"SELECT {', '.join(f'max(abs({units[n]}))' for n in names)}, "
-        f"max(abs({_whole('PricingQuantity')})) FROM (SELECT *, {_step()} AS q_step FROM {source})"
+        f"max(abs({exact.whole('PricingQuantity')})) FROM (SELECT *, {_step()} AS q_step FROM {source})"
     )
     whole, weight, size = session.one("SELECT max(wsum), max(list_max(ws)), max(size) FROM plans")
     largest = {n: int(v) for n, v in zip(names, found, strict=False) if v is not None}
@@ -255,15 +255,10 @@ def _tag_mask(columns: Mapping[str, str]) -> str:
 def _step() -> str:
     """SQL of the smallest share of a quantity in billionths: a whole token where the row counts whole tokens."""
     cases = " ".join(
-        f"WHEN PricingUnit = '{unit}' AND {_whole('PricingQuantity')} % {step} = 0 THEN {step}"
+        f"WHEN PricingUnit = '{unit}' AND {exact.whole('PricingQuantity')} % {step} = 0 THEN {step}"
         for unit, step in _STEPS.items()
     )
     return f"CASE {cases} ELSE 1 END"
-
-
-def _whole(column: str) -> str:
-    """SQL of a decimal as the whole number of its smallest units."""
-    return f"CAST(replace(CAST({column} AS VARCHAR), '.', '') AS HUGEINT)"
 
 
 def _size() -> str:
@@ -278,25 +273,27 @@ def _derives(cost: str, price: str) -> str:
 
 def _units(columns: Mapping[str, str]) -> dict[str, str]:
     """What must be split by itself, in whole units; null where it follows from the quantity or is not there."""
-    found = {"q": f"{_whole('PricingQuantity')} // q_step"}
-    linear = f"{_whole('ConsumedQuantity')} = {_whole('PricingQuantity')} * {_size()}"
+    found = {"q": f"{exact.whole('PricingQuantity')} // q_step"}
+    linear = f"{exact.whole('ConsumedQuantity')} = {exact.whole('PricingQuantity')} * {_size()}"
     own = f"ConsumedQuantity IS NOT NULL AND NOT coalesce({linear}, FALSE)"
-    found["k"] = f"CASE WHEN {own} THEN {_whole('ConsumedQuantity')} END"
+    found["k"] = f"CASE WHEN {own} THEN {exact.whole('ConsumedQuantity')} END"
     for name, (cost, price) in _PRODUCT.items():
-        found[name] = f"CASE WHEN NOT {_derives(cost, price)} THEN {_whole(cost)} END"
-    found["e"] = f"CASE WHEN EffectiveCost IS DISTINCT FROM ContractedCost THEN {_whole('EffectiveCost')} END"
-    found["b"] = f"CASE WHEN BilledCost IS DISTINCT FROM EffectiveCost THEN {_whole('BilledCost')} END"
+        found[name] = f"CASE WHEN NOT {_derives(cost, price)} THEN {exact.whole(cost)} END"
+    found["e"] = f"CASE WHEN EffectiveCost IS DISTINCT FROM ContractedCost THEN {exact.whole('EffectiveCost')} END"
+    found["b"] = f"CASE WHEN BilledCost IS DISTINCT FROM EffectiveCost THEN {exact.whole('BilledCost')} END"
     if "PricingCurrencyEffectiveCost" in columns:
         held = "PricingCurrencyEffectiveCost"
         follows = f"{held} IS NOT DISTINCT FROM EffectiveCost OR {_derives(held, 'PricingCurrencyContractedUnitPrice')}"
-        found["p"] = f"CASE WHEN NOT ({follows}) THEN {_whole(held)} END"
+        found["p"] = f"CASE WHEN NOT ({follows}) THEN {exact.whole(held)} END"
     if "CommitmentDiscountQuantity" in columns:
-        found["m"] = f"CASE WHEN CommitmentDiscountQuantity IS NOT NULL THEN {_whole('CommitmentDiscountQuantity')} END"
+        found["m"] = (
+            f"CASE WHEN CommitmentDiscountQuantity IS NOT NULL THEN {exact.whole('CommitmentDiscountQuantity')} END"
+        )
     tokens = [c for c in TOKENS if c in columns]
     if tokens:
         # The token columns of a row count what it consumed: whole tokens need no second split.
         count = f"coalesce({', '.join(tokens)})"
-        same = f"q_step > 1 AND {count} = {_whole('PricingQuantity')} // q_step"
+        same = f"q_step > 1 AND {count} = {exact.whole('PricingQuantity')} // q_step"
         found["t"] = f"CASE WHEN NOT ({same}) THEN CAST({count} AS HUGEINT) END"
     for name, column in _COUNTS.items():
         if column in columns:
@@ -312,24 +309,14 @@ def _nine(units: str, precision: int) -> str:
     )
 
 
-def _eighteen(units: str) -> str:
-    """SQL of 10^-18 units as a cost; in two halves, because a decimal holds 38 digits."""
-    exact = f"CAST({units} AS HUGEINT)"
-    high, low = f"({exact} // 1000000000000000000)", f"({exact} % 1000000000000000000)"
-    return (
-        f"CAST(CAST({high} AS DECIMAL(20, 0)) AS DECIMAL(38, 18)) + "
-        f"CAST(CAST({low} AS DECIMAL(19, 0)) * CAST(0.000000000000000001 AS DECIMAL(18, 18)) AS DECIMAL(38, 18))"
-    )
-
-
 def _measures(columns: Mapping[str, str], units: Collection[str]) -> list[dict[str, str]]:
     """SQL of the summable columns of a share, step by step: a later one may read the earlier ones as `v_<name>`.
 
     A column of which no origin row has anything to split is left out where it would be null throughout.
     """
 
-    def own(name: str, split: str, follows: str) -> str:
-        return f"CASE WHEN u_{name} IS NOT NULL THEN {split} ELSE {follows} END" if name in units else follows
+    def own(name: str, apart: str, follows: str) -> str:
+        return f"CASE WHEN u_{name} IS NOT NULL THEN {apart} ELSE {follows} END" if name in units else follows
 
     quantity = {}
     if "q" in units:
@@ -343,14 +330,17 @@ def _measures(columns: Mapping[str, str], units: Collection[str]) -> list[dict[s
     def product(price: str) -> str:
         return f"CAST({f'v_PricingQuantity * {price}' if 'q' in units else 'NULL'} AS DECIMAL(38, 18))"
 
-    costs = {c: own(n, _eighteen(f"s_{n}"), product(price)) for n, (c, price) in _PRODUCT.items()}
-    effective = {"EffectiveCost": own("e", _eighteen("s_e"), "v_ContractedCost")}
-    billed = {"BilledCost": own("b", _eighteen("s_b"), "v_EffectiveCost")}
+    def split(name: str) -> str:
+        return exact.cost(f"CAST(s_{name} AS HUGEINT)")
+
+    costs = {c: own(n, split(n), product(price)) for n, (c, price) in _PRODUCT.items()}
+    effective = {"EffectiveCost": own("e", split("e"), "v_ContractedCost")}
+    billed = {"BilledCost": own("b", split("b"), "v_EffectiveCost")}
     held = "PricingCurrencyEffectiveCost"
     if held in columns:
         derived = product("PricingCurrencyContractedUnitPrice")
         follows = f"CASE WHEN {held} = EffectiveCost THEN v_EffectiveCost ELSE {derived} END"
-        billed[held] = f"CASE WHEN {held} IS NOT NULL THEN {own('p', _eighteen('s_p'), follows)} END"
+        billed[held] = f"CASE WHEN {held} IS NOT NULL THEN {own('p', split('p'), follows)} END"
     rest = {}
     if "m" in units:
         rest["CommitmentDiscountQuantity"] = _nine("s_m", 38)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from focus_ai.engine import Session, ident
+from focus_ai.engine import Session, exact, ident
 from focus_ai.engine.tables import create_table
 from focus_ai.pricing.billed_sku import FACTS, TEXTS, billed_sku
 from focus_ai.pricing.card import RateCard
@@ -97,7 +97,7 @@ def _charges() -> str:
         "CASE WHEN measured THEN CAST(abs(units) AS DECIMAL(38, 9)) ELSE CAST(1 AS DECIMAL(38, 9)) END AS consumed, "
         f"CASE WHEN measured THEN size ELSE 1 END AS block FROM ({sized})"
     )
-    blocks = f"SELECT *, {_half_even(_digits('consumed'), 'CAST(block AS HUGEINT)')} AS q9 FROM ({signed})"
+    blocks = f"SELECT *, {exact.half_even(exact.whole('consumed'), 'CAST(block AS HUGEINT)')} AS q9 FROM ({signed})"
     # A line so small that its quantity rounds to nothing is counted as one charge.
     counted = (
         "SELECT * REPLACE (CASE WHEN q9 = 0 THEN FALSE ELSE measured END AS measured, "
@@ -105,7 +105,7 @@ def _charges() -> str:
         f"CASE WHEN q9 = 0 THEN CAST(1000000000 AS HUGEINT) ELSE q9 END AS q9) FROM ({blocks})"
     )
     prices = ", ".join(
-        f"{_nine(_half_even(_digits(f'abs({amount})'), 'q9'))} AS {name}"
+        f"{_nine(exact.half_even(exact.whole(f'abs({amount})'), 'q9'))} AS {name}"
         for amount, name in (("listed", "list_price"), ("amount", "net_price"))
     )
     sums = f"SELECT *, {prices}, {_nine('q9 * direction', 19)} AS blocks FROM ({counted})"
@@ -137,20 +137,7 @@ def _charges() -> str:
         FROM ({priced})"""
 
 
-def _digits(decimal: str) -> str:
-    """SQL of a decimal as the whole number of its smallest units."""
-    return f"CAST(replace(CAST({decimal} AS VARCHAR), '.', '') AS HUGEINT)"
-
-
-def _half_even(top: str, bottom: str) -> str:
-    """SQL of a whole-number division rounded half-even; both sides not negative."""
-    whole, rest = f"({top} // {bottom})", f"({top} % {bottom})"
-    return (
-        f"({whole} + CASE WHEN 2 * {rest} > {bottom} OR (2 * {rest} = {bottom} AND {whole} % 2 = 1) THEN 1 ELSE 0 END)"
-    )
-
-
 def _nine(units: str, digits: int = 18) -> str:
     """SQL of a number of billionths as DECIMAL(digits,9); null when it does not fit."""
-    whole = f"TRY_CAST({units} AS DECIMAL({digits}, 0))"
-    return f"CAST({whole} * CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL({digits}, 9))"
+    fits = f"TRY_CAST({units} AS DECIMAL({digits}, 0))"
+    return f"CAST({fits} * CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL({digits}, 9))"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from focus_ai.engine import Session, ident
+from focus_ai.engine import Session, exact, ident
 from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.meters import meters as meter_table
 from focus_ai.pricing.buckets import resolve_buckets
@@ -281,10 +281,8 @@ def priced_quantity(quantity: str, unit_size: str, whole: str | None = None) -> 
     """
     units = f"CAST(CAST({quantity} AS DECIMAL(28, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS HUGEINT)"
     millionth = "CAST(0.000001 AS DECIMAL(6, 6)) AS DECIMAL(19, 9))"
-    full, rest = f"({units} // {unit_size})", f"({units} % {unit_size})"
-    up = f"(2 * {rest} > {unit_size} OR (2 * {rest} = {unit_size} AND {full} % 2 = 1))"
     rounded = (
-        f"CAST(CAST({full} + CASE WHEN {up} THEN 1 ELSE 0 END AS DECIMAL(19, 0)) "
+        f"CAST(CAST({exact.half_even(units, unit_size)} AS DECIMAL(19, 0)) "
         "* CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(19, 9))"
     )
     quick = f"{unit_size} = 1000000 AND {quantity} = floor({quantity}) THEN CAST(CAST({quantity} AS DECIMAL(19, 0))"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from focus_ai.engine import Session, literal
+from focus_ai.engine import Session, exact, literal
 from focus_ai.money import text
 
 #: Whole difference, quantity difference, price difference: quantities in priced blocks.
@@ -93,10 +93,9 @@ def _cause(cause: str) -> str:
 
 def _mean(cost: str, quantity: str) -> str:
     """SQL of cost / quantity in whole billionths, cut off; only where no single price is known."""
-    top = f"CAST(replace(CAST(abs({cost}) AS VARCHAR), '.', '') AS HUGEINT)"
-    bottom = f"CAST(replace(CAST(abs({quantity}) AS VARCHAR), '.', '') AS HUGEINT)"
+    blocks = f"{exact.whole(f'abs({cost})')} // {exact.whole(f'abs({quantity})')}"
     return (
-        f"CASE WHEN {quantity} > 0 AND {cost} > 0 THEN CAST(CAST({top} // {bottom} AS DECIMAL(18, 0)) "
+        f"CASE WHEN {quantity} > 0 AND {cost} > 0 THEN CAST(CAST({blocks} AS DECIMAL(18, 0)) "
         "* CAST(0.000000001 AS DECIMAL(9, 9)) AS DECIMAL(18, 9)) END"
     )
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from focus_ai.engine import Session, ident
+from focus_ai.engine.exact import cost, divided, largest_remainder, whole
 from focus_ai.money import text
 from focus_ai.reconcile.buckets import money
-from focus_ai.reconcile.exact import cost, divided, largest_remainder, whole
 
 #: Lines of a bill that are spread.
 _KINDS = "('usage', 'credit', 'adjustment')"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from focus_ai.engine import Session, literal
-from focus_ai.reconcile.exact import STEP, largest_remainder, plain, whole
+from focus_ai.engine.exact import STEP, largest_remainder, plain, whole
 
 #: Largest sum of the weights of one bucket.
 LARGEST = 10**18

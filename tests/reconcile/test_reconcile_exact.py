@@ -15,10 +15,9 @@ import pytest
 from focus_ai.allocation.rules import FIELDS
 from focus_ai.allocation.split import integers, split
 from focus_ai.close_run import create_units
-from focus_ai.engine import Session
+from focus_ai.engine import Session, exact
 from focus_ai.engine.tables import create_table
 from focus_ai.money import CTX, largest_remainder
-from focus_ai.reconcile import exact
 from focus_ai.reconcile.close import OWNER
 from focus_ai.reconcile.scale import create_scaled
 from focus_ai.reconcile.weights import LARGEST, create_owners, create_weights

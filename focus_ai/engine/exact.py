@@ -21,6 +21,13 @@ def cost(units: str) -> str:
     )
 
 
+def half_even(top: str, bottom: str) -> str:
+    """SQL of a whole-number division rounded half-even; both sides not negative."""
+    full, rest = f"({top} // {bottom})", f"({top} % {bottom})"
+    up = f"2 * {rest} > {bottom} OR (2 * {rest} = {bottom} AND {full} % 2 = 1)"
+    return f"({full} + CASE WHEN {up} THEN 1 ELSE 0 END)"
+
+
 def plain(units: str, places: int) -> str:
     """SQL of whole units of 10^-places, not negative, as digits without padding."""
     scale = 10**places
@@ -59,4 +66,4 @@ def divided(rows: str, units: str, weight: str, over: str, largest: int) -> str:
     )
 
 
-__all__ = ["STEP", "cost", "divided", "largest_remainder", "plain", "whole"]
+__all__ = ["STEP", "cost", "divided", "half_even", "largest_remainder", "plain", "whole"]
