@@ -209,10 +209,3 @@ def all_rows(session: Session, rated: Rated, plan: Plan) -> str:
     months = periods(session, rated, plan)
     queries = [_rows(rated, plan, month, (spans[0][0], spans[-1][1])) for month, spans in months.items()]
     return f"({' UNION ALL '.join(queries)})" if queries else ""
-
-
-def summary(session: Session, query: str) -> list[dict[str, Any]]:
-    """Rows of a small query as dictionaries, decimals kept."""
-    table = session.arrow(query)
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows

@@ -18,7 +18,7 @@ from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import InternalError
 from focus_ai.money import dec, text
-from focus_ai.pipeline import Rated, summary
+from focus_ai.pipeline import Rated
 from focus_ai.sinks.parquet import Written
 from focus_ai.sources.digests import sha256
 
@@ -104,8 +104,8 @@ def money_totals(session: Session, period: str | None = None) -> dict[str, Any]:
     """Totals per currency and the breakdowns, of one billing period (YYYY-MM) or of the run."""
     relation = f"(SELECT * FROM row_totals WHERE period = {literal(period)})" if period else "row_totals"
     sums = ", ".join(f"sum({n}) AS {n}" for n in _COSTS)
-    totals = summary(
-        session, f"SELECT currency, {sums}, CAST(sum(n) AS BIGINT) AS n FROM {relation} GROUP BY 1 ORDER BY 1"
+    totals = session.dicts(
+        f"SELECT currency, {sums}, CAST(sum(n) AS BIGINT) AS n FROM {relation} GROUP BY 1 ORDER BY 1"
     )
     count, cost = session.one(
         "SELECT CAST(coalesce(sum(n), 0) AS BIGINT), CAST(coalesce(sum(effective_cost), 0) AS VARCHAR) "
@@ -120,8 +120,7 @@ def money_totals(session: Session, period: str | None = None) -> dict[str, Any]:
 
 
 def _by(session: Session, relation: str, key: str) -> list[dict[str, Any]]:
-    rows = summary(
-        session, f"SELECT {key} AS name, currency, CAST(sum(n) AS BIGINT) AS n, sum(effective_cost) AS e, "
+    rows = session.dicts(f"SELECT {key} AS name, currency, CAST(sum(n) AS BIGINT) AS n, sum(effective_cost) AS e, "
         f"sum(billed_cost) AS b, CAST(sum(tokens) AS BIGINT) AS t FROM {relation} GROUP BY ALL ORDER BY name, currency",
     )  # fmt: skip
     return [

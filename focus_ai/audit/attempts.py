@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.cube import Cube, events
-from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, table, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import literals
 from focus_ai.money import CTX
@@ -76,7 +76,7 @@ def _repeated(audit: Opened, top: int) -> Iterator[Finding]:
         "sum(k.tokens)::BIGINT AS tokens, sum(k.waste) AS waste FROM calls k JOIN owners o USING (owner_id) "
         "JOIN price_sets p USING (price_set) WHERE k.attempts {} GROUP BY ALL ORDER BY waste DESC, 1, 2, 3"
     )
-    loops = table(audit.session, shape.format(f">= {limit}"))
+    loops = audit.session.dicts(shape.format(f">= {limit}"))
     if loops:
         yield Finding(
             "retry.loop", ERROR, f"retry loops ({limit} or more attempts of one request)",
@@ -84,7 +84,7 @@ def _repeated(audit: Opened, top: int) -> Iterator[Finding]:
             "cap the retries, wait longer after a 429, and resume instead of starting over",
             sum(r["attempts"] for r in loops), sum(r["tokens"] for r in loops), _sum(loops), "wasted", cut(loops, top),
         )  # fmt: skip
-    others = table(audit.session, shape.format(f"< {limit}"))
+    others = audit.session.dicts(shape.format(f"< {limit}"))
     if others:
         wasted = _sum(others)
         yield Finding(
@@ -100,8 +100,7 @@ def _sum(rows: list[dict[str, Any]], name: str = "waste") -> Decimal:
 
 def _failed(audit: Opened, top: int) -> Iterator[Finding]:
     """Failed calls with tokens, as far as no other attempt of the request made them count as waste already."""
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"SELECT o.team, c.model, c.outcome, sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, "
         f"sum(c.cost) AS waste FROM cube c JOIN owners o USING (owner_id) WHERE c.outcome IN {_FAILED} AND c.cost > 0 "
         "GROUP BY ALL ORDER BY waste DESC, 1, 2, 3",
@@ -127,8 +126,7 @@ def _storms(audit: Opened, top: int) -> Iterator[Finding]:
     number = audit.session.one("SELECT coalesce(sum(events), 0)::BIGINT FROM cube WHERE outcome = 'rate_limited'")[0]
     if number < limit:
         return
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT strftime(date_trunc('hour', e.event_time), '%Y-%m-%dT%H:00Z') AS hour, w.team, p.model, "
         f"count(*)::BIGINT AS events FROM {audit.priced_events()} JOIN price_sets p ON p.price_set = s.price_set "
         "JOIN owners w ON w.owner_id = o.owner_id WHERE e.outcome = 'rate_limited' "
@@ -144,8 +142,7 @@ def _storms(audit: Opened, top: int) -> Iterator[Finding]:
 
 
 def _fallbacks(audit: Opened, top: int) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT o.team, c.provider, c.model, sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, "
         "sum(c.cost) AS cost FROM cube c JOIN owners o USING (owner_id) WHERE c.attempt_kind IN ('fallback', 'hedge') "
         "GROUP BY ALL ORDER BY cost DESC, 1, 2, 3",
@@ -160,8 +157,7 @@ def _fallbacks(audit: Opened, top: int) -> Iterator[Finding]:
 
 
 def _unseen(audit: Opened) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT adapter, sum(events)::BIGINT AS events, sum(attempts_unseen)::BIGINT AS attempts_not_in_the_log "
         "FROM cube WHERE grain = 'request' AND attempts_unseen > 0 GROUP BY ALL ORDER BY 3 DESC, 1",
     )
@@ -189,8 +185,7 @@ def _suspected(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
         f"FROM {cube.events} WHERE {unnamed} AND e.context_tokens >= 1000 "
         f"GROUP BY ALL HAVING count(*) >= {limit}"
     )
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT strftime(r.hour, '%Y-%m-%dT%H:00Z') AS hour, o.team, p.model, r.context_tokens AS input_tokens, "
         "r.events, r.tokens::BIGINT AS tokens, CAST(r.cost - r.one AS DECIMAL(38, 18)) AS cost "
         f"FROM ({repeated}) r JOIN owners o USING (owner_id) JOIN price_sets p USING (price_set) "

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import INFO, WARNING, Finding, cut, table, total
+from focus_ai.audit.finding import INFO, WARNING, Finding, cut, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.money import text
 
@@ -29,8 +29,7 @@ def _sum(rows: list[dict[str, Any]], name: str = "cost") -> Decimal:
 
 
 def _as_fresh(audit: Opened, top: int) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT c.adapter, c.provider, c.model, sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, "
         "sum(c.reported_cost) AS reported_cost, sum(c.cost) AS cost, sum(c.cache_discount) AS overstated "
         "FROM cube c WHERE c.as_fresh GROUP BY ALL ORDER BY overstated DESC, 1, 2, 3",
@@ -45,8 +44,7 @@ def _as_fresh(audit: Opened, top: int) -> Iterator[Finding]:
 
 
 def _as_realtime(audit: Opened, top: int) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT c.adapter, c.provider, c.model, sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, "
         "sum(c.reported_cost) AS reported_cost, sum(c.cost) AS cost, sum(c.realtime_cost - c.cost) AS overstated "
         "FROM cube c WHERE c.as_realtime GROUP BY ALL ORDER BY overstated DESC, 1, 2, 3",
@@ -70,8 +68,7 @@ def _gateway_cache(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
         f"coalesce(CAST(c.avoided_input AS DECIMAL(18, 0)) * {price('input')}, 0) "
         f"+ coalesce(CAST(c.avoided_output AS DECIMAL(18, 0)) * {price('output')}, 0)"
     )
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT o.team, c.model, sum(c.events)::BIGINT AS events, "
         "sum(coalesce(c.avoided_input, 0) + coalesce(c.avoided_output, 0))::BIGINT AS avoided_tokens, "
         f"sum(CAST({avoided} AS DECIMAL(38, 18))) AS avoided_cost, sum(c.reported_cost) AS reported_cost "
@@ -96,8 +93,7 @@ def _conventions(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
         return
     cached = " + ".join(f"c.q_{name}" for name in cube.tokens if name.startswith("cache_")) or "0"
     error = f"CAST({cached} AS DECIMAL(18, 0)) * coalesce(p.c_input, 0)"
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"SELECT c.adapter, c.provider, c.model, c.input_semantics AS taken_as, sum(c.events)::BIGINT AS events, "
         f"sum({cached})::BIGINT AS tokens, sum(c.cost) AS cost, "
         f"sum(CAST({error} AS DECIMAL(38, 18))) AS possible_error "
@@ -118,8 +114,7 @@ def _lifetime(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
     if _UNTIMED not in cube.tokens:
         return
     error = f"CAST(c.q_{_UNTIMED} AS DECIMAL(18, 0)) * greatest(coalesce(p.w_1h - p.c_{_UNTIMED}, 0), 0)"
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT c.adapter, c.provider, c.model, sum(c.events)::BIGINT AS events, "
         f"sum(c.q_{_UNTIMED})::BIGINT AS tokens, "
         f"sum(CAST({error} AS DECIMAL(38, 18))) AS possible_error FROM cube c JOIN price_sets p USING (price_set) "
@@ -135,8 +130,7 @@ def _lifetime(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
 
 
 def _estimates(audit: Opened, top: int) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT adapter, usage_source, outcome, sum(events)::BIGINT AS events, sum(tokens)::BIGINT AS tokens, "
         "sum(cost) AS cost FROM cube WHERE usage_source IN ('estimate', 'partial_estimate') AND tokens > 0 "
         "GROUP BY ALL ORDER BY cost DESC, 1, 2, 3",

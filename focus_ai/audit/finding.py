@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from focus_ai.engine import Session
 from focus_ai.money import CTX, text
 
 ERROR, WARNING, INFO = "error", "warning", "info"
@@ -65,13 +64,6 @@ def share(part: Decimal | int, whole: Decimal | int) -> Decimal:
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with every Decimal as plain digits."""
     return {name: text(value) if isinstance(value, Decimal) else value for name, value in row.items()}
-
-
-def table(session: Session, query: str) -> list[dict[str, Any]]:
-    """The rows of a small query as dictionaries; Decimals stay exact, HUGEINT becomes int, days and times are text."""
-    found = session.connection.execute(query)
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def cut(rows: Sequence[Mapping[str, Any]], top: int) -> list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, table, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.audit.prices import cost
 from focus_ai.money import text
@@ -33,8 +33,7 @@ def _total(rows: list[dict[str, Any]], name: str = "cost") -> Decimal:
 
 
 def _unpriced(audit: Opened, top: int) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT c.provider, c.model, c.reason, sum(c.events)::BIGINT AS events, "
         "sum(c.unpriced_quantity)::BIGINT AS tokens, sum(c.reported_cost) AS reported_cost FROM cube c "
         "WHERE c.unpriced_quantity > 0 GROUP BY ALL ORDER BY tokens DESC, 1, 2, 3",
@@ -54,8 +53,7 @@ def _drift(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
     """One asked name, several answering models over time; `extra_cost` is against the model that answered first."""
     grouped = {name: f"a.q_{name}" for name in cube.meters}
     sums = "".join(f", sum(c.q_{name}) AS q_{name}" for name in cube.meters)
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"""WITH answers AS (
           SELECT c.provider, {_ASKED} AS name, c.model, min({_SERVED}) AS served,
                  arg_max(c.price_set, c.events) AS price_set,
@@ -94,8 +92,7 @@ def _floating(audit: Opened, top: int) -> Iterator[Finding]:
     latest = " OR ".join(_LATEST.format(f"coalesce(w.{n}, '')") for n in (
         "model_requested", "model_alias", "model_deployment", "model_served"
     ))  # fmt: skip
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"SELECT c.provider, coalesce({_ASKED}, {_SERVED}) AS name, c.model, sum(c.events)::BIGINT AS events, "
         "sum(c.tokens)::BIGINT AS tokens, sum(c.cost) AS cost FROM cube c JOIN profiles w USING (profile_hash) "
         f"WHERE {latest} GROUP BY ALL ORDER BY cost DESC, 1, 2",
@@ -110,8 +107,7 @@ def _floating(audit: Opened, top: int) -> Iterator[Finding]:
 
 
 def _undated(audit: Opened, top: int) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"SELECT c.provider, coalesce({_ASKED}, {_SERVED}) AS name, c.model, a AS assumption, "
         "sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, sum(c.cost) AS cost FROM "
         "(SELECT *, unnest(string_split(assumptions, ',')) AS a FROM cube WHERE assumptions IS NOT NULL) c "
@@ -129,8 +125,7 @@ def _undated(audit: Opened, top: int) -> Iterator[Finding]:
 
 
 def _mixed(audit: Opened, top: int) -> Iterator[Finding]:
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"""WITH sold AS (SELECT {_ASKED} AS name, c.provider, sum(c.events)::BIGINT AS events, sum(c.cost) AS cost
              FROM cube c JOIN profiles w USING (profile_hash)
              WHERE {_ASKED} IS NOT NULL AND c.served_from = 'provider' GROUP BY ALL),
@@ -148,8 +143,7 @@ def _mixed(audit: Opened, top: int) -> Iterator[Finding]:
 
 def _unnamed(audit: Opened, top: int) -> Iterator[Finding]:
     """The log says what was asked for, not what answered."""
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT c.adapter, c.model, sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, "
         "sum(c.cost) AS cost FROM cube c JOIN profiles w USING (profile_hash) WHERE w.model_served IS NULL "
         "AND c.served_from = 'provider' AND c.tokens > 0 GROUP BY ALL ORDER BY cost DESC, 1, 2",

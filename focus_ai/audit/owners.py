@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from focus_ai.audit.finding import ERROR, INFO, WARNING, ZERO, Finding, cut, share, table, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, ZERO, Finding, cut, share, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import ident, literal
 from focus_ai.money import text
@@ -51,8 +51,7 @@ def find(audit: Opened, currency: str, top: int) -> Iterator[Finding]:
         if not said["events"] and said["cost"] == "0":
             continue
         reason = "coalesce(w.owner_reason, 'not said')" if name == "team" else "coalesce(w.team, 'Unattributed')"
-        rows = table(
-            audit.session,
+        rows = audit.session.dicts(
             f"SELECT {reason} AS {'reason' if name == 'team' else 'team'}, w.model, sum(events)::BIGINT AS events, "
             f"sum(cost) AS cost FROM spend w WHERE w.{ident(name)} IS NULL AND w.currency = {literal(currency)} "
             "GROUP BY ALL ORDER BY cost DESC, 1, 2",
@@ -73,8 +72,7 @@ def _spellings(audit: Opened, currency: str, top: int) -> Iterator[Finding]:
     rows: list[dict[str, Any]] = []
     for name in ("team", "product"):
         plain = f"lower(regexp_replace(w.{ident(name)}, '[ ._-]+', '', 'g'))"
-        rows += table(
-            audit.session,
+        rows += audit.session.dicts(
             f"WITH said AS (SELECT {plain} AS plain, w.{ident(name)} AS spelling, sum(w.events)::BIGINT AS events, "
             f"sum(w.cost) AS cost FROM spend w WHERE w.{ident(name)} IS NOT NULL AND w.currency = {literal(currency)} "
             f"GROUP BY ALL) SELECT {literal(name)} AS field, spelling, events, cost FROM said WHERE plain IN "

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import ZERO, plain, table, total
+from focus_ai.audit.finding import ZERO, plain, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.audit.spend import UNATTRIBUTED
 from focus_ai.engine.tables import create_table
@@ -88,8 +88,7 @@ def _combinations(audit: Opened, cube: Cube) -> list[dict[str, Any]]:
         f"CAST(sum({cube.cost}) AS DECIMAL(38, 18)) AS cost FROM {cube.events} GROUP BY ALL)"
     )
     owner = ", ".join(f"w.{name}" for name in _OWNER)
-    return table(
-        audit.session,
+    return audit.session.dicts(
         f"SELECT a.* EXCLUDE (owner_id), {owner} FROM asked a JOIN owners w USING (owner_id) ORDER BY combination",
     )
 
@@ -119,8 +118,7 @@ def _budgets(
             "api_key_id": audit.column("api_key_id"), "request_source": audit.column("request_source"),
         }.items()
     )  # fmt: skip
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"""WITH calls AS (SELECT w.team, date_trunc('month', e.event_time) AS month, e.event_time, e.record_id,
               CAST({cube.cost} AS DECIMAL(38, 18)) AS cost, r.combination IS NULL AS open
               FROM {cube.events} JOIN owners w ON w.owner_id = o.owner_id JOIN asked a ON {same}

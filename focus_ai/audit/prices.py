@@ -8,19 +8,18 @@ a product with a whole number of tokens is exact.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.inputs import Opened
-from focus_ai.engine import ident
+from focus_ai.engine import ident, instant
 from focus_ai.engine.tables import create_table
 from focus_ai.money import CTX
 from focus_ai.pricing.profile import Price, Profile, Segment, resolve
 from focus_ai.pricing.rating import MeterColumn, quantities
 
 _PLACES = Decimal("0.000000000000001")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROFILE = (
     "provider", "model_served", "model_deployment", "model_requested", "model_alias", "service_tier", "is_batch",
     "inference_geo", "speed", "region", "context_gt", "price_variant", "account_id",
@@ -88,7 +87,7 @@ def _alternatives(audit: Opened, found: Mapping[int, Mapping[str, Any]]) -> dict
         batch = bool(profile["is_batch"]) or profile["service_tier"] == "batch"
         if int(number) in answers or not (batch or (untimed and found[int(number)].get("c_cache_write") is not None)):
             continue
-        moment = _EPOCH + timedelta(microseconds=int(at))
+        moment = instant(at)
         answer: dict[str, Decimal] = {}
         if batch:
             profile |= {"is_batch": False, "service_tier": None}

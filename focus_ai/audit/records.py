@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.cube import Cube, events
-from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, share, table, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, share, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import ident, literal
 from focus_ai.money import text
@@ -64,8 +64,7 @@ def _most(item: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str]]:
 
 def _duplicates(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
     """Records left out by identity, and what they would have cost had they counted."""
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT source_file AS file, reason, count(*)::BIGINT AS events FROM left_out "
         "WHERE reason <> 'repeated_by_child_span' GROUP BY ALL ORDER BY events DESC, 1, 2",
     )
@@ -103,8 +102,7 @@ def _same_call(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
     only = f"(SELECT * FROM events WHERE {plain} IS NOT NULL AND hash({plain}) IN (SELECT h FROM shared_ids)) AS events"
     tokens = ", ".join(f"{sql} AS t_{name}" for name, sql in cube.tokens.items())
     alike = ", ".join(["call", "provider", *(f"t_{name}" for name in cube.tokens)])
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"""WITH seen AS (SELECT {key} AS call, e.provider, e.adapter, {tokens}, p.model, o.owner_id,
               e.event_time, e.source_file, e.record_id, CAST({cube.cost} AS DECIMAL(38, 18)) AS cost
               FROM {events(audit, only)} WHERE e.served_from IS DISTINCT FROM 'gateway_cache'),
@@ -124,8 +122,7 @@ def _same_call(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
 
 def _mismatch(audit: Opened, top: int) -> Iterator[Finding]:
     """The source's own cost against ours, per model, where both are known and in one currency."""
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "SELECT c.adapter, c.provider, c.model, sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, "
         "sum(c.reported_cost) AS reported_cost, sum(c.cost) AS cost, sum(c.reported_cost) - sum(c.cost) AS difference "
         "FROM cube c WHERE c.reported AND c.reported_currency = c.currency AND c.unpriced_quantity = 0 "

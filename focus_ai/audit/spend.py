@@ -8,7 +8,7 @@ from typing import Any
 
 from focus_ai.allocation.amounts import TOKENS, token_count
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import plain, share, table, total
+from focus_ai.audit.finding import plain, share, total
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
@@ -53,8 +53,7 @@ def totals(audit: Opened) -> dict[str, Any]:
         "SELECT coalesce(sum(events), 0)::BIGINT, coalesce(sum(requests), 0)::BIGINT, "
         "coalesce(sum(tokens), 0)::BIGINT, min(day)::VARCHAR, max(day)::VARCHAR FROM spend"
     )
-    money = table(
-        audit.session,
+    money = audit.session.dicts(
         "SELECT currency, basis, sum(cost) AS cost FROM spend GROUP BY ALL ORDER BY 1, 2",
     )
     return {
@@ -75,8 +74,7 @@ def by(audit: Opened, dimension: str, filters: Mapping[str, str] | None = None) 
     name = "strftime(w.day, '%Y-%m-%d')" if dimension == "day" else f"CAST(w.{ident(dimension)} AS VARCHAR)"
     empty = UNATTRIBUTED if dimension in ("team", "product", "feature", "environment") else "unknown"
     order = "1" if dimension == "day" else "cost DESC, 1"
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         f"SELECT coalesce({name}, {literal(empty)}) AS name, w.currency, sum(w.events)::BIGINT AS events, "
         f"sum(w.tokens)::BIGINT AS tokens, sum(w.cost) AS cost FROM spend w WHERE {where} "
         f"GROUP BY ALL ORDER BY {order}",
@@ -128,8 +126,7 @@ def top_requests(audit: Opened, cube: Cube, top: int, filters: Mapping[str, str]
             "AND k.profile_hash = e.profile_hash AND k.day = CAST(e.event_time AS DATE))"
         )
     tokens = " + ".join(cube.tokens.values()) or "0"
-    rows = table(
-        audit.session,
+    rows = audit.session.dicts(
         "WITH dear AS (SELECT e.source_file AS file, e.source_row AS row, e.record_id AS record, "
         "e.event_time AS time, o.owner_id, p.model, e.context_tokens AS input_tokens, "
         f"{tokens} - e.context_tokens AS output_tokens, "

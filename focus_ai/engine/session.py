@@ -99,6 +99,12 @@ class Session:
         found: list[tuple[Any, ...]] = self.connection.execute(statement).fetchall()
         return found
 
+    def dicts(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a small query by the names of its columns; a DECIMAL is a Decimal, a HUGEINT an int."""
+        found = self.connection.execute(query)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
     def __enter__(self) -> Session:
         return self
 

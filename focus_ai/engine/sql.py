@@ -1,8 +1,11 @@
-"""Names and literals in SQL text. Every value that comes from a file goes through here."""
+"""Names and literals in SQL text, and instants out of it. Every value that comes from a file goes through here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def literal(value: str | int | bool | None) -> str:
@@ -28,3 +31,8 @@ def ident(name: str) -> str:
     if "\x00" in name:
         raise ValueError("a NUL character cannot stand in a name")
     return '"' + name.replace('"', '""') + '"'
+
+
+def instant(microseconds: int) -> datetime:
+    """The instant (aware, UTC) that `epoch_us` gives; a TIMESTAMPTZ itself would need a further package to be read."""
+    return _EPOCH + timedelta(microseconds=int(microseconds))

@@ -7,17 +7,15 @@ Out: table `owner_spans` (owner_hash, t_from, t_to, owner_id), table `owners` (o
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from focus_ai.engine import Session, ident, literal
+from focus_ai.engine import Session, ident, instant, literal
 from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.ownership.book import OwnerBook
 from focus_ai.ownership.event import CARRIERS, EXPLICIT, TAGGED
 from focus_ai.ownership.model import OWNER_FIELDS, Evidence, Owner
 from focus_ai.ownership.pseudonym import Pseudonyms
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT = (*OWNER_FIELDS, "contact", "status", "reason", "tags", "evidence")
 
 
@@ -39,7 +37,7 @@ def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     changes: list[dict[str, Any]] = []
     for key, first, last, *values in rows:
         evidence = Evidence(*values)
-        start, end = _EPOCH + timedelta(microseconds=first), _EPOCH + timedelta(microseconds=last)
+        start, end = instant(first), instant(last)
         before: Owner | None = None
         for span in book.resolve(evidence, start, end):
             if before is not None and before.key() != span.owner.key():

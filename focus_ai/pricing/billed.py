@@ -7,15 +7,11 @@ usage export beside it (`enrich`), else its row counts as one `Charges` (reasons
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-from focus_ai.engine import Session, exact, ident
+from focus_ai.engine import Session, exact, ident, instant
 from focus_ai.engine.tables import create_table
 from focus_ai.pricing.billed_sku import FACTS, TEXTS, billed_sku
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.charges import periods, place_hash
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def create_billed(
@@ -34,8 +30,9 @@ def create_billed(
     )
     skus = []
     for key, first, last, *values in rows:
-        seen = [_EPOCH + timedelta(microseconds=int(t)) for t in (first, last)]
-        skus.append({"sku_hash": key, **billed_sku(card, dict(zip(FACTS, values, strict=True)), *seen)})
+        skus.append(
+            {"sku_hash": key, **billed_sku(card, dict(zip(FACTS, values, strict=True)), instant(first), instant(last))}
+        )
     create_table(
         session, "billed_skus", {"sku_hash": "UBIGINT", "unit_size": "BIGINT", **dict.fromkeys(TEXTS, "VARCHAR")}, skus
     )

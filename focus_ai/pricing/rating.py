@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from focus_ai.engine import Session, exact, ident
+from focus_ai.engine import Session, exact, ident, instant
 from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.meters import meters as meter_table
 from focus_ai.pricing.buckets import resolve_buckets
@@ -21,7 +21,6 @@ from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.profile import Price, Profile, Segment, Unpriced
 
 FEE = "request_fee"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = 9_000_000_000_000_000_000
 AT = "CASE WHEN grain = 'aggregate' THEN event_time ELSE coalesce(end_time, event_time) END"
 #: Microseconds that a sum covers; a single request has one instant.
@@ -134,7 +133,7 @@ def create_segments(
     prices: list[dict[str, Any]] = []
     for key, aggregate, first, last, _, longest, *values in rows:
         profile = _profile(dict(zip(_FACTS, values, strict=True)), bool(aggregate), account)
-        start, end = (_EPOCH + timedelta(microseconds=int(t)) for t in (first, last))
+        start, end = instant(first), instant(last)
         asked = dict.fromkeys([*names, FEE])
         for segment, above, up_to in _by_length(card, profile, asked, start, end, lengths.get(int(key), [longest])):
             if FEE in names and FEE not in segment.prices:  # an export reports it: without a price it is unpriced

@@ -7,10 +7,9 @@ cause, quantity in priced blocks, cost, events). Without events the table is emp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from focus_ai.engine import Session, ident, literal
+from focus_ai.engine import Session, ident, instant, literal
 from focus_ai.engine.tables import create_table
 from focus_ai.pricing.rate_row import NoRate
 from focus_ai.reconcile.lines import Meter
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 #: Two equal calls of one trace within this time are copies; later ones are new work.
 WINDOW = 600
 _NAMES = ("model_served", "model_deployment", "model_requested", "model_alias")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIERS = ("flex", "priority", "scale")
 
 
@@ -148,7 +146,7 @@ def _create_models(session: Session, card: RateCard) -> None:
     )
     found = []
     for key, channel, *names, at in rows:
-        ref = card.place(channel or "", names, _EPOCH + timedelta(microseconds=int(at)))
+        ref = card.place(channel or "", names, instant(at))
         model = next((n for n in names if n), None) if isinstance(ref, NoRate) else ref.model
         found.append({"key": key, "model": model})
     create_table(session, "event_models", {"key": "VARCHAR", "model": "VARCHAR"}, found)

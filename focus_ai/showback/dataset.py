@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from focus_ai.allocation.amounts import TOKENS
 from focus_ai.engine import Session, ident, literal, literals
@@ -232,10 +231,3 @@ def _selected(data: Dataset) -> str:
     }
     chosen = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     return f"SELECT {chosen} FROM focus_rows"
-
-
-def rows(session: Session, query: str) -> list[dict[str, Any]]:
-    """The rows of a small query as dictionaries; Decimals stay exact."""
-    found = session.connection.execute(query)
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -11,7 +11,6 @@ from typing import Any
 from focus_ai.engine import Session, literal
 from focus_ai.errors import UsageError
 from focus_ai.money import CTX
-from focus_ai.showback.dataset import rows
 from focus_ai.showback.exact import ZERO, less, ratio, share, total
 from focus_ai.showback.series import WINDOW
 from focus_ai.showback.spending import name_of
@@ -63,8 +62,8 @@ def last_day(session: Session, currency: str, days: Sequence[date]) -> dict[str,
     first = literal((before or days)[0].isoformat())
     names = ", ".join(f"{name_of(d)} AS {d}" for d in ("team", "product", "model"))
     where = f"currency = {literal(currency)} AND day >= DATE {first}"
-    found = rows(
-        session, f"SELECT {names}, coalesce(sum(cost) FILTER ({last}), 0) AS cost, "
+    found = session.dicts(
+        f"SELECT {names}, coalesce(sum(cost) FILTER ({last}), 0) AS cost, "
         f"coalesce(sum(cost) FILTER (NOT ({last})), 0) AS past FROM spend WHERE {where} AND NOT long GROUP BY ALL",
     )  # fmt: skip
     longer = session.one(f"SELECT coalesce(sum(cost), 0) FROM spend WHERE {where} AND {last} AND long")[0]
@@ -112,8 +111,8 @@ def _pairs(
         for label, span in (("before", before), ("after", after))
         for column in ("cost", "tokens")
     )
-    found = rows(
-        session, f"SELECT {names}{sums} FROM spend WHERE currency = {literal(currency)} "
+    found = session.dicts(
+        f"SELECT {names}{sums} FROM spend WHERE currency = {literal(currency)} "
         f"AND ({inside(before)} OR {inside(after)}) GROUP BY ALL",
     )  # fmt: skip
     result = []

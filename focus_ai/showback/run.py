@@ -14,7 +14,7 @@ from focus_ai.engine import Session, literal
 from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.settings import Settings
 from focus_ai.showback import alerts, budgets, movers, spending, tables, waste
-from focus_ai.showback.dataset import KEYS, Dataset, create_tables, find_files, open_rows, rows
+from focus_ai.showback.dataset import KEYS, Dataset, create_tables, find_files, open_rows
 from focus_ai.showback.exact import plain, total
 from focus_ai.showback.series import calendar
 
@@ -77,8 +77,8 @@ def _report(
     currency: str | None,
 ) -> dict[str, Any]:
     session, limits = data.session, settings.report
-    money = rows(
-        session, "SELECT currency, sum(cost) AS cost, sum(billed) AS billed, sum(rows)::BIGINT AS rows, "
+    money = session.dicts(
+        "SELECT currency, sum(cost) AS cost, sum(billed) AS billed, sum(rows)::BIGINT AS rows, "
         "coalesce(sum(cost) FILTER (basis = 'rated'), 0) AS rated, coalesce(sum(cost) FILTER (basis = 'billed'), 0) "
         "AS from_bills FROM spend GROUP BY ALL ORDER BY cost DESC, currency",
     )  # fmt: skip

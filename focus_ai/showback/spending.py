@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.engine import Session, ident, literal
-from focus_ai.showback.dataset import Dataset, rows
+from focus_ai.showback.dataset import Dataset
 from focus_ai.showback.exact import ZERO, less, ratio, share, shifted, total
 from focus_ai.showback.series import Point, points
 
@@ -61,14 +61,14 @@ def shared(session: Session, currency: str, whole: Decimal) -> dict[str, Any]:
     """Shared cost: which rule split how much to whom, and what each team pays directly and as its share."""
     where = f"currency = {literal(currency)}"
     # All shares of one rule and team have equal weights within a month, mostly in the whole data set.
-    methods = rows(
-        session, f"SELECT method, {name_of('team')} AS team, sum(cost) AS cost, "
+    methods = session.dicts(
+        f"SELECT method, {name_of('team')} AS team, sum(cost) AS cost, "
         "CASE WHEN count(DISTINCT details) = 1 THEN max(details) END AS details FROM chosen "
         f"WHERE {where} AND method IS NOT NULL GROUP BY ALL ORDER BY method, cost DESC, team",
     )  # fmt: skip
     allocated = total(row["cost"] for row in methods)
-    teams = rows(
-        session, f"SELECT {name_of('team')} AS team, coalesce(sum(cost) FILTER (method IS NULL), 0) AS direct, "
+    teams = session.dicts(
+        f"SELECT {name_of('team')} AS team, coalesce(sum(cost) FILTER (method IS NULL), 0) AS direct, "
         f"coalesce(sum(cost) FILTER (method IS NOT NULL), 0) AS shared, sum(cost) AS cost FROM spend WHERE {where} "
         "GROUP BY ALL ORDER BY cost DESC, team",
     )  # fmt: skip
@@ -101,8 +101,8 @@ def unattributed(session: Session, currency: str, days: Sequence[date], limit: i
     open_days = [day for day in days if by_day.get(day)]
     as_of = days[-1] if days else None
     old = [day for day in open_days if as_of and (as_of - day).days >= limit]
-    reasons = rows(
-        session, f"SELECT coalesce(reason, 'not said') AS reason, sum(cost) AS cost FROM spend WHERE {nobody} "
+    reasons = session.dicts(
+        f"SELECT coalesce(reason, 'not said') AS reason, sum(cost) AS cost FROM spend WHERE {nobody} "
         "GROUP BY ALL ORDER BY cost DESC, reason",
     )  # fmt: skip
     cost = total(by_day.values())
@@ -122,8 +122,8 @@ def unattributed(session: Session, currency: str, days: Sequence[date], limit: i
 
 def environments(session: Session, currency: str) -> dict[str, Any]:
     """Spend by environment, and evaluation as a part of production."""
-    found = rows(
-        session, f"SELECT {name_of('environment')} AS name, sum(cost) AS cost FROM spend "
+    found = session.dicts(
+        f"SELECT {name_of('environment')} AS name, sum(cost) AS cost FROM spend "
         f"WHERE currency = {literal(currency)} GROUP BY ALL ORDER BY cost DESC, name",
     )  # fmt: skip
     by_name = {row["name"]: row["cost"] for row in found}
@@ -152,8 +152,7 @@ def caching(data: Dataset, currency: str) -> dict[str, Any]:
         "GROUP BY ALL) a ON a.sku = c.fresh_sku AND a.currency = c.currency"
     )
     paid = "fresh IS NOT NULL THEN CAST(tokens AS DECIMAL(20, 0)) * fresh END"
-    found = rows(
-        session,
+    found = session.dicts(
         f"""WITH input AS (SELECT {name_of("model")} AS name,
               coalesce(sum(tokens) FILTER (token_type IN {_INPUT}), 0) AS fresh,
               coalesce(sum(tokens) FILTER (token_type LIKE 'cache_read%'), 0) AS read,
@@ -192,8 +191,8 @@ def batch(data: Dataset, currency: str, whole: Decimal) -> dict[str, Any]:
     """Money that ran as batch."""
     if not data.has("x_ProcessingTier"):
         return {"known": False, "why": "the rows do not say how a call was processed (x_ProcessingTier)"}
-    found = rows(
-        data.session, "SELECT coalesce(tier, 'unknown') AS name, sum(cost) AS cost FROM spend "
+    found = data.session.dicts(
+        "SELECT coalesce(tier, 'unknown') AS name, sum(cost) AS cost FROM spend "
         f"WHERE currency = {literal(currency)} GROUP BY ALL ORDER BY cost DESC, name",
     )  # fmt: skip
     cost = total(row["cost"] for row in found if row["name"] == "batch")
@@ -209,8 +208,8 @@ def efficiency(session: Session, currency: str) -> list[dict[str, Any]]:
             f"SELECT {name_of('model')}, sum(requests) FROM calls WHERE {where} GROUP BY 1"
         )
     }
-    found = rows(
-        session, f"SELECT {name_of('model')} AS name, sum(cost) AS cost, coalesce(sum(tokens), 0) AS tokens, "
+    found = session.dicts(
+        f"SELECT {name_of('model')} AS name, sum(cost) AS cost, coalesce(sum(tokens), 0) AS tokens, "
         f"coalesce(sum(tokens) FILTER (token_type IN {_INPUT} OR token_type LIKE 'cache%'), 0) AS input, "
         "coalesce(sum(tokens) FILTER (token_type LIKE 'output%'), 0) AS output, "
         "coalesce(sum(tokens) FILTER (token_type LIKE 'cache_read%'), 0) AS cached "
@@ -236,8 +235,8 @@ def unit_costs(session: Session, currency: str) -> dict[str, list[dict[str, Any]
             str(name): int(number or 0) for name, number in session.rows(
                 f"SELECT {name_of(dimension)}, sum(requests) FROM calls WHERE {where} GROUP BY 1")
         }  # fmt: skip
-        found = rows(
-            session, f"SELECT {name_of(dimension)} AS name, sum(cost) AS cost FROM spend WHERE {where} GROUP BY ALL "
+        found = session.dicts(
+            f"SELECT {name_of(dimension)} AS name, sum(cost) AS cost FROM spend WHERE {where} GROUP BY ALL "
             "ORDER BY cost DESC, name",
         )  # fmt: skip
         result[dimension] = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from focus_ai.engine import literal, literals
 from focus_ai.errors import InputError
-from focus_ai.showback.dataset import Dataset, rows
+from focus_ai.showback.dataset import Dataset
 from focus_ai.showback.exact import share, total
 from focus_ai.showback.spending import UNATTRIBUTED, name_of
 
@@ -36,8 +36,7 @@ def retries(data: Dataset, currency: str, whole: Any, audit: Mapping[str, Any] |
         )
     keys = f"{name_of('team')} AS team, {name_of('model')} AS model, use"
     wasted = f"{where} AND use IN ({literals(_NOTHING)})"
-    found = rows(
-        data.session,
+    found = data.session.dicts(
         f"""WITH money AS (SELECT {keys}, sum(cost) AS waste FROM spend WHERE {wasted} GROUP BY ALL),
             numbers AS (SELECT {keys}, sum(requests)::BIGINT AS attempts FROM calls WHERE {wasted} GROUP BY ALL)
             SELECT team, model, use AS what, coalesce(attempts, 0) AS attempts, waste FROM money
