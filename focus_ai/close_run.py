@@ -48,11 +48,10 @@ class Closing:
         billed: DataSet,
         by: Collection[str],
         *,
-        month: bool,
         work: Path,
     ) -> None:
         self.session, self.rated, self.billed = session, rated, billed
-        self.by, self.month, self.work = by, month, work
+        self.by, self.work = by, work
         self.columns = billed.columns
         self.notes: list[str] = []
         self.slices: list[Path] = []
@@ -72,7 +71,7 @@ class Closing:
         )
         columns = {n: k.upper() if k.startswith("decimal") else k for n, k in source.columns.items()}
         lines = row_lines(f"{side}_all", columns, billed=side == "billed", carry="seq")
-        keyed = bucket_of(lines, self.by, "l.seq AS seq", month=self.month)
+        keyed = bucket_of(lines, self.by, "l.seq AS seq")
         self.session.sql(
             f"CREATE OR REPLACE TABLE {side}_rows AS SELECT {', '.join(f'r.{ident(n)}' for n in names)}, r.seq, k.n, "
             f"k.quantity FROM {side}_all r JOIN ({keyed}) k USING (seq)"

@@ -23,7 +23,6 @@ State = Literal["new", "grown", "known"]
 Key = tuple[str, str]
 
 BASELINE = "focus-ai/baseline@1"
-FAIL_ON: tuple[FailOn, ...] = ("error", "warning", "never")
 _FAILS: dict[str, tuple[Severity, ...]] = {"error": ("error",), "warning": ("error", "warning"), "never": ()}
 
 

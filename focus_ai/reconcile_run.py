@@ -95,12 +95,12 @@ def run(
                 notes = coverage(session)
                 notes += create_buckets(session, dimensions, month=month)
                 create_evidence_of(session, sides[0], card)
-                compare(session, card, limits, now, dimensions, month=month)
+                compare(session, card, limits, now)
                 facts = _facts(session, sides, card, now, dimensions, notes)
                 found = document(session, facts, limits, top=listed, verdict=rule)
                 if delivery is not None and close is not None:
                     found["closed"] = _close(
-                        session, sides, settings, delivery, close, months, now, dimensions, month=month, work=work,
+                        session, sides, settings, delivery, close, months, now, dimensions, work=work,
                     )  # fmt: skip
                 if out is not None:
                     _write(session, out, found)
@@ -145,7 +145,7 @@ def _schema(sides: Sequence[Side]) -> Any:
 
 def _close(
     session: Session, sides: Sequence[Side], settings: Settings, delivery: Delivery, method: str,
-    invoiced: Sequence[str], now: datetime, dimensions: Sequence[str], *, month: bool, work: Path,
+    invoiced: Sequence[str], now: datetime, dimensions: Sequence[str], *, work: Path,
 ) -> dict[str, Any]:  # fmt: skip
     from focus_ai.close_run import Closing, close
 
@@ -156,7 +156,7 @@ def _close(
     run = {"focus": focus, "grain": "day", "rate_card": None}
     # In an order of their own, so that the rows do not depend on the order in which the inputs were named.
     rated, billed = (DataSet(work / "none", {"all": sorted(s.files, key=sha256)}, schema, run) for s in sides)
-    closing = Closing(session, rated, billed, dimensions, month=month, work=work)
+    closing = Closing(session, rated, billed, dimensions, work=work)
     sources = [{"side": side.name, **entry} for side in sides for entry in side.inputs]
     return close(closing, method, delivery, invoiced=invoiced, as_of=now, sources=sources)
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Expression = Any
 NOT_AI = "not_ai_spend"
-READERS = ("json", "jsonl", "csv", "parquet", "text")
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,6 @@ class Plan:
         return {t: sum((e.ratio for e in found), Fraction(0)) for t, found in self.elements.items()}
 
 
-Amounts = Mapping[Target, Fraction]
-
-
 class Weights:
     """Reads weights once per basis and window. `columns` are those of the rows."""
 

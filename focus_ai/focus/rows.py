@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from focus_ai.engine import ident, literal
-from focus_ai.focus.columns import Column, load, output_columns
+from focus_ai.focus.columns import Column, output_columns
 from focus_ai.meters import meters
 
 _SQL_TYPE = {"String": "VARCHAR", "JSON": "VARCHAR", "DateTime": "TIMESTAMPTZ", "Integer": "BIGINT"}
@@ -254,8 +254,3 @@ def _charge_key(*, billed: bool, request: bool) -> str:
     key = ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
     # An empty part is left out, so that a log which does not link its attempts keeps its ids.
     return key if billed else f"{key}, c.attempt_use"
-
-
-def columns_of(version: str) -> Sequence[str]:
-    """Names of the columns of a file, in order."""
-    return load(version).all_names

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from focus_ai.errors import misspelt, nearest
-from focus_ai.pricing import overlay, snapshot
+from focus_ai.pricing import snapshot
 from focus_ai.pricing.rate_row import ANY, DERIVED, OVERLAY, USER, NoRate, Rate
 from focus_ai.pricing.tables import channel, known_channels
 
@@ -99,8 +99,3 @@ def _noise(listed: str) -> list[Problem]:
         for model, line in (prices.models.items() if prices else ())
         for meter in line.get("noise", ())
     ]
-
-
-def curated_lists() -> list[str]:
-    """Price lists that have a curated file."""
-    return [name for name in snapshot.list_names() if overlay.shipped(name).rows]

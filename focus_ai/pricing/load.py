@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Any
 
 from focus_ai.errors import InputError, nearest
 from focus_ai.meters import meters
@@ -306,8 +305,3 @@ def _existing(name: str | Path, card: RateCard, kind: str) -> Path:
         raise InputError("a price file is missing", where=str(path))
     card.files.append((kind, path.name, hashlib.sha256(path.read_bytes()).hexdigest()))
     return path
-
-
-def raw_entries(path: Path) -> Any:
-    """The parsed YAML of a rate or contract file, for schema checks."""
-    return read_yaml(path)

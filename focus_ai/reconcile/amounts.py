@@ -35,14 +35,14 @@ def alternative(cause: str, *, near: bool = False) -> Test:
                 AND a.tier IS NOT DISTINCT FROM o.tier
               WHERE o.kind = 'usage' AND o.r_lines > 0 AND o.b_lines > 0 AND coalesce(o.dq, 0) = 0
                 AND {_PRICED} IS NOT NULL AND a.price <> {_PRICED} AND {days}
-                AND (abs(o.rest - {difference}) <= {_slack(hunt)}
-                     OR ({parts} AND abs(o.rest - {above}) <= {_slack(hunt)})))
+                AND (abs(o.rest - {difference}) <= {_slack()}
+                     OR ({parts} AND abs(o.rest - {above}) <= {_slack()})))
             GROUP BY n"""
 
     return test
 
 
-def _slack(hunt: Hunt) -> str:
+def _slack() -> str:
     """How far amounts may be apart: half a printed unit per billed line, at least half a cent's hundredth."""
     return "greatest(0.00005, 0.005 * CAST(CASE WHEN places = 2 THEN b_lines ELSE 0 END AS DECIMAL(12, 0)))"
 
@@ -55,19 +55,19 @@ def batch_half(hunt: Hunt) -> str:
     """Half of the rated cost, whatever price the rated side used: the usual discount of batch work."""
     return f"""SELECT {hit("rest", note="'half of the rated cost'")} FROM o WHERE kind = 'usage' AND r_cost > 0
         AND b_lines > 0 AND coalesce(dq, 0) = 0 AND coalesce(tier, 'standard') <> 'batch'
-        AND abs(rest * 2 + r_cost) <= 2 * {_slack(hunt)}"""
+        AND abs(rest * 2 + r_cost) <= 2 * {_slack()}"""
 
 
 def tier_double(hunt: Hunt) -> str:
     """Twice the rated cost: a priority tier that the card does not list."""
     return f"""SELECT {hit("rest", note="'twice the rated cost'")} FROM o WHERE kind = 'usage' AND r_cost > 0
-        AND b_lines > 0 AND coalesce(dq, 0) = 0 AND abs(rest - r_cost) <= {_slack(hunt)}"""
+        AND b_lines > 0 AND coalesce(dq, 0) = 0 AND abs(rest - r_cost) <= {_slack()}"""
 
 
 def geo_tenth(hunt: Hunt) -> str:
     """Ten per cent above the rated cost: the usual uplift of a regional endpoint."""
     return f"""SELECT {hit("rest", note="'1.1 times the rated cost'")} FROM o WHERE kind = 'usage' AND r_cost > 0
-        AND b_lines > 0 AND coalesce(dq, 0) = 0 AND abs(rest * 10 - r_cost) <= 10 * {_slack(hunt)}"""
+        AND b_lines > 0 AND coalesce(dq, 0) = 0 AND abs(rest * 10 - r_cost) <= 10 * {_slack()}"""
 
 
 def other_model(hunt: Hunt) -> str:
@@ -80,7 +80,7 @@ def other_model(hunt: Hunt) -> str:
                  o.meter, m.model AS other
           FROM {_open()} o JOIN model_prices m ON m.channel = o.channel AND m.meter = o.meter
           WHERE o.kind = 'usage' AND o.r_lines > 0 AND o.b_lines > 0 AND coalesce(o.dq, 0) = 0
-            AND {_PRICED} IS NOT NULL AND m.price <> {_PRICED} AND abs(o.rest - {difference}) <= {_slack(hunt)}),
+            AND {_PRICED} IS NOT NULL AND m.price <> {_PRICED} AND abs(o.rest - {difference}) <= {_slack()}),
         key AS (SELECT *, hash(p_from, p_to, currency, channel, account, sub_account, model, tier) AS g FROM fits),
         models AS (SELECT g, other, count(DISTINCT meter) AS meters FROM key GROUP BY ALL
                    HAVING count(DISTINCT meter) >= 2),
@@ -107,7 +107,7 @@ def _aggregated(hunt: Hunt, quantity: str, difference: str, note: str) -> str:
     return f"""SELECT {hit("rest", note=literal(note))} FROM o JOIN {_classes("")} k
         ON k.channel = o.channel AND k.model = o.model AND k.tier IS NOT DISTINCT FROM o.tier
         WHERE o.kind = 'usage' AND o.meter IS NULL AND {quantity} > 0 AND {difference} IS NOT NULL
-        AND abs(o.rest - ({amount})) <= {_slack(hunt)}"""
+        AND abs(o.rest - ({amount})) <= {_slack()}"""
 
 
 def fresh_total(hunt: Hunt) -> str:
@@ -152,7 +152,7 @@ def contract_rate(hunt: Hunt) -> None:
                 f"currency = {literal(currency)} AND channel IS NOT DISTINCT FROM {literal(channel)} "
                 f"AND account IS NOT DISTINCT FROM {literal(account)}"
             )
-            fits = f"abs(rest - rated * CAST({text(share)} AS DECIMAL(9, 6))) <= greatest({hunt.tol}, {_slack(hunt)})"
+            fits = f"abs(rest - rated * CAST({text(share)} AS DECIMAL(9, 6))) <= greatest({hunt.tol}, {_slack()})"
             good, every = session.one(f"SELECT count(*) FILTER ({fits}), count(*) FROM contract_base WHERE {same}")
             if share and good >= 3 and good * 5 >= every * 4:
                 why = f"bill = rated x {text(CTX.add(Decimal(1), share))}; add a contract multiplier"
@@ -174,6 +174,6 @@ def fx(hunt: Hunt) -> str:
                  WHERE o.kind = 'usage' AND o.r_cost > 0 AND o.b_lines > 0 AND coalesce(o.dq, 0) = 0
                    AND abs(CAST(o.b_cost AS DECIMAL(20, 9)) * w.used
                            - CAST(o.b_cost - o.rest AS DECIMAL(20, 9)) * f.rate)
-                       <= w.used * {_slack(hunt)}
+                       <= w.used * {_slack()}
                  GROUP BY o.n)
         SELECT {hit("rest", note="'rate of ' || CAST(day AS VARCHAR)")} FROM fits"""

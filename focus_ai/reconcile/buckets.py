@@ -116,7 +116,7 @@ def _create_keys(session: Session, by: Collection[str]) -> None:
     )
 
 
-def bucket_of(lines: str, by: Collection[str], carry: str, *, month: bool) -> str:
+def bucket_of(lines: str, by: Collection[str], carry: str) -> str:
     """SELECT of `carry` and the number of the bucket `n` for single lines (as `row_lines` gives them)."""
     keys = {"currency": "l.currency", "kind": "l.kind", **_kept_keys(by)}
     same = " AND ".join(f"k.{name} IS NOT DISTINCT FROM {sql}" for name, sql in keys.items())

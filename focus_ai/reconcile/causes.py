@@ -7,7 +7,7 @@ table `causes` collects what was found. Rated + explained + rest = billed in eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,16 +15,10 @@ from decimal import Decimal
 from focus_ai.engine import Session, exact, literal
 from focus_ai.money import text
 
-#: Whole difference, quantity difference, price difference: quantities in priced blocks.
+#: What two buckets share when quantity of one stands in the other.
 SIBLINGS = "p_from, p_to, currency, channel, account, sub_account"
+#: Channels whose bills come later, see `Limits.late_hours_cloud`.
 CLOUDS = ("aws_bedrock", "aws_sagemaker", "azure_openai", "azure_ai", "gcp_vertex")
-#: Tests whose finding rests on counted records; the others rest on amounts that fit.
-ORDER = (
-    "late_data", "timezone_shift", "duplicate_events", "retry_billed", "unmetered_usage", "alias_unmapped", "unpriced",
-    "wrong_model", "price_change_boundary", "cached_as_fresh", "cache_double_count", "cache_ttl", "batch_discount",
-    "service_tier", "context_tier", "geo_uplift", "free_or_credit", "contract_rate", "tax", "fx", "purchase",
-    "rounding",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,10 @@ class Limits:
     tax_rates: tuple[Decimal, ...] = ()
 
 
+#: From the hunt to the SELECT of what a test explains, see `hit`.
 Test = Callable[["Hunt"], str]
+#: Instead of a cause: every row of the test says its own, in the column `named`.
+NAMED = "*"
 
 
 @dataclass
@@ -88,7 +85,7 @@ class Hunt:
 
 
 def _cause(cause: str) -> str:
-    return "named" if cause == "*" else literal(cause)
+    return "named" if cause == NAMED else literal(cause)
 
 
 def _mean(cost: str, quantity: str) -> str:
@@ -244,10 +241,4 @@ def rounding(hunt: Hunt) -> str:
     )
 
 
-def settle(hunt: Hunt, groups: Sequence[tuple[str, Test]]) -> None:
-    """Run tests one after another."""
-    for cause, test in groups:
-        hunt.test(cause, test(hunt))
-
-
-__all__ = ["ORDER", "Hunt", "Limits", "hit", "product", "settle", "young"]
+__all__ = ["Hunt", "Limits", "Test", "hit", "product", "young"]

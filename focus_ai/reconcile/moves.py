@@ -13,7 +13,7 @@ def _same(*names: str) -> str:
     return " AND ".join(f"a.{n} IS NOT DISTINCT FROM b.{n}" for n in (*SIBLINGS.split(", "), *names))
 
 
-def _moved(pair: str, same: str, hunt: Hunt, note: str) -> str:
+def _moved(pair: str, same: str, note: str) -> str:
     """SQL of the two sides of every move: `a` is short, `b` is over. `pair` says which buckets can be siblings."""
     counted = "a.dq < 0 AND b.dq > 0"
     b_price = "coalesce(b.r_price, b.r_mean, b.b_price_min, k.price)"
@@ -54,7 +54,7 @@ def _moved(pair: str, same: str, hunt: Hunt, note: str) -> str:
 def cached_as_fresh(hunt: Hunt) -> str:
     """Rated as fresh input, billed as a cache read."""
     return _moved(
-        "a.meter = 'input' AND b.meter = 'cache_read'", _same("model", "tier"), hunt, "'input billed as cache_read'"
+        "a.meter = 'input' AND b.meter = 'cache_read'", _same("model", "tier"), "'input billed as cache_read'"
     )
 
 
@@ -62,7 +62,7 @@ def cache_ttl(hunt: Hunt) -> str:
     """Cache writes of another lifetime than rated."""
     writes = "('cache_write', 'cache_write_5m', 'cache_write_30m', 'cache_write_1h', 'cache_write_12h')"
     return _moved(
-        f"a.meter IN {writes} AND b.meter IN {writes} AND a.meter <> b.meter", _same("model", "tier"), hunt,
+        f"a.meter IN {writes} AND b.meter IN {writes} AND a.meter <> b.meter", _same("model", "tier"),
         "meter || ' billed as ' || to_meter",
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def cache_ttl(hunt: Hunt) -> str:
 def batch_discount(hunt: Hunt) -> str:
     """Rated at the price of immediate answers, billed as batch."""
     return _moved(
-        "b.tier = 'batch' AND coalesce(a.tier, 'standard') <> 'batch'", _same("model", "meter"), hunt,
+        "b.tier = 'batch' AND coalesce(a.tier, 'standard') <> 'batch'", _same("model", "meter"),
         "coalesce(tier, 'standard') || ' billed as batch'",
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def batch_discount(hunt: Hunt) -> str:
 def service_tier(hunt: Hunt) -> str:
     """Billed on another service tier than rated."""
     return _moved(
-        "a.tier <> b.tier", _same("model", "meter"), hunt, "tier || ' billed as ' || to_tier"
+        "a.tier <> b.tier", _same("model", "meter"), "tier || ' billed as ' || to_tier"
     )  # fmt: skip
 
 

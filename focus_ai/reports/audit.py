@@ -15,7 +15,6 @@ from focus_ai.reports.table import amount, count, table
 Report = Mapping[str, Any]
 TOP = 10
 _DETAIL = 3
-_DIMENSIONS = ("team", "product", "feature", "environment", "model", "provider", "day")
 # Facts of a finding's rows that are words or counts, not money.
 _SHORT = {"first_day": "from", "last_day": "to", "input_tokens": "input"}
 

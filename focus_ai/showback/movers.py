@@ -139,8 +139,3 @@ def _why(row: dict[str, Any], delta: Decimal) -> dict[str, Any]:
     price = less(delta, volume)
     why = "unchanged" if not delta else "volume" if abs(volume) >= abs(price) else "price or mix"
     return {"why": why, "volume": volume, "price": price}
-
-
-def share_of_change(found: Sequence[dict[str, Any]]) -> Decimal:
-    """The sum of all differences."""
-    return total(row["delta"] for row in found)

@@ -138,15 +138,6 @@ def recency(
     return {**result, "TimeSectors": list(sectors)}
 
 
-def data_reference(schema_id: str, files: Sequence[tuple[str, int, int]], instance_id: str | None = None) -> Json:
-    """The link from files to their schema; `files` holds (relative path, bytes, rows)."""
-    located = [{"filepath": path, "total_bytes": size, "total_rows": rows} for path, size, rows in files]
-    head: Json = {"SchemaId": schema_id}
-    if instance_id is not None:
-        head["DatasetInstanceId"] = instance_id
-    return {**head, "data_location": located}
-
-
 def footer(schema: Mapping[str, Any], generator: str, dataset: str = COST_AND_USAGE) -> dict[str, str]:
     """Key-value pairs for the Parquet footer, from a Schema object: one loose file still names its schema."""
     pairs = {

@@ -7,7 +7,7 @@ the number of expressions, so a scan is cut into queries of at most `CHUNK`, eac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,12 +85,6 @@ class Scan:
     def filled(self, column: str) -> int:
         """Cells of a column that are not null; `column` is SQL."""
         return self.answer(f"count({column})")
-
-
-def ask_filled(scan: Scan, columns: Iterable[str]) -> None:
-    """Ask for the number of cells that are not null, for each column (SQL)."""
-    for column in columns:
-        scan.ask(f"count({column})")
 
 
 def _counting(predicate: str) -> str:

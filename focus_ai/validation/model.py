@@ -22,7 +22,6 @@ Kind = Literal[
     "text", "decimal", "integer", "double", "boolean", "timestamp", "timestamptz", "date", "map", "struct", "list",
     "json", "other",
 ]  # fmt: skip
-KEYWORDS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "RECOMMENDED", "MAY")
 Tree = Mapping[str, Any]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def from_model(model: Json, dataset: str = "CostAndUsage") -> RuleSet:
         elif rule.require and next(iter(rule.require)) == "format" and "$column" not in rule.require["format"]:
             ((name, kind),) = rule.require["format"].items()
             types.setdefault(name, {"key-value": "JSON", "json-object": "JSON"}.get(kind, "String"))
-    parted = _with_parts_like(rules, reading)
+    parted = _with_parts_like(rules)
     label = str(model.get("Details", {}).get("ModelVersion", version))
     return RuleSet(f"official model {label}", version, dataset, tuple(parted), types=types)
 
@@ -375,10 +375,8 @@ def _filled(tree: Any, reading: _Reading) -> Any:
     return tree
 
 
-def _with_parts_like(rules: Sequence[Rule], reading: _Reading) -> list[Rule]:
+def _with_parts_like(rules: Sequence[Rule]) -> list[Rule]:
     """Rules of an attribute become bundles of the column rules that check the attribute."""
-    from dataclasses import replace
-
     found = []
     for rule in rules:
         if rule.undecidable.startswith("like "):

@@ -155,7 +155,7 @@ class Numbers:
 
     def _term(self, term: Any, kind: str) -> str | None:
         if isinstance(term, Mapping):
-            return self._expression(*next(iter(term.items())), kind)
+            return self._expression(*next(iter(term.items())))
         if isinstance(term, int) or _is_number(term):
             return text(dec(term)) if kind == "number" else literal(str(term))
         if self.columns.column(term) is None:
@@ -167,7 +167,7 @@ class Numbers:
             return f"CAST({number.sql} AS DOUBLE)" if self.floating else number.sql
         return self.columns.instant(term) if kind == "instant" else self.columns.text(term)
 
-    def _expression(self, word: str, argument: Any, kind: str) -> str | None:
+    def _expression(self, word: str, argument: Any) -> str | None:
         if word == "number":
             return text(dec(argument))
         if word == "text":

@@ -14,7 +14,6 @@ from focus_ai.focus.columns import Numeric, arrow_schema, load
 from focus_ai.sinks.metadata import (
     column_definitions,
     data_generator,
-    data_reference,
     dataset_instance,
     day_sectors,
     footer,
@@ -132,15 +131,8 @@ def test_recency_by_day() -> None:
         recency("i-1", written=CREATED, data_updated=CREATED, sectors=[])
 
 
-def test_links_from_data_to_schema() -> None:
+def test_a_loose_file_names_its_schema() -> None:
     schema = made()
-    files = [("data/billing_period=2026-11/focus-00000.parquet", 1200, 7)]
-    assert data_reference(schema["SchemaId"], files, schema["DatasetInstanceId"]) == {
-        "SchemaId": schema["SchemaId"],
-        "DatasetInstanceId": schema["DatasetInstanceId"],
-        "data_location": [{"filepath": files[0][0], "total_bytes": 1200, "total_rows": 7}],
-    }
-    assert "DatasetInstanceId" not in data_reference("s", files)
     pairs = footer(schema, "focus-ai")
     assert list(pairs) == sorted(pairs)
     assert pairs["focus.schema_id"] == schema["SchemaId"]

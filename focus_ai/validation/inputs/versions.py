@@ -40,7 +40,7 @@ def identify(tables: Sequence[Table], version: str | None, dataset: str | None) 
     for table in tables:
         _is_focus(table, likely)
     names = {name for table in tables for name in table.columns}
-    found_dataset, how_dataset = (dataset, "as given") if dataset else _dataset(tables, names)
+    found_dataset, how_dataset = (dataset, "as given") if dataset else _dataset(tables)
     if version:
         return Identity(version, found_dataset, "as given", how_dataset)
     for found, how in ((_footer(tables, FOOTER_VERSION), "the Parquet footer"), _sidecar(tables, "FocusVersion")):
@@ -71,7 +71,7 @@ def _is_focus(table: Table, likely: Sequence[tuple[str, str]]) -> None:
     )  # fmt: skip
 
 
-def _dataset(tables: Sequence[Table], names: Iterable[str]) -> tuple[str, str]:
+def _dataset(tables: Sequence[Table]) -> tuple[str, str]:
     known = {dataset for version in model.versions() for dataset in model.datasets(version)}
     for found, how in ((_footer(tables, FOOTER_DATASET), "the Parquet footer"), _sidecar(tables, "FocusDatasetId")):
         if found in known:
