@@ -25,6 +25,10 @@ from focus_ai.usage.units import tokens_sql
 Warned = dict[str, Any]
 # Clocks of two machines may differ by less; a time zone taken for another is at least half an hour off.
 _SLACK = timedelta(minutes=15)
+# A rate file of the user may state further assumptions.
+_ITS_OWN = "an assumption that the rate itself states"
+# Defaults that every source leaves unsaid are no news.
+_SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}
 
 
 def _warning(code: str, message: str, records: int | None = None) -> Warned:
@@ -164,9 +168,3 @@ def _of_copies(session: Session, rated: Rated) -> Iterator[Warned]:
             "conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
             f"newest export, or map a version{size}", row,
         )  # fmt: skip
-
-
-# A rate file of the user may state further assumptions.
-_ITS_OWN = "an assumption that the rate itself states"
-# Defaults that every source leaves unsaid are no news.
-_SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}

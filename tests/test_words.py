@@ -101,7 +101,7 @@ def _calls(name: str, at: int, *folders: str) -> set[str]:
     ("group", "said", "least"),
     [
         ("unpriced", _calls("NoRate", 0, "pricing") | _calls("Unpriced", 0, "pricing"), 9),
-        ("warnings", _calls("add", 0, "run_warnings.py") | {"changed_while_read"}, 8),
+        ("warnings", _calls("_warning", 0, "run_warnings.py") | _calls("_sized", 0, "run_warnings.py"), 8),
         ("rejected", _calls("Reject", 2, "sources", "adapters", "convert.py"), 4),
     ],
 )
