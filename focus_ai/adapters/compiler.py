@@ -26,6 +26,8 @@ from focus_ai.sources.relation import twice
 HOLE = "\x00relation\x00"
 SOURCE = "'\x00source\x00'"
 REQUIRED = {"usage": ("event_time",), "billed": ("event_time", "billed_cost", "currency")}
+# What the mapping says of all its records, or of each: which money, and which usage, is one and the same.
+GROUPS = ("money_family", "same_usage")
 # A gateway's own estimate is often a binary float with more than 18 decimals; it is information, never money.
 ROUNDED = ("reported_cost",)
 # `usd` is USD, no other currency.
@@ -101,6 +103,18 @@ def compile_mapping(
     return _KEPT[key][1].reading(source_file)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What a mapping reads of a record, as SQL: fields by name, token counts, other meters (name and quantity), the
+    text of the identity, and the branches of a CASE that give the reason to ignore it."""
+
+    fields: dict[str, str]
+    counts: dict[str, str]
+    others: list[tuple[str, str]]
+    key_text: str
+    ignored: str
+
+
 def _compiled(
     mapping: Mapping,
     scope: Scope,
@@ -111,6 +125,39 @@ def _compiled(
     strict: bool,
 ) -> Compiled:
     lets.declare(scope, mapping)
+    out = _fields(mapping, scope, facts)
+    counts = tokens.compile_counts(scope, mapping.tokens) if mapping.tokens else {}
+    others = other_meters.counted(scope, mapping)
+    out["kind"] = literal(mapping.kind)
+    out["adapter"] = literal(mapping.id)
+    out["source_file"] = SOURCE
+    out["source_row"] = "CAST(rn AS BIGINT)" if numbered else "CAST(NULL AS BIGINT)"
+    out.setdefault("grain", "'attempt'" if mapping.kind == "usage" else "'aggregate'")
+    out.setdefault("served_from", "'provider'")
+    for group in GROUPS:
+        if isinstance(getattr(mapping, group), MappingType):
+            out[group] = expression.as_text(scope, getattr(mapping, group))
+    key_text = _identify(mapping, scope, out)
+    if mapping.other_columns and scope.columns:
+        unnamed = other_columns.names(mapping, scope.columns, compile_mapping(mapping, "typed").members)
+        if unnamed:
+            out["other_columns"] = other_columns.read(scope, unnamed)
+    if mapping.version is not None and "record_version" not in out:
+        out["record_version"] = expression.as_text(scope, mapping.version)
+    ignored = "".join(
+        f" WHEN {expression.condition(scope, rule['when'])} THEN {literal(rule['reason'])}" for rule in mapping.ignore
+    )
+    checks.register(scope, mapping.fields, mapping.tokens, mapping.reject)
+    for name in REQUIRED[mapping.kind]:
+        if name not in out:
+            raise UsageError("a required field is not mapped", where=str(mapping.path), expected=name)
+    if not strict and scope.mode == "json":
+        scope.twice = [f"twice{level}" for level in range(1, scope.depth + 1) if not mapping.series]
+    return _assemble(mapping, scope, _Read(out, counts, others, key_text, ignored), wanted)
+
+
+def _fields(mapping: Mapping, scope: Scope, facts: MappingType[str, str]) -> dict[str, str]:
+    """Field of the neutral record -> its SQL, where the mapping or the user (`facts`) fills it."""
     out: dict[str, str] = {}
     known = fields()
     for name, e in mapping.fields.items():
@@ -128,17 +175,11 @@ def _compiled(
     for name, value in facts.items():
         if name in known:
             out[name] = f"coalesce({out[name]}, {literal(value)})" if name in out else literal(value)
-    counts = tokens.compile_counts(scope, mapping.tokens) if mapping.tokens else {}
-    others = other_meters.counted(scope, mapping)
-    out["kind"] = literal(mapping.kind)
-    out["adapter"] = literal(mapping.id)
-    out["source_file"] = SOURCE
-    out["source_row"] = "CAST(rn AS BIGINT)" if numbered else "CAST(NULL AS BIGINT)"
-    out.setdefault("grain", "'attempt'" if mapping.kind == "usage" else "'aggregate'")
-    out.setdefault("served_from", "'provider'")
-    for group in ("money_family", "same_usage"):
-        if isinstance(getattr(mapping, group), MappingType):
-            out[group] = expression.as_text(scope, getattr(mapping, group))
+    return out
+
+
+def _identify(mapping: Mapping, scope: Scope, out: dict[str, str]) -> str:
+    """The text that says which record this is; fills `record_id` where no field does."""
     identity = [expression.as_text(scope, e) for e in mapping.identity]
     if mapping.focus_rows and not identity:
         # A table keeps the order of its columns; the members of a JSON object may come in any.
@@ -148,23 +189,7 @@ def _compiled(
     if not own_id:
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
-    key_text = _key_text(mapping.id, identity, own_id)
-    if mapping.other_columns and scope.columns:
-        unnamed = other_columns.names(mapping, scope.columns, compile_mapping(mapping, "typed").members)
-        if unnamed:
-            out["other_columns"] = other_columns.read(scope, unnamed)
-    if mapping.version is not None and "record_version" not in out:
-        out["record_version"] = expression.as_text(scope, mapping.version)
-    ignored = "".join(
-        f" WHEN {expression.condition(scope, rule['when'])} THEN {literal(rule['reason'])}" for rule in mapping.ignore
-    )
-    checks.register(scope, mapping.fields, mapping.tokens, mapping.reject)
-    for name in REQUIRED[mapping.kind]:
-        if name not in out:
-            raise UsageError("a required field is not mapped", where=str(mapping.path), expected=name)
-    if not strict and scope.mode == "json":
-        scope.twice = [f"twice{level}" for level in range(1, scope.depth + 1) if not mapping.series]
-    return _assemble(mapping, scope, out, counts, others, key_text, ignored, wanted)
+    return _key_text(mapping.id, identity, own_id)
 
 
 def _key_text(adapter: str, identity: list[str], own_id: bool) -> str:
@@ -194,86 +219,75 @@ def typed(scope: Scope, kind: str, e: Any, *, rounded: bool) -> str:
     return expression.as_text(scope, e)
 
 
-def _assemble(
-    mapping: Mapping,
-    scope: Scope,
-    out: dict[str, str],
-    counts: dict[str, str],
-    others: list[tuple[str, str]],
-    key_text: str,
-    ignored: str,
-    wanted: frozenset[str] | None,
-) -> Compiled:
+def _assemble(mapping: Mapping, scope: Scope, read: _Read, wanted: frozenset[str] | None) -> Compiled:
+    """The query: layer over layer (`_layers`), then the columns that come out (`_columns`)."""
+    layers = _layers(mapping, scope, read)  # first, because it names paths that the records are read for
+    layer = _base(mapping, scope)
+    for stage in layers:
+        if stage:
+            named = ", ".join(f"{scope.resolve(sql)} AS {ident(n)}" for n, sql in stage.items())
+            layer = f"SELECT *, {named} FROM ({layer})"
+    problem, select = _columns(mapping, scope, read.fields, layers[-1])
+    layer = f"SELECT *, {problem} AS problem FROM ({layer})"
+    if wanted is not None:
+        select = {name: sql for name, sql in select.items() if name in wanted or name == "raw"}
+    words = {**read.fields, **{n: s for n, s in select.items() if n not in read.fields}}
+    constants = {name: words[name] for name in select if _LITERAL.fullmatch(words[name])}
+    sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
+    sql += " ORDER BY rn" if mapping.focus_rows else ""  # counting equal rows lost their order
+    reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
+    members = dict.fromkeys(str(p.keys[0]) for p in scope.read_paths() if p.up == 0 and p.keys)
+    return Compiled(sql, tuple(select), tuple(members), reader, tuple(scope.object_nodes()), constants)
+
+
+def _layers(mapping: Mapping, scope: Scope, read: _Read) -> list[dict[str, str]]:
+    """Names and SQL of every layer over the records; the last one has meters, flags and what is wrong with them."""
     meters = tokens.meters(mapping.tokens, [rule["flag"] for rule in mapping.flags])
-    meter_columns, meter_problems, flags = dict(meters.columns), meters.problems, meters.flags
-    flags = [*flags, *reasons.field_flags(out)]
+    flags = [*meters.flags, *reasons.field_flags(read.fields)]
     flags += [(expression.condition(scope, rule["when"]), rule["flag"]) for rule in mapping.flags]
-    repeated = [(name, "'duplicate_key:$'") for name in scope.twice]
-    checks = [
-        *repeated,
+    wrong = [
+        *((name, "'duplicate_key:$'") for name in scope.twice),
         *scope.problems,
         *((f"{ident(n)} IS NULL", literal(f"missing:{n}")) for n in REQUIRED[mapping.kind]),
     ]
     if mapping.kind == "usage" and not mapping.identity:
-        checks.append(("record_id IS NULL", "'missing:record_id'"))
-
-    layer = _base(mapping, scope)
-    fields_layer = dict(out)
-    if others:
-        hit = "served_from = 'gateway_cache'" if out["served_from"] != "'provider'" else "FALSE"
-        fields_layer["all_meters"] = other_meters.listed(others)
-        meter_columns["other_meters"] = f"CASE WHEN len(all_meters) > 0 AND NOT ({hit}) THEN all_meters END"
-    fields_layer.update(counts)
-    keys = {
-        "key_text": key_text,
-        "field_problem": reasons.first_reason(checks),
-        "ignored": f"CASE{ignored} END" if ignored else "CAST(NULL AS VARCHAR)",
-    }
-    leaves = {f"m_{name}": sql for name, sql in meter_columns.items()}
-    if mapping.kind == "usage" and "reported_cost" in out:
-        flags.append((reasons.costs_without_use(meter_columns), "cost_without_usage"))
-    meter_columns = {name: f"m_{name}" for name in meter_columns}
-    meter_columns = _gateway_cache(meter_columns) if out["served_from"] != "'provider'" else meter_columns
+        wrong.append(("record_id IS NULL", "'missing:record_id'"))
+    replayed = read.fields["served_from"] != "'provider'"
+    fields_layer, leaves = dict(read.fields), dict(meters.columns)
+    if read.others:
+        hit = "served_from = 'gateway_cache'" if replayed else "FALSE"
+        fields_layer["all_meters"] = other_meters.listed(read.others)
+        leaves["other_meters"] = f"CASE WHEN len(all_meters) > 0 AND NOT ({hit}) THEN all_meters END"
+    fields_layer.update(read.counts)
+    if mapping.kind == "usage" and "reported_cost" in read.fields:
+        flags.append((reasons.costs_without_use(leaves), "cost_without_usage"))
+    columns = {name: f"m_{name}" for name in leaves}
     last = {
-        **meter_columns,
+        **(_gateway_cache(columns) if replayed else columns),
         "flags": reasons.flags(flags),
-        "meter_problem": reasons.first_reason([(c, literal(reason)) for c, reason in meter_problems]),
+        "meter_problem": reasons.first_reason([(c, literal(reason)) for c, reason in meters.problems]),
     }
     if mapping.focus_rows:
         # Rows without an id: the n-th of equal ones in a file is the n-th of them in another file.
         apart = f", {file_of('rn')}" if scope.bundled else ""
         last["focus_copy"] = f"row_number() OVER (PARTITION BY key_text{apart} ORDER BY rn)"
-    stages = (
-        *scope.layers(),
-        fields_layer,
-        *meters.layers,
-        {**keys, **leaves},
-        last,
-    )
-    for stage in stages:
-        if stage:
-            named = ", ".join(f"{scope.resolve(sql)} AS {ident(n)}" for n, sql in stage.items())
-            layer = f"SELECT *, {named} FROM ({layer})"
+    keys = {
+        "key_text": read.key_text,
+        "field_problem": reasons.first_reason(wrong),
+        "ignored": f"CASE{read.ignored} END" if read.ignored else "CAST(NULL AS VARCHAR)",
+    }
+    keys |= {f"m_{name}": sql for name, sql in leaves.items()}
+    return [*scope.layers(), fields_layer, *meters.layers, keys, last]
+
+
+def _columns(mapping: Mapping, scope: Scope, out: dict[str, str], last: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """SQL of what is wrong with a record, and of the columns that come out."""
     produced = [*out, *(n for n in last if n not in ("meter_problem", "focus_copy") and n not in out)]
     select = {name: _cast(name) for name in produced}
-    absurd = " OR ".join(
-        f"{name} > CASE WHEN grain = 'aggregate' THEN {ABSURD['aggregate']} ELSE {ABSURD['call']} END"
-        for name in ("reported_input_tokens", "reported_output_tokens")
-        if name in last
-    )
-    huge = " OR ".join(f"abs({name}) >= {ABSURD['amount']}" for name in ("billed_cost", "list_amount") if name in out)
-    checks = [(absurd, "absurd:tokens"), (huge, "absurd:amount")]
-    too_many = reasons.first_reason([(c, literal(reason)) for c, reason in checks if c])
+    select["ignored"] = "ignored"
+    # A UUID is the one type of 128 bits that Parquet keeps exactly and that turns into text quickly.
     owners = [n for n in ("source_instance", "account_id") if n in out]
     instance = ", ".join(f"coalesce({n}, '')" for n in owners) or "''"
-    select["problem"] = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {too_many}) END"
-    select["ignored"] = "ignored"
-    whole = "focus_row" if mapping.focus_rows else f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
-    whole = series.whole() if mapping.series else whole
-    select["raw"] = "CAST(NULL AS VARCHAR)"
-    if scope.mode != "typed" and not mapping.private:
-        select["raw"] = f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
-    # A UUID is the one type of 128 bits that Parquet keeps exactly and that turns into text quickly.
     key = "key_text, focus_copy" if mapping.focus_rows else "key_text"
     select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, {key})) AS UUID)"
     if mapping.focus_rows:
@@ -281,24 +295,34 @@ def _assemble(
     if "grouping" in mapping.asked_by and scope.mode == "json":
         page = record_of("document") if scope.bundled else "document"
         select["page_no"] = f"CAST({page if scope.depth else 'NULL'} AS BIGINT)"
-    for group in ("money_family", "same_usage"):
+    for group in GROUPS:
         word = getattr(mapping, group)
         if group not in out:
             select[group] = literal(word) if word else "CAST(NULL AS VARCHAR)"
     select["profile_hash"] = f"hash({', '.join(_hashed(n, produced) for n in PROFILE)})"
-    raw = select.pop("raw")
-    problem_sql = select.pop("problem")
-    layer = f"SELECT *, {problem_sql} AS problem FROM ({layer})"
-    select |= {"problem": "problem", "raw": raw}
-    if wanted is not None:
-        select = {name: sql for name, sql in select.items() if name in wanted or name == "raw"}
-    words = {**out, **{n: s for n, s in select.items() if n not in out}}
-    constants = {name: words[name] for name in select if _LITERAL.fullmatch(words[name])}
-    sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
-    sql += " ORDER BY rn" if mapping.focus_rows else ""  # counting equal rows lost their order
-    reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
-    members = dict.fromkeys(str(p.keys[0]) for p in scope.read_paths() if p.up == 0 and p.keys)
-    return Compiled(sql, tuple(select), tuple(members), reader, tuple(scope.object_nodes()), constants)
+    select["problem"] = "problem"
+    select["raw"] = _raw(mapping, scope)
+    problem = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {_too_many(out, last)}) END"
+    return problem, select
+
+
+def _too_many(out: dict[str, str], last: dict[str, str]) -> str:
+    """SQL of the reason to set a record aside whose numbers are absurd (`ABSURD`)."""
+    tokens_read = [name for name in ("reported_input_tokens", "reported_output_tokens") if name in last]
+    most = f"CASE WHEN grain = 'aggregate' THEN {ABSURD['aggregate']} ELSE {ABSURD['call']} END"
+    absurd = " OR ".join(f"{name} > {most}" for name in tokens_read)
+    huge = " OR ".join(f"abs({name}) >= {ABSURD['amount']}" for name in ("billed_cost", "list_amount") if name in out)
+    tests = [(absurd, "absurd:tokens"), (huge, "absurd:amount")]
+    return reasons.first_reason([(c, literal(reason)) for c, reason in tests if c])
+
+
+def _raw(mapping: Mapping, scope: Scope) -> str:
+    """SQL of the record as it was read, for records that do not go on; never of a private export."""
+    if scope.mode == "typed" or mapping.private:
+        return "CAST(NULL AS VARCHAR)"
+    whole = "focus_row" if mapping.focus_rows else f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
+    whole = series.whole() if mapping.series else whole
+    return f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
 
 
 def _base(mapping: Mapping, scope: Scope) -> str:
