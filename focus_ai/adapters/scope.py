@@ -232,7 +232,8 @@ class Scope:
         if self._grown[0] == len(self._paths):
             return self._grown[1]
         tree: dict[str, dict[str, object]] = {}
-        leaves = {self._object_keys(p) for p in self._paths}
+        # In the order of the mapping, which decides what is told of a record with several faults.
+        leaves = dict.fromkeys(self._object_keys(p) for p in self._paths)
         for keys in sorted(leaves, key=len):
             if any(keys[:n] in leaves for n in range(1, len(keys))):
                 continue

@@ -88,6 +88,28 @@ def test_two_values_of_a_record_are_compared_and_flagged(tmp_path: Path) -> None
     ]  # fmt: skip
 
 
+NESTED = """
+fields:
+  event_time: {time: at, unit: s}
+  currency: {const: USD}
+  billed_cost: delta.cost
+  line_item: alpha.line
+  invoice_id: gamma.invoice
+  service_tier: beta.tier
+  region: epsilon.region
+"""
+
+
+def test_of_several_faults_the_first_of_the_mapping_is_told(tmp_path: Path) -> None:
+    places = ("epsilon", "beta", "alpha", "gamma", "delta")
+    rows = [{"at": 1793577600, **dict.fromkeys(places[n:], "text")} for n in range(len(places))]
+    _, rejects = run(tmp_path, NESTED, rows)
+    assert rejects == ['wrong_type:$."delta"'] * 5
+    faulty = [{"at": 1793577600, "delta": {"cost": 1}, **dict.fromkeys(places[:n], "text")} for n in range(1, 5)]
+    _, rejects = run(tmp_path, NESTED, faulty)
+    assert rejects == [f'wrong_type:$."{place}"' for place in ("epsilon", "beta", "alpha", "alpha")]
+
+
 @pytest.mark.parametrize(("model", "claimed"), [("gpt-5.5", True), ("my-gpt-5.5", False), (None, False)])
 def test_recognition_by_a_pattern(tmp_path: Path, model: str | None, claimed: bool) -> None:
     (tmp_path / "m.yaml").write_text(HEAD.replace("{keys: [at]}", "{keys: [at], matches: {model: '^gpt-'}}") + FIELDS)
