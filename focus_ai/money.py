@@ -1,4 +1,4 @@
-"""Exact decimal arithmetic: the one context, parsing, rounding of unit prices and plain printing.
+"""Exact decimal arithmetic: the one context, parsing, sums, rounding of unit prices and plain printing.
 
 Types and reasons: unit prices decimal(18,9), PricingQuantity decimal(19,9), ConsumedQuantity decimal(38,9),
 costs decimal(38,18) = the exact product. Unit prices are rounded once, half-even; costs never.
@@ -6,11 +6,12 @@ costs decimal(38,18) = the exact product. Unit prices are rounded once, half-eve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
 CTX = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _NINE = Decimal("0.000000001")
+_SIX = Decimal("0.000001")
 
 
 def dec(value: str | int | Decimal) -> Decimal:
@@ -37,6 +38,20 @@ def text(value: Decimal) -> str:
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
     return "0" if plain in ("-0", "") else plain
+
+
+def total(values: Iterable[Decimal | None]) -> Decimal:
+    """The exact sum; None counts nothing."""
+    found = Decimal(0)
+    for value in values:
+        if value is not None:
+            found = CTX.add(found, value)
+    return found
+
+
+def share(part: Decimal | int, whole: Decimal | int) -> Decimal:
+    """A part of a whole with six places, half-even; 0 of nothing is 0."""
+    return CTX.quantize(CTX.divide(Decimal(part), Decimal(whole)), _SIX) if whole else Decimal(0)
 
 
 def largest_remainder(total: int, weights: Sequence[int], keys: Sequence[str]) -> list[int]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from focus_ai.audit.cube import Cube, events
-from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, total_of
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import literals
-from focus_ai.money import CTX
+from focus_ai.money import CTX, total
 from focus_ai.usage.attempts import FAILED, WASTE
 
 _FAILED = f"({literals(FAILED)})"
@@ -82,20 +81,17 @@ def _repeated(audit: Opened, top: int) -> Iterator[Finding]:
             "retry.loop", ERROR, f"retry loops ({limit} or more attempts of one request)",
             "the same request was paid for again and again; only its last answer was used",
             "cap the retries, wait longer after a 429, and resume instead of starting over",
-            sum(r["attempts"] for r in loops), sum(r["tokens"] for r in loops), _sum(loops), "wasted", cut(loops, top),
+            sum(r["attempts"] for r in loops), sum(r["tokens"] for r in loops), total_of(loops, "waste"), "wasted",
+            cut(loops, top),
         )  # fmt: skip
     others = audit.session.dicts(shape.format(f"< {limit}"))
     if others:
-        wasted = _sum(others)
+        wasted = total_of(others, "waste")
         yield Finding(
             "retry.superseded", WARNING if wasted else INFO, "requests that were tried more than once",
             "attempts whose answer was not used were paid for", "see which errors start the retries, and cap them",
             sum(r["attempts"] for r in others), sum(r["tokens"] for r in others), wasted, "wasted", cut(others, top),
         )  # fmt: skip
-
-
-def _sum(rows: list[dict[str, Any]], name: str = "waste") -> Decimal:
-    return total(row[name] for row in rows)
 
 
 def _failed(audit: Opened, top: int) -> Iterator[Finding]:
@@ -111,7 +107,7 @@ def _failed(audit: Opened, top: int) -> Iterator[Finding]:
         "SELECT coalesce(sum(a.cost), 0) FROM attempts a SEMI JOIN calls k USING (call, adapter) "
         f"WHERE a.outcome IN {_FAILED}"
     )[0]
-    wasted = CTX.subtract(_sum(rows), counted)
+    wasted = CTX.subtract(total_of(rows, "waste"), counted)
     if wasted > 0:
         yield Finding(
             "retry.failed", WARNING, "failed calls with tokens that are billed",
@@ -152,7 +148,7 @@ def _fallbacks(audit: Opened, top: int) -> Iterator[Finding]:
             "retry.fallback", INFO, "calls answered by a fallback or a hedge",
             "another model or provider answered than the one that was asked; its price counts",
             "compare with the price of the first choice", sum(row["events"] for row in rows),
-            sum(row["tokens"] for row in rows), _sum(rows, "cost"), "spend concerned", cut(rows, top),
+            sum(row["tokens"] for row in rows), total_of(rows, "cost"), "spend concerned", cut(rows, top),
         )  # fmt: skip
 
 
@@ -196,5 +192,5 @@ def _suspected(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
             "retry.suspected_loop", INFO, f"the same input size {limit} or more times in an hour, without request ids",
             "calls of equal size in a short time are often one request in a loop; without ids that cannot be proven",
             "log an id that all attempts of a request share", sum(row["events"] for row in rows),
-            sum(row["tokens"] for row in rows), _sum(rows, "cost"), "at stake", cut(rows, top),
+            sum(row["tokens"] for row in rows), total_of(rows, "cost"), "at stake", cut(rows, top),
         )  # fmt: skip

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any
 
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import INFO, WARNING, Finding, cut, total
+from focus_ai.audit.finding import INFO, WARNING, Finding, cut, total_of
 from focus_ai.audit.inputs import Opened
 from focus_ai.money import text
 
@@ -24,10 +22,6 @@ def find(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
     yield from _estimates(audit, top)
 
 
-def _sum(rows: list[dict[str, Any]], name: str = "cost") -> Decimal:
-    return total(row[name] for row in rows)
-
-
 def _as_fresh(audit: Opened, top: int) -> Iterator[Finding]:
     rows = audit.session.dicts(
         "SELECT c.adapter, c.provider, c.model, sum(c.events)::BIGINT AS events, sum(c.tokens)::BIGINT AS tokens, "
@@ -39,7 +33,8 @@ def _as_fresh(audit: Opened, top: int) -> Iterator[Finding]:
             "cache.priced_as_fresh", WARNING, "cached tokens priced as fresh ones",
             "the reported cost fits only when cached input is charged at the full input price",
             "use our cost, or repair the price of cached input in the gateway", sum(row["events"] for row in rows),
-            sum(row["tokens"] for row in rows), _sum(rows, "overstated"), "overstated by the source", cut(rows, top),
+            sum(row["tokens"] for row in rows), total_of(rows, "overstated"), "overstated by the source",
+            cut(rows, top),
         )  # fmt: skip
 
 
@@ -54,7 +49,8 @@ def _as_realtime(audit: Opened, top: int) -> Iterator[Finding]:
             "batch.at_full_price", WARNING, "batch calls priced as realtime ones",
             "the reported cost fits only without the batch price of the provider",
             "use our cost, or repair the batch price in the gateway", sum(row["events"] for row in rows),
-            sum(row["tokens"] for row in rows), _sum(rows, "overstated"), "overstated by the source", cut(rows, top),
+            sum(row["tokens"] for row in rows), total_of(rows, "overstated"), "overstated by the source",
+            cut(rows, top),
         )  # fmt: skip
 
 
@@ -76,13 +72,13 @@ def _gateway_cache(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
         "WHERE c.served_from = 'gateway_cache' GROUP BY ALL ORDER BY avoided_cost DESC, 1, 2",
     )
     if rows:
-        charged = _sum(rows, "reported_cost")
+        charged = total_of(rows, "reported_cost")
         yield Finding(
             "cache.gateway_hits", WARNING if charged else INFO, "answers from the gateway's own cache",
             "such answers bought no tokens" + (f", yet the source charged {text(charged)}" if charged else ""),
             "keep them out of the spend (done here); they show what the cache is worth",
             sum(row["events"] for row in rows), sum(row["avoided_tokens"] for row in rows),
-            _sum(rows, "avoided_cost"), "avoided, at uncached prices", cut(rows, top),
+            total_of(rows, "avoided_cost"), "avoided, at uncached prices", cut(rows, top),
         )  # fmt: skip
 
 
@@ -105,7 +101,7 @@ def _conventions(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
             "tokens.convention_unknown", WARNING, "whether input counts hold the cached tokens is not certain",
             "the log does not say it and its arithmetic does not prove it; the adapter's documented default was taken",
             "upgrade the gateway or log a total; the possible error is the other reading",
-            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), _sum(rows, "possible_error"),
+            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), total_of(rows, "possible_error"),
             "possible error", cut(rows, top),
         )  # fmt: skip
 
@@ -120,11 +116,11 @@ def _lifetime(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
         f"sum(CAST({error} AS DECIMAL(38, 18))) AS possible_error FROM cube c JOIN price_sets p USING (price_set) "
         f"WHERE c.q_{_UNTIMED} > 0 AND p.w_1h IS NOT NULL GROUP BY ALL ORDER BY possible_error DESC, 1, 2, 3",
     )
-    if rows and _sum(rows, "possible_error"):
+    if rows and total_of(rows, "possible_error"):
         yield Finding(
             "tokens.cache_lifetime_unknown", INFO, "cache writes without a lifetime",
             "they were priced at the five-minute rate; one-hour writes cost more", "log the lifetime of cache writes",
-            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), _sum(rows, "possible_error"),
+            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), total_of(rows, "possible_error"),
             "possible error", cut(rows, top),
         )  # fmt: skip
 
@@ -139,6 +135,6 @@ def _estimates(audit: Opened, top: int) -> Iterator[Finding]:
         yield Finding(
             "tokens.estimated", INFO, "token counts that the gateway estimated",
             "the provider did not report them, so the bill will differ", "ask for usage in streamed answers",
-            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), _sum(rows), "spend concerned",
-            cut(rows, top),
+            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), total_of(rows, "cost"),
+            "spend concerned", cut(rows, top),
         )  # fmt: skip

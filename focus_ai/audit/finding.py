@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from focus_ai.money import CTX, text
+from focus_ai.money import share, text, total
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 RANK = {ERROR: 0, WARNING: 1, INFO: 2}
 ZERO = Decimal(0)
-_SHARE = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
@@ -45,20 +44,9 @@ class Finding:
         }  # fmt: skip
 
 
-def total(values: Iterable[Decimal | None]) -> Decimal:
-    """The exact sum; None counts nothing."""
-    found = ZERO
-    for value in values:
-        if value is not None:
-            found = CTX.add(found, value)
-    return found
-
-
-def share(part: Decimal | int, whole: Decimal | int) -> Decimal:
-    """A part of a whole with six places, half-even; 0 of nothing is 0."""
-    if not whole:
-        return ZERO
-    return CTX.quantize(CTX.divide(Decimal(part), Decimal(whole)), _SHARE)
+def total_of(rows: Iterable[Mapping[str, Any]], name: str) -> Decimal:
+    """The exact sum of one fact of the rows."""
+    return total(row[name] for row in rows)
 
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:

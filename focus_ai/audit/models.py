@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, total_of
 from focus_ai.audit.inputs import Opened
 from focus_ai.audit.prices import cost
 from focus_ai.money import text
@@ -28,10 +27,6 @@ def find(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
     yield from _unnamed(audit, top)
 
 
-def _total(rows: list[dict[str, Any]], name: str = "cost") -> Decimal:
-    return total(row[name] for row in rows)
-
-
 def _unpriced(audit: Opened, top: int) -> Iterator[Finding]:
     rows = audit.session.dicts(
         "SELECT c.provider, c.model, c.reason, sum(c.events)::BIGINT AS events, "
@@ -39,7 +34,7 @@ def _unpriced(audit: Opened, top: int) -> Iterator[Finding]:
         "WHERE c.unpriced_quantity > 0 GROUP BY ALL ORDER BY tokens DESC, 1, 2, 3",
     )
     if rows:
-        reported = _total(rows, "reported_cost")
+        reported = total_of(rows, "reported_cost")
         yield Finding(
             "model.unpriced", ERROR, "models or conditions without a price",
             "usage without a price is in no cost; what the gateway reported for it is the only size known",
@@ -74,12 +69,12 @@ def _drift(audit: Opened, cube: Cube, top: int) -> Iterator[Finding]:
     )
     if rows:
         changed = [row for row in rows if row["extra_cost"] is not None]
-        extra = _total(changed, "extra_cost")
+        extra = total_of(changed, "extra_cost")
         yield Finding(
             "model.alias_drift", WARNING, "names whose served model changed",
             f"the same name was answered by different models; against the first one the change cost {_signed(extra)}",
             "pin dated model names, or date the alias in a rate file so that each day has its own price",
-            sum(row["events"] for row in changed), None, _total(changed),
+            sum(row["events"] for row in changed), None, total_of(changed, "cost"),
             "spend on models that the name did not mean at first", cut(rows, max(top, 2)),
         )  # fmt: skip
 
@@ -102,7 +97,7 @@ def _floating(audit: Opened, top: int) -> Iterator[Finding]:
             "model.floating_name", WARNING, "names like `-latest` that mean another model tomorrow",
             "the provider may point such a name to a dearer model on any day",
             "ask for a dated model name, and log the model that answered", sum(row["events"] for row in rows),
-            sum(row["tokens"] for row in rows), _total(rows), "spend concerned", cut(rows, top),
+            sum(row["tokens"] for row in rows), total_of(rows, "cost"), "spend concerned", cut(rows, top),
         )  # fmt: skip
 
 
@@ -119,8 +114,8 @@ def _undated(audit: Opened, top: int) -> Iterator[Finding]:
             "model.alias_undated", INFO, "names that were priced by an alias or a pattern without dates",
             "the price is right only as long as the name means what it means today",
             "date the alias in a rate file, or log the dated model that answered",
-            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), _total(rows), "spend concerned",
-            cut(rows, top),
+            sum(row["events"] for row in rows), sum(row["tokens"] for row in rows), total_of(rows, "cost"),
+            "spend concerned", cut(rows, top),
         )  # fmt: skip
 
 
@@ -137,7 +132,7 @@ def _mixed(audit: Opened, top: int) -> Iterator[Finding]:
             "model.mixed_providers", INFO, "one name answered by several providers",
             "each provider has its own price and its own bill; the name alone does not say who charged",
             "keep the provider in the log and reconcile each provider apart", sum(row["events"] for row in rows), None,
-            _total(rows), "spend concerned", cut(rows, max(top, 2)),
+            total_of(rows, "cost"), "spend concerned", cut(rows, max(top, 2)),
         )  # fmt: skip
 
 
@@ -153,5 +148,5 @@ def _unnamed(audit: Opened, top: int) -> Iterator[Finding]:
             "model.served_unknown", INFO, "the model that answered is not in the log",
             "prices follow the configured or requested name, so a silent change of the model stays unseen",
             "log the model of the response", sum(row["events"] for row in rows),
-            sum(row["tokens"] for row in rows), _total(rows), "spend concerned", cut(rows, top),
+            sum(row["tokens"] for row in rows), total_of(rows, "cost"), "spend concerned", cut(rows, top),
         )  # fmt: skip

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from focus_ai.audit.finding import ERROR, INFO, WARNING, ZERO, Finding, cut, share, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, ZERO, Finding, cut
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import ident, literal
-from focus_ai.money import text
+from focus_ai.money import share, text, total
 from focus_ai.ownership import looks_like_email
 
 FIELDS = ("team", "product", "feature", "environment")

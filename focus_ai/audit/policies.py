@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import ZERO, plain, total
+from focus_ai.audit.finding import ZERO, plain
 from focus_ai.audit.inputs import Opened
 from focus_ai.audit.spend import UNATTRIBUTED
 from focus_ai.engine.tables import create_table
-from focus_ai.money import text
+from focus_ai.money import text, total
 from focus_ai.policy import HARD, Policy, check
 
 _OWNER = ("team", "product", "feature", "environment", "cost_center", "business_unit")

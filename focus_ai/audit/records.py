@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.audit.cube import Cube, events
-from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut, share, total
+from focus_ai.audit.finding import ERROR, INFO, WARNING, Finding, cut
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import ident, literal
-from focus_ai.money import text
+from focus_ai.money import share, text, total
 
 # Field -> (why it matters, may it be the same everywhere).
 FIELDS = {

@@ -8,11 +8,11 @@ from typing import Any
 
 from focus_ai.allocation.amounts import TOKENS, token_count
 from focus_ai.audit.cube import Cube
-from focus_ai.audit.finding import plain, share, total
+from focus_ai.audit.finding import plain
 from focus_ai.audit.inputs import Opened
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
-from focus_ai.money import CTX, text
+from focus_ai.money import CTX, share, text, total
 
 UNATTRIBUTED = "Unattributed"
 DIMENSIONS = ("team", "product", "feature", "environment", "model", "provider", "day")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from focus_ai.audit.finding import ZERO, Finding, share
-from focus_ai.money import text
+from focus_ai.audit.finding import ZERO, Finding
+from focus_ai.money import share, text
 from focus_ai.settings import Audit
 
 RULE = "A request without an owner is not FinOps-ready telemetry."

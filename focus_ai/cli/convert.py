@@ -123,7 +123,7 @@ def show(report: Mapping[str, Any], format_: Format, out: Path, *, no_color: boo
     if format_ is Format.json:
         say_json(dict(report))
         return
-    from focus_ai.reports import run_text
+    from focus_ai.reports.run import run_text
 
     say(bold_headings(run_text({**report, "out": str(out)}), on=colour(no_color)))
 

@@ -127,7 +127,7 @@ def _breakdown(groups: Sequence[Mapping[str, Any]], name: str, top: int) -> list
             same = [g for g in rest if (g["currency"] or "") == currency]
             rows.append(
                 (f"({len(same)} more)", sum(g["events"] for g in same), sum(g["tokens"] for g in same),
-                 _sum(g["cost"] for g in same), "", currency)
+                 money.total(money.dec(g["cost"]) for g in same), "", currency)
             )  # fmt: skip
     many = len({row[5] for row in rows}) > 1
     header = [name.capitalize(), "events", "tokens", "cost", "share"]
@@ -139,13 +139,6 @@ def _group(group: Mapping[str, Any]) -> tuple[Any, ...]:
         group["name"], group["events"], group["tokens"], money.dec(group["cost"]), percent(group["share"]),
         group["currency"] or "",
     )  # fmt: skip
-
-
-def _sum(values: Any) -> Decimal:
-    total = Decimal(0)
-    for value in values:
-        total = money.CTX.add(total, money.dec(value))
-    return total
 
 
 def _requests(found: Sequence[Mapping[str, Any]], top: int) -> list[str]:

@@ -7,7 +7,7 @@ always there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -101,19 +101,12 @@ def _rest(entries: Sequence[Report]) -> list[Row]:
         summed = {
             "rows": sum(e["rows"] for e in same),
             "tokens": sum(e.get("tokens") or 0 for e in same),
-            "effective_cost": _total(e["effective_cost"] for e in same),
-            "billed_cost": _total(e.get("billed_cost") or "0" for e in same),
+            "effective_cost": money.total(money.dec(e["effective_cost"]) for e in same),
+            "billed_cost": money.total(money.dec(e.get("billed_cost") or "0") for e in same),
             "currency": currency or None,
         }
         rows.append(_row(f"({len(same)} more)", summed))
     return rows
-
-
-def _total(values: Iterable[str]) -> Decimal:
-    total = Decimal(0)
-    for value in values:
-        total = money.CTX.add(total, money.dec(value))
-    return total
 
 
 def _dearest_first(entry: Report) -> tuple[Decimal, str]:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.engine import Session
-from focus_ai.money import CTX
-from focus_ai.showback.exact import ratio, total
+from focus_ai.money import CTX, total
+from focus_ai.showback.exact import ratio
 from focus_ai.showback.series import NOISE, spikes
 from focus_ai.showback.spending import DIMENSIONS, costs
 

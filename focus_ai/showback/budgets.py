@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.engine import Session, ident, literal
-from focus_ai.money import CTX
-from focus_ai.showback.exact import ZERO, less, ratio, share, total
+from focus_ai.money import CTX, share, total
+from focus_ai.showback.exact import ZERO, less, ratio
 from focus_ai.showback.spending import UNATTRIBUTED, costs
 from focus_ai.showback.tables import Budget, Unit
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from focus_ai.money import CTX, text
 
 ZERO = Decimal(0)
-_SHARE = Decimal("0.000001")
 _NINE = Decimal("0.000000001")
-
-
-def total(values: Iterable[Decimal]) -> Decimal:
-    """The exact sum."""
-    found = ZERO
-    for value in values:
-        found = CTX.add(found, value)
-    return found
 
 
 def less(value: Decimal, other: Decimal) -> Decimal:
@@ -29,11 +20,6 @@ def less(value: Decimal, other: Decimal) -> Decimal:
 def shifted(value: Decimal, places: int) -> Decimal:
     """The value times a power of ten, exactly."""
     return CTX.scaleb(value, Decimal(places))
-
-
-def share(part: Decimal | int, whole: Decimal | int) -> Decimal:
-    """A part of a whole with six places; 0 of nothing."""
-    return CTX.quantize(CTX.divide(Decimal(part), Decimal(whole)), _SHARE) if whole else ZERO
 
 
 def ratio(top: Decimal | int, bottom: Decimal | int) -> Decimal | None:

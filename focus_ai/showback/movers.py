@@ -10,8 +10,8 @@ from typing import Any
 
 from focus_ai.engine import Session, literal
 from focus_ai.errors import UsageError
-from focus_ai.money import CTX
-from focus_ai.showback.exact import ZERO, less, ratio, share, total
+from focus_ai.money import CTX, share, total
+from focus_ai.showback.exact import ZERO, less, ratio
 from focus_ai.showback.series import WINDOW
 from focus_ai.showback.spending import name_of
 

@@ -12,10 +12,11 @@ from focus_ai import __version__
 from focus_ai.clock import created_at
 from focus_ai.engine import Session, literal
 from focus_ai.errors import InputError, UsageError, nearest
+from focus_ai.money import total
 from focus_ai.settings import Settings
 from focus_ai.showback import alerts, budgets, movers, spending, tables, waste
 from focus_ai.showback.dataset import KEYS, Dataset, create_tables, find_files, open_rows
-from focus_ai.showback.exact import plain, total
+from focus_ai.showback.exact import plain
 from focus_ai.showback.series import calendar
 
 SCHEMA = "focus-ai/showback@1"

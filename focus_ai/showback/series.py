@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from focus_ai.showback.exact import ZERO, ratio, total
+from focus_ai.money import total
+from focus_ai.showback.exact import ZERO, ratio
 
 WINDOW = 7
 # A day is compared with the days before it only when there are at least so many.

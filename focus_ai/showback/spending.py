@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from focus_ai.engine import Session, ident, literal
+from focus_ai.money import share, total
 from focus_ai.showback.dataset import Dataset
-from focus_ai.showback.exact import ZERO, less, ratio, share, shifted, total
+from focus_ai.showback.exact import ZERO, less, ratio, shifted
 from focus_ai.showback.series import Point, points
 
 UNATTRIBUTED = "Unattributed"

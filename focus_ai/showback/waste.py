@@ -9,8 +9,8 @@ from typing import Any
 
 from focus_ai.engine import literal, literals
 from focus_ai.errors import InputError
+from focus_ai.money import share, total
 from focus_ai.showback.dataset import Dataset
-from focus_ai.showback.exact import share, total
 from focus_ai.showback.spending import UNATTRIBUTED, name_of
 
 _WASTE = ("retry.loop", "retry.superseded", "retry.failed")

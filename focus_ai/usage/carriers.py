@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import reduce
 
-from focus_ai.money import CTX
+from focus_ai.money import total
 from focus_ai.usage.reach import Carrying, Reach, blocks, by_sub, grouped, meets, merged
 from focus_ai.usage.units import Unit
 
@@ -162,7 +161,7 @@ class Preference:
         for u in units:
             paid.append(abs(u.paid))
             drifts.append(self.rounded.get(u.adapter, Decimal(0)) * u.records / 2)
-        return min(reduce(CTX.add, drifts, Decimal(0)), reduce(CTX.add, paid, Decimal(0)) / 10)
+        return min(total(drifts), total(paid) / 10)
 
 
 def one_of_several(units: Sequence[Unit], name: Name, prefer: Preference, *, one: bool) -> Outcome:
@@ -253,10 +252,10 @@ Amount = Callable[[Iterable[Unit]], Decimal]
 def measure(units: Sequence[Unit]) -> Amount:
     """By what exports are compared: money of bills; tokens of usage, or its other meters where nothing has tokens."""
     if all(u.kind == "billed" for u in units):
-        return lambda us: reduce(CTX.add, (u.paid for u in us), Decimal(0))
+        return lambda us: total(u.paid for u in us)
     if any(u.tokens for u in units):
         return lambda us: Decimal(sum(u.tokens for u in us))
-    return lambda us: reduce(CTX.add, (u.others for u in us), Decimal(0))
+    return lambda us: total(u.others for u in us)
 
 
 def _stands(xs: Sequence[Unit], x: Reach, ys: Sequence[Unit], y: Reach, amount: Amount, prefer: Preference) -> bool:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
-from functools import reduce
 from typing import Any
 
-from focus_ai.money import CTX, text
+from focus_ai.money import text, total
 from focus_ai.usage.carriers import ACCOUNT, BESIDE, DIFFER, PARTLY, SUB, TIER, Outcome
 from focus_ai.usage.units import DAY, Unit
 
@@ -47,7 +45,7 @@ def _size(units: Sequence[Unit]) -> dict[str, Any]:
     bills = [u for u in units if u.kind == "billed"]
     found: dict[str, Any] = {"tokens": sum(u.tokens for u in usage)} if usage else {}
     if bills:
-        found |= {"amount": text(reduce(CTX.add, (u.paid for u in bills), Decimal(0))), "currency": bills[0].currency}
+        found |= {"amount": text(total(u.paid for u in bills)), "currency": bills[0].currency}
     return found
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from report_example import report
 
-from focus_ai.reports import run_text
+from focus_ai.reports.run import run_text
 from focus_ai.reports.table import amount, table
 
 GOLDEN = """\

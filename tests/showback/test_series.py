@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from focus_ai.errors import InputError, UsageError
-from focus_ai.showback.exact import less, plain, ratio, share, shifted, total
+from focus_ai.money import share, total
+from focus_ai.showback.exact import less, plain, ratio, shifted
 from focus_ai.showback.movers import read_span, usual_spans
 from focus_ai.showback.series import calendar, points, spikes
 from focus_ai.showback.tables import Budget, Unit, read_budgets, read_units

@@ -27,10 +27,7 @@ def ordered(findings: Sequence[Finding]) -> list[Finding]:
 
 def size(finding: Finding) -> Decimal:
     """The money behind a finding, whatever the currency; for sorting only."""
-    total = Decimal(0)
-    for value in (finding.billed_cost or finding.effective_cost).values():
-        total = money.CTX.add(total, abs(_number(value)))
-    return total
+    return money.total(abs(_number(value)) for value in (finding.billed_cost or finding.effective_cost).values())
 
 
 def _number(value: str) -> Decimal:
