@@ -51,10 +51,41 @@ class Duplicates:
 def deduplicate(
     session: Session, present: frozenset[str], *, leaf_spans: tuple[str, ...] = (), mappings: Sequence[Mapping] = ()
 ) -> Duplicates:
-    """Create the table `left_out` (file_no, row_no, reason, kept) and the view `events` without those rows.
+    """Create the table `left_out` (file_no, row_no, reason, kept ...) and the view `events` without those rows.
 
     The events show the owners of their traces where the export puts those apart.
     """
+    _leave_out_repeats(session, present)
+    spans = 0
+    if leaf_spans and "span_id" in present:
+        from focus_ai.usage.spans import leave_out_repeated_spans
+
+        spans = leave_out_repeated_spans(session, leaf_spans, present)
+    same_calls = leave_out_same_calls(session, mappings, present)
+    counts = dict(session.rows("SELECT reason, count(*) FROM left_out GROUP BY reason"))
+    if counts:
+        session.sql(
+            "CREATE VIEW events AS SELECT s.* FROM staged s ANTI JOIN left_out l "
+            "ON s.file_no = l.file_no AND s.row_no = l.row_no"
+        )
+    else:
+        session.sql("CREATE VIEW events AS SELECT * FROM staged")
+    if spans:
+        lend_to_same_calls(session, present, "repeated_spans")
+    if same_calls:
+        lend_to_same_calls(session, present)
+    lend_owners(session, present)
+    return Duplicates(
+        counts.get("same_record", 0),
+        counts.get("older_version", 0),
+        spans,
+        counts.get("conflicting_duplicate", 0),
+        same_calls,
+    )
+
+
+def _leave_out_repeats(session: Session, present: frozenset[str]) -> None:
+    """Create `left_out`: of records with equal keys all but the newest version, or all where versions contradict."""
     total = session.one("SELECT count(*) FROM staged")[0]
     passes = max(1, -(-int(total) // PER_PASS))
     session.sql("CREATE TABLE repeated (record_key UUID)")
@@ -97,29 +128,3 @@ def deduplicate(
     )
     for table in ("repeated", "compared", "ranked"):
         session.sql(f"DROP TABLE {table}")
-    spans = 0
-    if leaf_spans and "span_id" in present:
-        from focus_ai.usage.spans import leave_out_repeated_spans
-
-        spans = leave_out_repeated_spans(session, leaf_spans, present)
-    same_calls = leave_out_same_calls(session, mappings, present)
-    counts = dict(session.rows("SELECT reason, count(*) FROM left_out GROUP BY reason"))
-    if counts:
-        session.sql(
-            "CREATE VIEW events AS SELECT s.* FROM staged s ANTI JOIN left_out l "
-            "ON s.file_no = l.file_no AND s.row_no = l.row_no"
-        )
-    else:
-        session.sql("CREATE VIEW events AS SELECT * FROM staged")
-    if spans:
-        lend_to_same_calls(session, present, "repeated_spans")
-    if same_calls:
-        lend_to_same_calls(session, present)
-    lend_owners(session, present)
-    return Duplicates(
-        counts.get("same_record", 0),
-        counts.get("older_version", 0),
-        spans,
-        counts.get("conflicting_duplicate", 0),
-        same_calls,
-    )
