@@ -15,6 +15,8 @@ from .model import CARRIED_FIELDS
 from .tables import Period, Place, TableFile, period, read
 
 UNATTRIBUTED_ID = "unattributed"
+# Columns that are checked and that nothing else reads: what is split is said by the rules of `allocate`.
+_NOTES = ("allocation_rule", "allocation_basis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,6 @@ class Account:
     budget_amount: Decimal | None = None
     budget_currency: str | None = None
     budget_period: str | None = None
-    allocation_rule: str | None = None
-    allocation_basis: str | None = None
 
     def facts(self) -> dict[str, str]:
         """What the account adds to an owner: field to value."""
@@ -126,7 +126,8 @@ def load_accounts(paths: Iterable[Path]) -> tuple[Accounts, list[TableFile]]:
 def _account(place: Place, row: Mapping[str, str]) -> Account:
     if "budget_amount" in row and "budget_currency" not in row:
         raise UsageError("a budget needs a currency", where=f"{place}, column budget_currency", expected="such as USD")
-    plain = {name: value for name, value in row.items() if not name.startswith("effective_") and name != "owner"}
+    own = ("owner", *_NOTES)
+    plain = {name: value for name, value in row.items() if not name.startswith("effective_") and name not in own}
     amount = plain.pop("budget_amount", None)
     return Account(
         **plain,
