@@ -114,7 +114,8 @@ def rate(
     create_places(session, present, charges.PLACE, place_hash, settings)
     keys = {"owner_hash": owner_hash, "sku_key": sku_key(present), "place_hash": place_hash, "carried": carriers.billed}
     carried = create_carried(session, plan.focus, **keys) if "focus_row" in present else None
-    usage = charges.usage_charges(meters, request=request, with_other=bool(others))
+    merge = not request and charges.prices_recur(session)
+    usage = charges.usage_charges(meters, request=request, with_other=bool(others), merge=merge)
     has_bills = bool(session.rows("SELECT 1 FROM billed_charges LIMIT 1"))
     billed = "SELECT * FROM billed_charges"
     return Rated(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from focus_ai.engine import Session, ident
 from focus_ai.meters import meters as meter_table
-from focus_ai.pricing.rating import AT, BUCKET, MeterColumn, priced_quantity, quantities
+from focus_ai.pricing.rating import AT, BUCKET, PRICE_COLUMNS, MeterColumn, priced_quantity, quantities
 
 PLACE = (
     "adapter", "provider", "account_id", "account_name", "sub_account_id", "sub_account_name", "resource_id",
@@ -170,11 +170,14 @@ def _input_fields(meters: Sequence[MeterColumn]) -> set[str]:
     return {f for m in meters for f in table[m.name].fields if f.startswith("input_")}
 
 
-def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: bool) -> str:
-    """SQL of the charges of usage: one row per group and meter with a quantity, priced or not (`reason` says why)."""
-    extra = ", ".join(f"g.{c}" for c in REQUEST) if request else ""
-    extra = f", {extra}" if extra else ""
-    keys = f"g.period_start, g.period_end, g.price_set, g.owner_id, g.place_hash, g.attempt_use, g.requests{extra}"
+def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: bool, merge: bool = False) -> str:
+    """SQL of the charges of usage: one row per group and meter with a quantity, priced or not (`reason` says why).
+
+    `merge`: groups of several price sets that have one price of the meter in common are one charge.
+    """
+    extra = REQUEST if request else ()
+    names = ("period_start", "period_end", "price_set", "owner_id", "place_hash", "attempt_use", "requests", *extra)
+    keys = ", ".join(f"g.{name}" for name in names)
     parts = []
     if meters:
         numbers = ", ".join(f"({m.number})" for m in meters)
@@ -195,11 +198,33 @@ def usage_charges(meters: Sequence[MeterColumn], *, request: bool, with_other: b
         )
     if not parts:
         return ""
+    found = f"({' UNION ALL '.join(parts)})"
+    if merge:
+        found = _merged(found)
     pq = priced_quantity("c.quantity", "p.unit_size", "c.tokens")
     return (
         f"SELECT c.*, p.* EXCLUDE (price_set, meter_no), p.rowid AS price_no, {pq} AS pricing_quantity "
-        f"FROM ({' UNION ALL '.join(parts)}) c "
-        "JOIN prices p ON p.price_set = c.price_set AND p.meter_no = c.meter_no"
+        f"FROM {found} c JOIN prices p ON p.price_set = c.price_set AND p.meter_no = c.meter_no"
+    )
+
+
+def prices_recur(session: Session) -> bool:
+    """Whether a price of a meter stands in several price sets, as where the context sets the price of tokens only."""
+    return bool(session.rows("SELECT price_key FROM prices GROUP BY price_key HAVING count(price_key) > 1 LIMIT 1"))
+
+
+def _merged(found: str) -> str:
+    """SQL of the same quantities by what a row shows: a price that several price sets have counts under the first.
+
+    The raw quantities are added up before they are rounded to priced units, as in one group.
+    """
+    alike = ", ".join(name for name in PRICE_COLUMNS if name != "price_set")
+    one = f"SELECT price_set, meter_no, min(price_set) OVER (PARTITION BY {alike}) AS first_set FROM prices"
+    return (
+        "(SELECT f.period_start, f.period_end, k.first_set AS price_set, f.owner_id, f.place_hash, f.attempt_use, "
+        "sum(f.requests) AS requests, f.meter_no, CAST(sum(f.quantity) AS DECIMAL(38, 9)) AS quantity, "
+        "CAST(sum(f.tokens) AS BIGINT) AS tokens, CAST(sum(f.reasoning) AS BIGINT) AS reasoning "
+        f"FROM {found} f JOIN ({one}) k ON k.price_set = f.price_set AND k.meter_no = f.meter_no GROUP BY ALL)"
     )
 
 
@@ -222,6 +247,7 @@ __all__ = [
     "periods",
     "place_hash",
     "priced_events",
+    "prices_recur",
     "usage_charges",
     "with_costs",
 ]

@@ -154,3 +154,32 @@ def test_worked_examples(
     report = convert(tmp_path / "out", jsonl(tmp_path / "x.jsonl", parts), settings=own)
     assert report["unpriced"]["events"] == 0
     assert Decimal(report["totals"][0]["effective_cost"]) == Decimal(cost or "7.50")
+
+
+@pytest.mark.parametrize("grain", ["hour", "day", "month", "request"])
+def test_a_price_that_the_context_does_not_change_makes_one_row(tmp_path: Path, grain: str) -> None:
+    """Searches of a short and of a long prompt: 2 + 3 at 9 per 1000 are one charge with one id, 0.045. A request of its
+    own each is one row each."""
+    card = tmp_path / "card.yaml"
+    card.write_text("""
+list: openai
+entries:
+  - {model: tiered, prices: {input: "2"}}
+  - {model: tiered, context_gt: 200000, prices: {input: "4"}}
+  - {model: tiered, prices: {web_search: "9"}}
+""")
+    calls = [
+        event(n, model="tiered", input_tokens=tokens, output_tokens=0, tool_calls={"web_search": searches})
+        for n, (tokens, searches) in enumerate([(100, 2), (300_000, 3)])
+    ]
+    settings = {"rates": {"files": [str(card)]}}
+    convert(tmp_path / "out", jsonl(tmp_path / "in.jsonl", calls), grain=grain, settings=settings)
+    found = rows(tmp_path / "out")
+    assert len({row["x_ChargeId"] for row in found}) == len(found)
+    searched = [
+        (row["ConsumedQuantity"], row["ListCost"], row["x_RequestCount"])
+        for row in found
+        if row["x_TokenType"] == "web_search"
+    ]
+    one_each = [(2, Decimal("0.018"), 1), (3, Decimal("0.027"), 1)]
+    assert sorted(searched) == (one_each if grain == "request" else [(5, Decimal("0.045"), 2)])
