@@ -25,6 +25,8 @@ _CALL = (
     "ChargePeriodStart", "BillingAccountId", "SubAccountId", "ResourceId", "x_ModelId", "x_ProcessingTier", "x_Source",
     "x_InferenceGeo", "x_RequestId",
 )  # fmt: skip
+#: What tells the meters of a call apart, the first of these that a file has.
+_METER = ("x_TokenType", "SkuMeter")
 UNATTRIBUTED = Target(reason="no_owner_in_basis")
 UNUSED = Target(reason="unused_commitment")
 NO_WEIGHTS = Target(reason="no_weights")
@@ -169,12 +171,15 @@ class Weights:
                 f"WHERE {count} IS NOT NULL AND {condition} GROUP BY ALL"
             )
         elif basis.metric == "requests":
-            # Every meter row of a call counts it: one of them speaks for all.
+            # Every meter row of a call counts it: one meter, that with the most calls, speaks for all. Its rows add up:
+            # they are other calls, at another price or of another product.
             parts = ", ".join(c for c in _CALL if c in self.columns)
+            meter = next((c for c in _METER if c in self.columns), "NULL")
             query = (
                 f"SELECT w, {keys}, '1' AS weight, CAST(sum(calls) AS DECIMAL(38, 9)) AS value FROM ("
-                f"SELECT {when} AS w, {group}, {parts}, max(coalesce(x_RequestCount, 0)) AS calls FROM direct "
-                f"WHERE {condition} GROUP BY ALL) GROUP BY w, {keys}"
+                f"SELECT w, {keys}, {parts}, max(calls) AS calls FROM ("
+                f"SELECT {when} AS w, {group}, {parts}, {meter} AS meter, sum(coalesce(x_RequestCount, 0)) AS calls "
+                f"FROM direct WHERE {condition} GROUP BY ALL) GROUP BY ALL) GROUP BY w, {keys}"
             )
         elif basis.metric == "cost":
             query = (

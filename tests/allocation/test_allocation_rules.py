@@ -125,6 +125,21 @@ def test_requests_and_products_as_weights(tmp_path: Path) -> None:
         assert [(t["target"], t["ratio"]) for t in window["targets"]] == [("team/a", shares[0]), ("team/b", shares[1])]
 
 
+def test_rows_of_one_meter_are_other_requests(tmp_path: Path) -> None:
+    """Ten calls of one product and ten of another, of which two were dear ones, are twenty; on the rows of the output
+    most of them stand again. Against them stand ten of b."""
+    direct = [
+        owned(2, "a", 10, requests=10, x_Product="p1"), owned(3, "a", 10, requests=10, x_Product="p1", x_TokenType="output"),
+        owned(4, "a", 10, requests=8, x_Product="p2"), owned(5, "a", 10, requests=8, x_Product="p2", x_TokenType="output"),
+        owned(6, "a", 10, requests=2, x_Product="p2", ListUnitPrice=D(9)), owned(7, "b", 10, requests=10, x_Product="p1"),
+    ]  # fmt: skip
+    text = HEAD + rule("a", "    match: {service: Licence}\n    method: proportional\n    basis: {metric: requests}")
+    source = dataset(tmp_path / "in", [row(1, ServiceName="Licence"), *direct])
+    window = api.allocate(source, rules(tmp_path, text))["rules"][0]["windows"][0]
+    found = [(t["target"], t["why"][0]["quantity"]) for t in window["targets"]]
+    assert found == [("team/a", "20"), ("team/b", "10")]
+
+
 def test_tokens_of_rows_that_count_them_in_other_units(tmp_path: Path) -> None:
     """Three million Tokens of a, a million of b in blocks of a thousand Units, none in the requests of c: 4.00 becomes
     3.00 and 1.00."""
