@@ -39,11 +39,20 @@ def create_spend(audit: Opened) -> None:
         "FROM billed_charges b JOIN owners o USING (owner_id) JOIN places l USING (place_hash) GROUP BY ALL"
     )
     if audit.rated.carried:
+        # Every meter row of a call counts it: of the meters of one account and tier the one with the most calls speaks.
+        names = (
+            "CAST(ChargePeriodStart AS DATE) AS day, x_Team, x_Product, x_Feature, x_Environment, x_OwnerStatus, "
+            "x_UnattributedReason, ServiceName, x_ModelId, BillingCurrency, BillingAccountId, SubAccountId, "
+            "x_ProcessingTier, x_Source"
+        )
         session.sql(
-            "INSERT INTO spend SELECT CAST(ChargePeriodStart AS DATE), x_Team, x_Product, x_Feature, x_Environment, "
-            "x_OwnerStatus, x_UnattributedReason, NULL, NULL, NULL, ServiceName, x_ModelId, BillingCurrency, 'billed', "
-            f"0, coalesce(sum(x_RequestCount), 0)::BIGINT, coalesce(sum({token_count(TOKENS)}), 0)::HUGEINT, "
-            "coalesce(sum(EffectiveCost), 0) FROM carried_rows GROUP BY ALL"
+            "INSERT INTO spend SELECT day, x_Team, x_Product, x_Feature, x_Environment, x_OwnerStatus, "
+            "x_UnattributedReason, NULL, NULL, NULL, ServiceName, x_ModelId, BillingCurrency, 'billed', "
+            "0, sum(calls)::BIGINT, sum(tokens)::HUGEINT, sum(cost) FROM ("
+            "SELECT * EXCLUDE (meter, calls, tokens, cost), max(calls) AS calls, sum(tokens) AS tokens, "
+            f"sum(cost) AS cost FROM (SELECT {names}, x_TokenType AS meter, coalesce(sum(x_RequestCount), 0) AS calls, "
+            f"coalesce(sum({token_count(TOKENS)}), 0)::HUGEINT AS tokens, coalesce(sum(EffectiveCost), 0) AS cost "
+            "FROM carried_rows GROUP BY ALL) GROUP BY ALL) GROUP BY ALL"
         )
 
 

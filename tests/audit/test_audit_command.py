@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_builders import event, jsonl
+from data_builders import convert, event, jsonl
 
+from focus_ai import api
 from focus_ai.cli import main
 
 OWNER = {"team": "search", "product": "shop", "feature": "rank", "environment": "production"}
@@ -96,3 +97,12 @@ def test_settings_for_an_unknown_export_are_refused(
     assert main(["audit", log, "--config", str(settings)]) == 2
     said = capsys.readouterr().err
     assert "no adapter is called 'generic-evnt'" in said and "generic-event" in said
+
+
+@pytest.mark.parametrize("grain", ["day", "request"])
+def test_requests_of_rows_count_once_for_all_their_meters(tmp_path: Path, grain: str) -> None:
+    """Five calls of two products, each with input and output, one of them without output."""
+    calls = [event(n, product=f"p{n % 2}") for n in range(4)] + [event(9, product="p0", output_tokens=0)]
+    convert(tmp_path / "out", jsonl(tmp_path / "log.jsonl", calls), grain=grain)
+    totals = api.audit([str(tmp_path / "out")])["totals"]
+    assert (totals["requests"], totals["tokens"], totals["cost"]) == (5, 5040, "0.00665")
