@@ -156,12 +156,24 @@ class Sets:
         there = _and(*(f"{m} IS NOT NULL" for m in match))
         others = "false" if picked in (False, None) else _and("true" if picked is True else str(picked), there)
         group, source = ", ".join(match), self.columns.relation()
-        least = f"(SELECT {group}, min({value}) AS low FROM {source} WHERE {others} GROUP BY {group}) o"
+        # Cells with the mark taken out: they have to agree where there was one to take out.
+        marks = {n: m for n, m in argument.get("apart_from", {}).items() if self.columns.column(n)}
+        cells = [f"coalesce(CAST({ident(name)} AS VARCHAR), '')" for name in marks]
+        bare = [f"regexp_replace({c}, {literal(m)}, '', 'g')" for c, m in zip(cells, marks.values(), strict=True)]
+        held = [f"{sql} AS {name}{n}" for name, sqls in (("c", cells), ("b", bare)) for n, sql in enumerate(sqls)]
+        least = f"(SELECT {', '.join([group, *held[len(cells) :]])}, min({value}) AS low FROM {source} WHERE {others} "
+        least += "GROUP BY ALL) o"
         looked = _and(where, f"{cell} IS NOT NULL", there)
-        mine = f"(SELECT DISTINCT {group}, {cell}, {value} AS v FROM {source} WHERE {looked}) m"
-        keys = [*match, cell]
-        same = f"{mine} JOIN {least} USING ({group}) WHERE m.v >= o.low"
-        return self._keyed(f"SELECT {', '.join(f'm.{k}' for k in keys)} FROM {same}", keys, looked)
+        mine = f"(SELECT DISTINCT {', '.join([group, cell, *held])}, {value} AS v FROM {source} WHERE {looked}) m"
+        alike = "".join(f" AND (m.b{n} = m.c{n} OR m.b{n} = o.b{n})" for n in range(len(cells)))
+        own, kept = [*match, cell, *cells], [*match, cell, *(f"c{n}" for n in range(len(cells)))]
+        table = self._table(
+            f"SELECT {', '.join(f'm.{k}' for k in kept)} FROM {mine} JOIN {least} USING ({group}) "
+            f"WHERE m.v >= o.low{alike}"
+        )
+        if table is None:
+            return SetCheck(applies=looked)
+        return SetCheck(looked, f"({looked} AND ({', '.join(own)}) IN (SELECT {', '.join(kept)} FROM {table}))")
 
     def _periods(self, argument: Mapping[str, Any], where: str) -> SetCheck:
         start, end = (self.columns.instant(argument[side]) for side in ("start", "end"))

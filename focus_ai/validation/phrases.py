@@ -226,6 +226,7 @@ _REQUIRED: dict[str, Any] = {
     "bounds": lambda a, w: f"{a['column']} {w} lie within the range that {a['dataset']} gives",
     "below": lambda a, w: (
         f"{a['column']} {w} be below that of the rows with the same {listed(a['match'])} where {condition(a['rows'])}"
+        + "".join(f", and with the same {c} apart from {m}" for c, m in a.get("apart_from", {}).items())
     ),
     "periods": lambda a, w: (
         f"the periods of each {listed(a['per']) if a['per'] else 'data set'} {w} not "
