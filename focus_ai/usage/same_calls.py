@@ -1,9 +1,10 @@
 """One call in the logs of two systems counts once: proven by the provider's response id, or by equal counts.
 
 Where one of the logs has no ids, calls with the same tokens at the same moment are one. The call that is left out is
-listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway, then the
-gateway's record, for it saw what was sent and what came back, then the one that tells more
-kinds of use. The owner of the record that is left out is lent to it.
+listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway, then one
+that names its seller before one whose seller was read off the model, then the gateway's record, for it saw what was
+sent and what came back, then the one that tells more kinds of use. The owner of the record that is left out is lent to
+it where the id proves the call.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ _GUESS = (
     "CASE WHEN served_from = 'gateway_cache' THEN 0 WHEN input + output = 0 THEN 2 "
     "WHEN contains(coalesce(flags, ''), 'usage_estimated') THEN 1 ELSE 0 END"
 )
+# A seller read off the model is no statement: Claude is sold by clouds too. Another record of the call may name it.
+_INFERRED = "contains(coalesce(flags, ''), 'provider_inferred')"
+# What such a reading goes by; the call of another record is of the same maker's models.
+_MAKER = "(gpt|claude|gemini|text-embedding|(?:^|[^a-z0-9])o[134](?:[^0-9]|$))"
+_MODELS = ("model_served", "model_requested", "model_deployment")
 
 
 def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present: frozenset[str]) -> int:
@@ -41,6 +47,7 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
     sides = {side: " + ".join(f"coalesce(s.{ident(n)}, 0)" for n in meters_of(present, side)) or "0" for side in SIDES}
     told = [f"(coalesce(s.{ident(n)}, 0) > 0)::INTEGER" for side in SIDES for n in meters_of(present, side)]
     told += ["len(coalesce(s.other_meters, []))"] if "other_meters" in present else []
+    names = ", ".join(f"s.{ident(n)}" for n in _MODELS if n in present) or "NULL"
     before = session.one("SELECT count(*) FROM left_out")[0]
     session.sql(
         f"""CREATE TABLE calls AS
@@ -48,11 +55,12 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
         logged AS (
           SELECT s.file_no, s.row_no, s.source_file, s.source_row, s.record_id, s.provider, s.event_time, s.served_from,
                  s.flags, p.rank, p.system, s.adapter, {response} AS response, {sides["input_"]} AS input,
-                 {sides["output_"]} AS output, -({" + ".join(told) or "0"}) AS less
+                 {sides["output_"]} AS output, -({" + ".join(told) or "0"}) AS less,
+                 regexp_extract(lower(concat_ws(' ', {names})), {literals([_MAKER])}, 1) AS maker
           FROM staged s JOIN places p ON s.adapter = p.adapter
           ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
           WHERE s.kind = 'usage' AND s.grain <> 'aggregate')
-        SELECT * EXCLUDE (served_from, flags), {_GUESS} AS guess FROM logged"""
+        SELECT * EXCLUDE (served_from, flags), {_GUESS} AS guess, {_INFERRED} AS inferred FROM logged"""
     )
     session.sql(
         """CREATE TABLE same_calls AS
@@ -63,7 +71,8 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
                           first(c.row_no) OVER best AS kept_row_no, row_number() OVER best AS place
                    FROM calls c SEMI JOIN shared h ON c.response = h.response
                    WINDOW best AS (PARTITION BY c.response
-                                   ORDER BY guess, rank, less, system, adapter, source_file, source_row, row_no))
+                                   ORDER BY guess, inferred, rank, less, system, adapter, source_file, source_row,
+                                            row_no))
         SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, kept_file_no,
                kept_row_no, place
         FROM ranked WHERE system <> kept_system"""
@@ -97,12 +106,14 @@ def _leave_out_lookalikes(session: Session) -> None:
                        ORDER BY event_time, adapter, source_file, source_row, row_no) AS nth FROM clusters),
         pairs AS (SELECT c.*, o.source_file AS kept_file, o.source_row AS kept_row,
                          row_number() OVER (PARTITION BY c.file_no, c.row_no
-                                            ORDER BY o.guess, o.rank, o.less, o.system) AS choice
+                                            ORDER BY o.guess, o.inferred, o.rank, o.less, o.system) AS choice
                   FROM numbered c JOIN numbered o
                     ON c.input = o.input AND c.output = o.output AND c.cluster = o.cluster AND c.nth = o.nth
-                   AND (c.provider = o.provider OR c.provider IS NULL OR o.provider IS NULL)
+                   AND (c.provider = o.provider OR c.provider IS NULL OR o.provider IS NULL
+                        OR (c.inferred <> o.inferred AND c.maker <> '' AND c.maker = o.maker))
                    AND (c.response IS NULL OR o.response IS NULL)
-                   AND (o.guess, o.rank, o.less, o.system) < (c.guess, c.rank, c.less, c.system)
+                   AND (o.guess, o.inferred, o.rank, o.less, o.system)
+                       < (c.guess, c.inferred, c.rank, c.less, c.system)
                    AND abs(epoch_ms(c.event_time) - epoch_ms(o.event_time)) <= {1000 * SECONDS})
         SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, 'looks_like_same_call'
         FROM pairs WHERE choice = 1"""

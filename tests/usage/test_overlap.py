@@ -89,6 +89,47 @@ def test_without_ids_the_same_tokens_at_the_same_moment(tmp_path: Path, out: Pat
     assert {d["reason"] for d in exceptions(out, "duplicates")} == {"looks_like_same_call"}
 
 
+def nameless(number: int, **fields: Any) -> dict[str, Any]:
+    """A span that names no seller; `gpt-5` is taken to be sold by OpenAI."""
+    return span(number, metadata={}, **{"provided_model_name": "gpt-5", **fields})
+
+
+@pytest.mark.parametrize("shown", ["gpt-5", "gpt-5-2025-08-07"])
+def test_a_seller_read_off_the_model_hides_no_call_of_another_seller(tmp_path: Path, out: Path, shown: str) -> None:
+    """Azure sold the tokens, as the gateway says; the span of the same call names the model only."""
+    gateway = jsonl(tmp_path / "gw.jsonl", [spend_log(1, model="azure/gpt-5", custom_llm_provider="azure")])
+    report = convert(out, gateway, jsonl(tmp_path / "app.jsonl", [nameless(1, provided_model_name=shown)]))
+    assert (report["records"]["events"], report["records"]["duplicates"], effective(report)) == (1, 1, ONE)
+    [left] = exceptions(out, "duplicates")
+    assert (left["reason"], left["kept_file"]) == ("looks_like_same_call", str(gateway))
+    assert {row["HostProviderName"] for row in rows(out)} == {"Microsoft"}
+
+
+def test_equal_counts_of_models_of_two_makers_are_two_calls(tmp_path: Path, out: Path) -> None:
+    """1000 * 1.25 / 1e6 + 10 * 10 / 1e6 for the one of OpenAI, and the same for Gemini 2.5 Pro: 0.0027 USD."""
+    gateway = jsonl(
+        tmp_path / "gw.jsonl", [spend_log(1, model="vertex_ai/gemini-2.5-pro", custom_llm_provider="vertex_ai")]
+    )
+    report = convert(out, gateway, jsonl(tmp_path / "app.jsonl", [nameless(1)]))
+    assert (report["records"]["events"], report["records"]["duplicates"], effective(report)) == (2, 0, "0.0027")
+
+
+def test_a_record_that_names_its_seller_stays_before_one_that_does_not(tmp_path: Path, out: Path) -> None:
+    """Google's own log of the call has no owner, but it knows that Vertex AI sold the tokens."""
+    call = {
+        "endpoint": "projects/31/locations/us-central1/publishers/google/models/gemini-2.5-pro", "request_id": "77",
+        "model": "gemini-2.5-pro", "logging_time": "2026-10-07T12:00:00Z", "api_method": "generateContent",
+        "full_response": {"responseId": "r1", "modelVersion": "gemini-2.5-pro", "usageMetadata": {
+            "promptTokenCount": 1000, "candidatesTokenCount": 10, "totalTokenCount": 1010}},
+    }  # fmt: skip
+    log = jsonl(tmp_path / "google.jsonl", [call])
+    spans = jsonl(tmp_path / "app.jsonl", [nameless(1, provided_model_name="gemini-2.5-pro")])
+    report = convert(out, log, spans)
+    assert (report["records"]["events"], report["records"]["duplicates"], effective(report)) == (1, 1, ONE)
+    assert [d["file"] for d in exceptions(out, "duplicates")] == [str(spans)]
+    assert {row["ServiceProviderName"] for row in rows(out)} == {"Google Cloud"}
+
+
 def test_of_two_tables_of_the_gateway_team_the_record_that_tells_more_stays(tmp_path: Path, out: Path) -> None:
     """A table of calls that counts no cached tokens beside generic events that do: the call costs
     400 * 1.25 / 1e6 + 600 * 0.125 / 1e6 + 10 * 10 / 1e6 = 0.000675 USD, once."""
