@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from generate import DAYS, FIRST_DAY, model_names
 
-from focus_ai.focus.meters import meters
 from focus_ai.focus.places import sellers
+from focus_ai.meters import meters
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.profile import Price, Profile, Unpriced, resolve
 

@@ -1,6 +1,6 @@
 """Days that the old data set held and the new one does not: a run replaces whole months.
 
-In: the folder of the old data set, and the rows of this run. Out: warnings, in the shape of those of `run_warnings`.
+In: the folder of the old data set, and the rows of this run. Out: warnings.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from focus_ai.engine import Session, literals
-from focus_ai.report import amount
+from focus_ai.warned import Warned, sized
 
 
 def old_files(out: Path) -> list[Path]:
@@ -19,7 +18,7 @@ def old_files(out: Path) -> list[Path]:
     return sorted((out / "data").glob("billing_period=*/*.parquet"))
 
 
-def lost_days(session: Session, out: Path, periods: Collection[str], relation: str, grain: str) -> list[dict[str, Any]]:
+def lost_days(session: Session, out: Path, periods: Collection[str], relation: str, grain: str) -> list[Warned]:
     """A warning per seller and currency for days of the replaced months that this run has no row for.
 
     `relation`: the rows of this run, which have that `grain`. The session may read `old_files`.
@@ -44,13 +43,11 @@ def lost_days(session: Session, out: Path, periods: Collection[str], relation: s
     except duckdb.Error:  # what stands there is no data set of ours, or damaged; it is replaced all the same
         return []
     return [
-        {
-            "code": "replaced_days",
-            "message": f"the data set held {days} day{'' if days == 1 else 's'} of {seller} ({first} to {last}) that "
-            "this run has no row for, and a run replaces whole months; give all exports of a month together, or "
-            "another --out",
-            "records": rows, "money": amount(cost), "currency": currency,
-        }
+        sized(
+            "replaced_days", f"the data set held {days} day{'' if days == 1 else 's'} of {seller} ({first} to {last}) "
+            "that this run has no row for, and a run replaces whole months; give all exports of a month together, or "
+            "another --out", {"n": rows, "e": cost, "currency": currency},
+        )
         for seller, currency, first, last, days, rows, cost in found
     ]  # fmt: skip
 

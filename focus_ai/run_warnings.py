@@ -6,23 +6,20 @@ In: the state of the engine after the rows are written. Out: entries with a code
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Mapping as MappingType
 from datetime import datetime, timedelta
-from typing import Any
 
 from focus_ai import words
 from focus_ai.adapters.staged import Staged
+from focus_ai.double_counts import double_counts
 from focus_ai.engine import Session
 from focus_ai.errors import misspelt
 from focus_ai.focus.places import UNSPECIFIED, unmet_accounts
 from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated
-from focus_ai.report import amount
 from focus_ai.settings import Settings
 from focus_ai.usage.units import tokens_sql
+from focus_ai.warned import Warned, sized, warning
 
-# An entry of the report: code, message, records, money as exact text and its currency.
-Warned = dict[str, Any]
 # Clocks of two machines may differ by less; a time zone taken for another is at least half an hour off.
 _SLACK = timedelta(minutes=15)
 # A rate file of the user may state further assumptions.
@@ -31,22 +28,11 @@ _ITS_OWN = "an assumption that the rate itself states"
 _SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}
 
 
-def _warning(code: str, message: str, records: int | None = None) -> Warned:
-    return {"code": code, "message": message, "records": records, "money": None}
-
-
-def _sized(code: str, message: str, row: MappingType[str, Any]) -> Warned:
-    """With the records (`n`) and the money (`e`, `currency`) of a row. Money of two currencies makes two warnings;
-    where no amount is known, as of usage before it is rated, the records alone are told."""
-    found = _warning(code, message, row["n"])
-    return found if row["e"] is None else found | {"money": amount(row["e"]), "currency": row["currency"]}
-
-
 def changed(names: Iterable[str]) -> list[Warned]:
     """A warning for each input that somebody wrote to while it was read."""
     message = "the file changed while it was read: records may be missing, and its sha256 may be of other bytes; " \
               "convert it again when nothing writes to it"  # fmt: skip
-    return [_warning("changed_while_read", f"{name}: {message}") for name in names]
+    return [warning("changed_while_read", f"{name}: {message}") for name in names]
 
 
 def warnings(
@@ -58,7 +44,7 @@ def warnings(
         found += [
             *_of_accounts(session, relation, settings),
             *_of_prices(session, relation),
-            *_of_bills(session, relation),
+            *double_counts(session, relation, rated),
         ]
     return [*found, *_of_records(session, rated.present, now), *_of_owners(session, rated), *_of_copies(session, rated)]
 
@@ -67,11 +53,11 @@ def _of_files(staged: Sequence[Staged]) -> Iterator[Warned]:
     for source in staged:
         for reject in source.rejects:
             if reject.row is None:
-                yield _warning(
+                yield warning(
                     reject.reason, f"{source.source}: {words.means('rejected', reject.reason, 'the file is damaged')}"
                 )
         if source.read == 0 and not source.rejects:
-            yield _warning("no_records", f"{source.source}: the file holds no record")
+            yield warning("no_records", f"{source.source}: the file holds no record")
 
 
 def _of_accounts(session: Session, relation: str, settings: Settings) -> Iterator[Warned]:
@@ -79,13 +65,13 @@ def _of_accounts(session: Session, relation: str, settings: Settings) -> Iterato
         "SELECT InvoiceIssuerName AS p, BillingCurrency AS currency, count(*) AS n, sum(EffectiveCost) AS e "
         f"FROM {relation} WHERE BillingAccountId = '{UNSPECIFIED}' GROUP BY 1, 2 ORDER BY 1, 2"
     ):
-        yield _sized(
+        yield sized(
             "account_unspecified", f"the billing account of {row['p']} is not known; name it in focus-ai.toml "
             "[accounts] or with --account", row,
         )  # fmt: skip
     for name, meant in unmet_accounts(session, settings):
         close = sorted(n for n in meant if misspelt(name, [n])) or meant
-        yield _warning(
+        yield warning(
             "account_without_records", f"no record is of the account {name} of the settings or of --account; "
             f"the records have {', '.join(close[:3])}",
         )  # fmt: skip
@@ -98,25 +84,7 @@ def _of_prices(session: Session, relation: str) -> Iterator[Warned]:
         "GROUP BY 1, 2 ORDER BY 1, 2"
     ):
         if row["a"] not in _SILENT:
-            yield _sized(f"price_assumption:{row['a']}", words.means("assumptions", row["a"], _ITS_OWN), row)
-
-
-def _of_bills(session: Session, relation: str) -> Iterator[Warned]:
-    """Rated money of sellers and days for which a bill counts too, from exports that are not known to be one spend."""
-    if session.one("SELECT bool_or(rated) AND bool_or(billed) FROM row_totals")[0] is not True:
-        return
-    for row in session.dicts(
-        "WITH sums AS (SELECT InvoiceIssuerName AS p, CAST(ChargePeriodStart AS DATE) AS day, "
-        "BillingCurrency AS currency, bool_or(x_CostBasis = 'billed') AS held, count(*) FILTER (x_CostBasis = 'rated') "
-        f"AS n, sum(EffectiveCost) FILTER (x_CostBasis = 'rated') AS e FROM {relation} GROUP BY ALL), "
-        "days AS (SELECT *, bool_or(held) OVER (PARTITION BY p, day) AS billed FROM sums) "
-        "SELECT p, currency, count(*) AS days, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM days "
-        "WHERE billed AND n > 0 GROUP BY p, currency ORDER BY p, currency"
-    ):
-        yield _sized(
-            "possible_double_count", f"{row['p']} has rated usage and billed lines for the same days "
-            f"({row['days']}): the bill may hold the same spend; give one of the two, or split the bill later", row,
-        )  # fmt: skip
+            yield sized(f"price_assumption:{row['a']}", words.means("assumptions", row["a"], _ITS_OWN), row)
 
 
 def _of_records(session: Session, present: frozenset[str], now: datetime) -> Iterator[Warned]:
@@ -125,13 +93,11 @@ def _of_records(session: Session, present: frozenset[str], now: datetime) -> Ite
             "SELECT f, count(*) FROM (SELECT unnest(string_split(flags, ',')) AS f FROM events "
             "WHERE flags IS NOT NULL) GROUP BY 1 ORDER BY 1"
         ):
-            yield _warning(
-                f"quality:{flag}", words.means("quality", flag, "a quality flag of the records"), int(number)
-            )
+            yield warning(f"quality:{flag}", words.means("quality", flag, "a quality flag of the records"), int(number))
     limit = f"TIMESTAMPTZ '{(now + _SLACK).isoformat()}'"
     later = int(session.one(f"SELECT count(*) FROM events WHERE kind = 'usage' AND event_time > {limit}")[0])
     if later:
-        yield _warning(
+        yield warning(
             "time_in_the_future", "usage after this run; look at the time zone that the export writes, or at the clock "
             "that stamped it", later,
         )  # fmt: skip
@@ -145,7 +111,7 @@ def _of_owners(session: Session, rated: Rated) -> Iterator[Warned]:
         session, rated.owner_hash, f"NOT ({aside})", tokens_sql(rated.present)
     ):
         size = f" ({tokens:,} tokens)" if tokens else ""
-        yield _sized(
+        yield sized(
             "owner_change_in_bucket", "the owner changed within a summed record; the owner at its beginning was taken; "
             f"an export by shorter times tells them apart{size}", {"n": number, "e": paid, "currency": currency},
         )  # fmt: skip
@@ -164,7 +130,7 @@ def _of_copies(session: Session, rated: Rated) -> Iterator[Warned]:
         "GROUP BY kind, currency ORDER BY kind, currency"
     ):
         size = f" (up to {row['tokens']:,} tokens)" if row["tokens"] else ""
-        yield _sized(
+        yield sized(
             "conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
             f"newest export, or map a version{size}", row,
         )  # fmt: skip

@@ -81,6 +81,10 @@ def test_reasons_of_the_example_exports_are_explained() -> None:
     assert sorted(reason for reason in seen if words.meaning("rejected", reason) is None) == []
 
 
+# The modules that warn.
+WARN = ("run_warnings.py", "double_counts.py", "replaced.py")
+
+
 def _calls(name: str, at: int, *folders: str) -> set[str]:
     """Texts that the program hands to calls of this function as their argument number `at`."""
     found: set[str] = set()
@@ -101,7 +105,7 @@ def _calls(name: str, at: int, *folders: str) -> set[str]:
     ("group", "said", "least"),
     [
         ("unpriced", _calls("NoRate", 0, "pricing") | _calls("Unpriced", 0, "pricing"), 9),
-        ("warnings", _calls("_warning", 0, "run_warnings.py") | _calls("_sized", 0, "run_warnings.py"), 8),
+        ("warnings", _calls("warning", 0, *WARN) | _calls("sized", 0, *WARN), 10),
         ("rejected", _calls("Reject", 2, "sources", "adapters", "convert.py"), 4),
     ],
 )

@@ -1,0 +1,77 @@
+"""Spend that may stand twice in the rows: usage rated by price lists beside bills that are not known to hold it.
+
+In: the rows of a run and its records. Out: warnings. What is known to be one spend was counted once before
+(`usage.overlap`); here nothing is set aside any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from focus_ai.engine import Session, literals
+from focus_ai.pipeline import Rated
+from focus_ai.pricing.charges import place_hash
+from focus_ai.warned import Warned, sized
+
+
+def double_counts(session: Session, relation: str, rated: Rated) -> Iterator[Warned]:
+    """A warning per seller and currency whose rated rows meet billed ones. `relation`: the rows of the run."""
+    if session.one("SELECT bool_or(rated) AND bool_or(billed) FROM row_totals")[0] is not True:
+        return
+    for row in _of_one_seller(session, relation, rated):
+        yield sized(
+            "possible_double_count", f"{row['p']} has rated usage and billed lines for the same days "
+            f"({row['days']}): the bill may hold the same spend; give one of the two, or split the bill later", row,
+        )  # fmt: skip
+    for row in _of_another_seller(session, relation, rated):
+        yield sized(
+            "possible_double_count", f"the seller {row['p']} was read off the model, and {row['others']} billed the "
+            f"same models on the same days ({row['days']}): the bill may hold the same spend; name the seller with "
+            "provider in [exports.ADAPTER] of the settings, or give one of the two", row,
+        )  # fmt: skip
+
+
+def _of_one_seller(session: Session, relation: str, rated: Rated) -> list[dict[str, Any]]:
+    """Rated money of sellers and days for which a bill counts too, from exports that are not known to be one spend."""
+    found = session.dicts(
+        "WITH sums AS (SELECT InvoiceIssuerName AS p, CAST(ChargePeriodStart AS DATE) AS day, "
+        "BillingCurrency AS currency, bool_or(x_CostBasis = 'billed') AS held, count(*) FILTER (x_CostBasis = 'rated') "
+        f"AS n, sum(EffectiveCost) FILTER (x_CostBasis = 'rated') AS e FROM {relation} GROUP BY ALL), "
+        "days AS (SELECT *, bool_or(held) OVER (PARTITION BY p, day) AS billed FROM sums) "
+        "SELECT p, currency, count(*) AS days, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM days "
+        "WHERE billed AND n > 0 GROUP BY p, currency ORDER BY p, currency",
+    )  # fmt: skip
+    if not found or rated.carried:
+        return found
+    # Rows of a month hold days with a bill and days without: the records tell whether a day has both.
+    aside = f"CASE WHEN kind = 'billed' THEN {rated.carriers.billed} ELSE {rated.carriers.usage} END"
+    both = dict(session.rows(
+        "SELECT p, count(*) FROM (SELECT CAST(l.issuer AS VARCHAR) AS p, CAST(e.event_time AS DATE) AS day FROM ("
+        f"SELECT event_time, kind, {place_hash(rated.present)} AS place_hash FROM events WHERE NOT ({aside})) e "
+        "JOIN places l USING (place_hash) GROUP BY ALL HAVING count(DISTINCT e.kind) = 2) GROUP BY p"
+    ))  # fmt: skip
+    return [row | {"days": both[row["p"]]} for row in found if row["p"] in both]
+
+
+def _of_another_seller(session: Session, relation: str, rated: Rated) -> list[dict[str, Any]]:
+    """Rated money of models and days that another seller billed, where the records do not say who sold the tokens."""
+    if "flags" not in rated.present or "provider" not in rated.present:
+        return []
+    guessed = [str(name) for (name,) in session.rows(
+        "SELECT DISTINCT provider FROM events WHERE kind = 'usage' AND provider IS NOT NULL "
+        f"AND contains(coalesce(flags, ''), 'provider_inferred') AND NOT ({rated.carriers.usage}) ORDER BY 1"
+    )]  # fmt: skip
+    if not guessed:
+        return []
+    return session.dicts(
+        "WITH days AS (SELECT InvoiceIssuerName AS p, x_ModelId AS model, "
+        "split_part(SkuId, '/', 1) AS seller, "
+        "CAST(ChargePeriodStart AS DATE) AS day, BillingCurrency AS currency, x_CostBasis AS basis, count(*) AS n, "
+        f"sum(EffectiveCost) AS e FROM {relation} WHERE x_ModelId IS NOT NULL GROUP BY ALL), "
+        "met AS (SELECT u.*, (SELECT string_agg(DISTINCT b.p, ', ' ORDER BY b.p) FROM days b WHERE b.basis = 'billed' "
+        "AND b.model = u.model AND b.day = u.day AND b.p <> u.p) AS others FROM days u WHERE u.basis = 'rated' "
+        f"AND u.seller IN ({literals(guessed)})) "
+        "SELECT p, others, currency, count(DISTINCT day) AS days, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM met "
+        "WHERE others IS NOT NULL GROUP BY p, others, currency ORDER BY ALL",
+    )  # fmt: skip
