@@ -182,6 +182,20 @@ def test_spans_that_overlap_only_in_part_both_count_and_are_named(tmp_path: Path
         assert [w["money"] for w in report["warnings"] if w["code"] == "possible_double_count"] in (["7.5"], [])
 
 
+@pytest.mark.parametrize("grain", ["day", "month"])
+def test_other_days_of_a_month_are_no_double_count(exports: list[Path], tmp_path: Path, out: Path, grain: str) -> None:
+    """The bill has two of three days, and the third counts by its usage. Of another project a day may have both."""
+
+    def doubts(*inputs: Path) -> list[tuple[str, str]]:
+        report = convert(out, *inputs, grain=grain)
+        found = [w for w in report["warnings"] if w["code"] == "possible_double_count"]
+        return [(w["money"], w["message"].split("days ")[1].split(":")[0]) for w in found]
+
+    assert doubts(*exports) == []
+    costs = page(tmp_path / "costs.json", (5, 6, [cost("1.30", project_id="q")]), (6, 7, [cost("1.20")]))
+    assert doubts(exports[0], costs) == [("1.25" if grain == "day" else "2.5", "(1)")]
+
+
 @pytest.mark.parametrize("settings", [BILL, USAGE])
 def test_a_bucket_that_begins_within_the_day_is_not_the_day(
     tmp_path: Path, out: Path, settings: dict[str, Any]
