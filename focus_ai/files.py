@@ -1,4 +1,5 @@
-"""Files that somebody keeps are replaced as a whole: out of room or killed, the old one stands, not half a new one."""
+"""Files that somebody keeps are replaced as a whole: out of room or killed, the old one stands, not half a new one.
+Names of files as text."""
 
 from __future__ import annotations
 
@@ -9,6 +10,11 @@ from pathlib import Path
 
 # The folder takes no new file, or the file is mounted by itself: it can only be written where it is.
 _IN_PLACE = (errno.EACCES, errno.EPERM, errno.EBUSY)
+
+
+def shown(name: object) -> str:
+    """A file name as text: bytes that are not UTF-8 (names of older systems) are shown as escapes."""
+    return text if (text := str(name)).isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def write_whole(path: Path, text: str, *, errors: str = "strict") -> None:

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any
 
 from focus_ai.engine.sql import literal, literals
-from focus_ai.errors import UsageError
+from focus_ai.errors import InputError, UsageError
+from focus_ai.files import shown
 
 # Bytes that two threads need for any size of input, because the engine spills to the work folder.
 USUAL_MEMORY = 400_000_000
@@ -28,6 +29,14 @@ def default_memory_limit(connection: Any, for_two: int = USUAL_MEMORY) -> str:
     return f"{max(1, min(for_two * max(2, int(threads)) // 2, most) // 1_000_000)}MB"
 
 
+def _plain(*paths: Path) -> None:
+    """The engine takes paths as UTF-8 text; one with other bytes is told before anything is done."""
+    for path in paths:
+        if shown(path) != str(path):
+            raise InputError("a path is not UTF-8 text, and the engine cannot open it", where=shown(path),
+                             next_step="rename the file or folder")  # fmt: skip
+
+
 class Session:
     """One connection per run. Use as a context manager; `sql` runs a statement, `rows` reads a small result.
 
@@ -43,6 +52,7 @@ class Session:
         other sessions work at the same time, with which the cores are shared when no number of threads is given."""
         import duckdb
 
+        _plain(work)
         self.work = work
         work.mkdir(parents=True, exist_ok=True)
         self.connection: Any = duckdb.connect(":memory:")
@@ -71,6 +81,8 @@ class Session:
 
     def seal(self, folders: Iterable[Path], files: Iterable[Path] = ()) -> None:
         """Shut external access except for these folders and files, and lock the configuration."""
+        folders, files = list(folders), list(files)
+        _plain(*folders, *files)
         paths = literals([f"{p}/" for p in [self.work, *folders]])
         self.connection.execute(f"SET allowed_directories=[{paths}]")
         named = [str(p) for p in files]

@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from focus_ai.errors import InputError, UsageError
+from focus_ai.files import shown
 
 _EXCHANGE = 2
 _HERE = -100
@@ -24,6 +25,9 @@ class Delivery:
 
     def __init__(self, out: Path) -> None:
         self._lock: int | None = None
+        if shown(str(out.absolute())) != str(out.absolute()):
+            raise InputError("the path of the output is not UTF-8 text", where=shown(str(out.absolute())),
+                             next_step="choose another --out, or rename the folder above it")  # fmt: skip
         try:
             # A link is followed: the folder that it names is replaced, not the link.
             self.out = out.resolve() if out.is_symlink() else out.absolute()

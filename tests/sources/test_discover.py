@@ -11,6 +11,7 @@ import pytest
 from data_builders import convert, event, exceptions, jsonl, rows, snapshot
 
 from focus_ai.adapters import quick
+from focus_ai.cli import main
 from focus_ai.errors import InputError
 from focus_ai.sources import discover
 
@@ -232,3 +233,19 @@ def test_a_pipe_is_not_a_file_that_is_missing(folder: Path, tmp_path: Path) -> N
 def test_local_files_are_not_named_as_addresses(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="file://"):
         discover([f"file://{folder}/a.jsonl"], tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_a_folder_that_the_engine_cannot_name_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As output, above the output, and as the data set of a report; a name of any letters in UTF-8 is fine."""
+    data, odd = jsonl(tmp_path / "x.jsonl", [event(1)]), tmp_path / os.fsdecode(b"\xff")
+    for out in (odd, odd / "out"):
+        assert main(["convert", str(data), "--out", str(out)]) == 3
+        assert f"where: {tmp_path}/\\xff" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["x.jsonl"]
+    fine = tmp_path / "\u00fc \u6771"
+    assert main(["convert", str(data), "--out", str(fine)]) == 0
+    fine.rename(odd)
+    capsys.readouterr()
+    assert main(["report", str(odd)]) == 3
+    assert f"where: {tmp_path}/\\xff/data" in capsys.readouterr().err
