@@ -58,7 +58,7 @@ class _Also:
 
 
 def run(
-    inputs: Sequence[str],
+    inputs: Sequence[str | SourceFile],
     out: Path,
     *,
     digests: Digests,

@@ -67,6 +67,9 @@ def run(
     if close is not None and measure == "BilledCost":
         raise UsageError("a period is closed to its EffectiveCost", value="--measure billed",
                          next_step="leave --measure out, or compare without --close")  # fmt: skip
+    if "-" in rated and "-" in billed:
+        raise UsageError("standard input cannot be both sides", value="--rated - --billed -",
+                         next_step="name a file for one of the two")  # fmt: skip
     now = as_of or created_at()
     span = _span(period)
     months = _months(invoiced)

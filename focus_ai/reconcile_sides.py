@@ -51,7 +51,7 @@ def read_side(
     if not inputs:
         raise UsageError(f"reconcile needs --{name}", next_step=f"name an export, a data set or a file: --{name} PATH")
     side = Side(name)
-    raw: list[str] = []
+    raw: list[SourceFile] = []
     for given in inputs:
         path = Path(given)
         if (path / "data").is_dir() and list((path / "data").rglob("*.parquet")):
@@ -62,7 +62,7 @@ def read_side(
         else:
             for source in discover([given], work / "spool", own=False):
                 if not _take(side, source, own=own):
-                    raw.append(str(source.path) if given == "-" else source.name)
+                    raw.append(source)
     if raw:
         from focus_ai.convert import run as convert
 

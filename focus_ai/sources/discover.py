@@ -21,6 +21,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
 from focus_ai.errors import InputError
+from focus_ai.files import shown
 from focus_ai.sources.reject import Reject
 from focus_ai.sources.sniff import Format, sniff
 
@@ -46,27 +47,35 @@ class SourceFile:
     aside: tuple[Reject, ...] = ()
 
 
-def discover(inputs: Sequence[str], spool: Path, *, own: bool = True) -> list[SourceFile]:
+def discover(inputs: Sequence[str | SourceFile], spool: Path, *, own: bool = True) -> list[SourceFile]:
     """Every file that the inputs name, in name order, each once. Raises `InputError` for what does not exist.
 
-    `own`: our own data sets in a folder are inputs too, as they are for a check of files.
+    `own`: our own data sets in a folder are inputs too, as they are for a check of files. A file that was found
+    before stays as it is: standard input is read by then, and its copy has a name of the work folder.
     """
     found: dict[str, SourceFile] = {}
     for given in dict.fromkeys(inputs):  # standard input can be read but once
         try:
-            for spelt, path in _expand(given, spool, own):
-                name, plain = _shown(spelt), _plain(path, spool)
-                if name not in found:
-                    found[name] = SourceFile(name, plain, sniff(plain), path.stat().st_size)
-                elif found[name].path != plain:
+            for source in [given] if isinstance(given, SourceFile) else _sources(given, spool, own):
+                if found.setdefault(source.name, source).path != source.path:
                     raise InputError(
-                        "two inputs have the same name", value=name, next_step=f"write the file as ./{name}"
+                        "two inputs have the same name",
+                        value=source.name,
+                        next_step=f"write the file as ./{source.name}",
                     )
         except PermissionError as error:
-            raise _closed(error, given) from error
+            raise _closed(error, str(given)) from error
     if not found:
-        raise InputError("no input file was found", value=" ".join(inputs), next_step="name a file, folder or glob")
+        raise InputError(
+            "no input file was found", value=" ".join(map(str, inputs)), next_step="name a file, folder or glob"
+        )
     return [found[name] for name in sorted(found)]
+
+
+def _sources(given: str, spool: Path, own: bool) -> Iterator[SourceFile]:
+    for spelt, path in _expand(given, spool, own):
+        plain = _plain(path, spool)
+        yield SourceFile(shown(spelt), plain, sniff(plain), path.stat().st_size)
 
 
 def _expand(given: str, spool: Path, own: bool) -> Iterator[tuple[str, Path]]:
@@ -140,7 +149,7 @@ def _raise(error: OSError) -> None:
 
 def _closed(error: OSError, given: str) -> InputError:
     return InputError(
-        "this input must not be read", where=_shown(str(error.filename or given)), value=error.strerror,
+        "this input must not be read", where=shown(str(error.filename or given)), value=error.strerror,
         next_step="get the right to read it, or name only what is to be read",
     )  # fmt: skip
 
@@ -149,7 +158,7 @@ def _is_data(path: Path) -> bool:
     """Whether it is a file; a link to one that is gone tells of records that would be missed."""
     if path.is_symlink() and not path.exists():
         raise InputError(
-            "a link in the folder leads to nothing", where=_shown(str(path)), value=path.readlink(),
+            "a link in the folder leads to nothing", where=shown(str(path)), value=path.readlink(),
             next_step="bring back the file that it names, or remove the link",
         )  # fmt: skip
     return path.is_file()
@@ -182,15 +191,10 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
-def _shown(name: str) -> str:
-    """A file name as text: bytes that are not UTF-8 (names of older systems) are shown as escapes."""
-    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def _plain(path: Path, spool: Path) -> Path:
     """A path that the engine can take for this file only: a link in the work folder where the name holds * ? or [,
     which would be a pattern, or is no UTF-8."""
-    if _shown(str(path)) == str(path) and not any(c in str(path) for c in "*?["):
+    if shown(str(path)) == str(path) and not any(c in str(path) for c in "*?["):
         return path
     spool.mkdir(parents=True, exist_ok=True)
     link = spool / f"named-{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]}"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +212,32 @@ def test_rows_without_a_day_are_named_with_their_money(tmp_path: Path, capsys: p
     assert code == 0
     told = "1 billed rows with 1.25 USD have no ChargePeriodStart"
     assert any(note.startswith(told) for note in report["notes"])
+
+
+def test_standard_input_keeps_its_name_and_can_be_one_side_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy of it lies in a folder of the run, whose name says nothing and differs from run to run."""
+
+    def given(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    given(COSTS.read_bytes())
+    _, report = run(capsys, *demo("--rated", USAGE, "--billed", "-"))
+    assert report["totals"][0]["billed"] == "16.168"
+    assert [i["path"] for side in report["inputs"].values() for i in side] == [str(USAGE), "stdin"]
+    for data, said in ((COSTS.read_bytes(), "holds no rated usage"), (b"garbage", "neither"), (b"", "is empty")):
+        given(data)
+        assert main([str(a) for a in ("reconcile", *demo("--rated", "-", "--billed", COSTS))]) == 3
+        error = capsys.readouterr().err
+        assert said in error and "where: stdin\n" in error
+    assert main(["reconcile", "--rated", "-", "--billed", "-"]) == 2
+    assert "standard input cannot be both sides" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_an_export_whose_name_is_no_utf_8_is_compared(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"kosten-\xe4.json")
+    odd.write_bytes(COSTS.read_bytes())
+    _, report = run(capsys, *demo("--rated", USAGE, "--billed", odd))
+    assert report["totals"][0]["billed"] == "16.168"
