@@ -52,12 +52,10 @@ class Column:
     type: str
     description: str
     order: int = 0
-    display_name: str = ""
     column_type: str = "Dimension"
     level: str = "Custom"
     nulls: bool = True
     format: str | None = None
-    format_keyword: str = "MUST"
     range: str | None = None
     values: tuple[str, ...] = ()
     values_of: str | None = None
@@ -169,7 +167,6 @@ def custom_columns(version: str) -> tuple[Column, ...]:
             type=entry["type"],
             description=entry["meaning"],
             order=order,
-            display_name=name,
             column_type="Metric" if entry["type"] in ("Integer", "Decimal") else "Dimension",
             values=tuple(entry.get("values", ())),
             introduced=entry["since"],
@@ -256,12 +253,10 @@ def _column(entry: dict[str, Any], order: int, texts: dict[str, str]) -> Column:
         type=entry["type"],
         description=texts[entry["name"]],
         order=order,
-        display_name=entry["display_name"],
         column_type=entry["column_type"],
         level=entry["level"],
         nulls=entry["nulls"],
         format=entry.get("format"),
-        format_keyword=entry.get("format_keyword", "MUST"),
         range=entry.get("range"),
         values=tuple(values),
         values_of=entry.get("values_of"),
