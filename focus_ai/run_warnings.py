@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 
 from focus_ai import words
 from focus_ai.adapters.staged import Staged
 from focus_ai.double_counts import double_counts
 from focus_ai.engine import Session
-from focus_ai.errors import misspelt
-from focus_ai.focus.places import UNSPECIFIED, unmet_accounts
+from focus_ai.focus.places import UNSPECIFIED, unmet_accounts, unmet_defaults
 from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated
 from focus_ai.settings import Settings
@@ -42,7 +42,7 @@ def warnings(
     found = [*_of_files(staged)]
     if relation:
         found += [
-            *_of_accounts(session, relation, settings),
+            *_of_accounts(session, relation, rated.present, settings),
             *_of_prices(session, relation),
             *double_counts(session, relation, rated),
         ]
@@ -60,7 +60,7 @@ def _of_files(staged: Sequence[Staged]) -> Iterator[Warned]:
             yield warning("no_records", f"{source.source}: the file holds no record")
 
 
-def _of_accounts(session: Session, relation: str, settings: Settings) -> Iterator[Warned]:
+def _of_accounts(session: Session, relation: str, present: frozenset[str], settings: Settings) -> Iterator[Warned]:
     for row in session.dicts(
         "SELECT InvoiceIssuerName AS p, BillingCurrency AS currency, count(*) AS n, sum(EffectiveCost) AS e "
         f"FROM {relation} WHERE BillingAccountId = '{UNSPECIFIED}' GROUP BY 1, 2 ORDER BY 1, 2"
@@ -70,11 +70,20 @@ def _of_accounts(session: Session, relation: str, settings: Settings) -> Iterato
             "[accounts] or with --account", row,
         )  # fmt: skip
     for name, meant in unmet_accounts(session, settings):
-        close = sorted(n for n in meant if misspelt(name, [n])) or meant
         yield warning(
             "account_without_records", f"no record is of the account {name} of the settings or of --account; "
-            f"the records have {', '.join(close[:3])}",
+            f"the records have {_nearest(name, meant)}",
         )  # fmt: skip
+    for name, meant in unmet_defaults(session, present, settings):
+        yield warning(
+            "owner_default_without_records", f"no record is of {name} of the settings (owners.defaults), so it gave no "
+            f"owner; the records have {_nearest(name, meant)}",
+        )  # fmt: skip
+
+
+def _nearest(name: str, meant: Sequence[str]) -> str:
+    """The names that look like this one, the nearest first, or else all, of which three are enough."""
+    return ", ".join(get_close_matches(name, meant, n=3, cutoff=0.8) or meant[:3])
 
 
 def _of_prices(session: Session, relation: str) -> Iterator[Warned]:

@@ -84,6 +84,33 @@ def unmet_accounts(session: Session, settings: Settings) -> list[tuple[str, list
     return found
 
 
+def unmet_defaults(session: Session, present: frozenset[str], settings: Settings) -> list[tuple[str, list[str]]]:
+    """The same for `[owners.defaults]`, whose ids are those that the records state, of accounts and of sub accounts.
+
+    A table of the account that only the settings know speaks for no record; that of its channel does.
+    """
+    tables = settings.owners.defaults.keys()
+    if not tables:
+        return []
+    columns = (ident(c) if c in present else "NULL" for c in ("provider", "account_id", "sub_account_id"))
+    met: dict[str, set[str]] = {}
+    for channel, *ids in session.rows(f"SELECT DISTINCT {', '.join(columns)} FROM events"):
+        met.setdefault(str(channel or ""), set()).update(str(i) for i in ids if i)
+    found: list[tuple[str, list[str]]] = []
+    for name in sorted(tables):
+        channel, _, own = name.partition("/")
+        meant: list[str] = []
+        if channel not in met:
+            others = {c for c in met if c and c not in tables}
+            meant = sorted(others) if not known(channel) or misspelt(channel, others) else []
+        elif own and own not in met[channel]:
+            others = {i for i in met[channel] if f"{channel}/{i}" not in tables}
+            meant = [f"{channel}/{i}" for i in sorted(others)] if misspelt(own, others) else []
+            meant = meant or ([channel] if own == settings.account(channel).id else [])
+        found += [(name, meant)] if meant else []
+    return found
+
+
 def _place(facts: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     channel = facts["provider"] or "unknown"
     seller = sellers().get(channel, {})
