@@ -85,17 +85,15 @@ def unmet_accounts(session: Session, settings: Settings) -> list[tuple[str, list
 
 
 def unmet_defaults(session: Session, present: frozenset[str], settings: Settings) -> list[tuple[str, list[str]]]:
-    """The same for `[owners.defaults]`, whose ids are those that the records state, of accounts and of sub accounts.
-
-    A table of the account that only the settings know speaks for no record; that of its channel does.
-    """
+    """The same for `[owners.defaults]`, whose ids are those of accounts and of sub accounts."""
     tables = settings.owners.defaults.keys()
     if not tables:
         return []
     columns = (ident(c) if c in present else "NULL" for c in ("provider", "account_id", "sub_account_id"))
     met: dict[str, set[str]] = {}
     for channel, *ids in session.rows(f"SELECT DISTINCT {', '.join(columns)} FROM events"):
-        met.setdefault(str(channel or ""), set()).update(str(i) for i in ids if i)
+        account, sub_account = ids[0] or settings.account(str(channel or "")).id, ids[1]
+        met.setdefault(str(channel or ""), set()).update(str(i) for i in (account, sub_account) if i)
     found: list[tuple[str, list[str]]] = []
     for name in sorted(tables):
         channel, _, own = name.partition("/")
@@ -106,7 +104,6 @@ def unmet_defaults(session: Session, present: frozenset[str], settings: Settings
         elif own and own not in met[channel]:
             others = {i for i in met[channel] if f"{channel}/{i}" not in tables}
             meant = [f"{channel}/{i}" for i in sorted(others)] if misspelt(own, others) else []
-            meant = meant or ([channel] if own == settings.account(channel).id else [])
         found += [(name, meant)] if meant else []
     return found
 

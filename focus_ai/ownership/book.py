@@ -44,7 +44,9 @@ class OwnerBook:
         accounts: Accounts,
         pseudonyms: Pseudonyms,
         files: Iterable[TableFile] = (),
+        settings: Settings | None = None,
     ) -> None:
+        """`settings` name the billing account of a channel for records that state none."""
         self.accounts, self.files, self.pseudonyms = accounts, tuple(files), pseudonyms
         self._map = owner_map
         self._reader = EventReader(owners, OwnerKeys(owners), accounts, pseudonyms, owner_map.fields())
@@ -52,7 +54,9 @@ class OwnerBook:
         self._defaults = _defaults(owners)
         self._lookups = tuple((name, Evidence._fields.index(name)) for name in sorted(owner_map.fields()))
         scope = {"provider", "account_id", "sub_account_id"} if self._defaults else set()
-        self.needs: frozenset[str] = self._reader.needs | scope
+        needs = self._reader.needs | scope
+        self._settings = settings or Settings()
+        self.needs: frozenset[str] = needs | {"provider"} if "account_id" in needs else needs
         self._restrict = itemgetter(*(at for at, name in enumerate(Evidence._fields) if name in self.needs))
         self._memo: dict[tuple[str | None, ...], Timeline] = {}
         self._decided: dict[tuple[object, ...], Timeline] = {}
@@ -68,7 +72,8 @@ class OwnerBook:
         names = Environments(owners.environments)
         owner_map, map_files = load_owner_map(owners.map, names.name, lambda text: pseudonyms.text(text) or "(dropped)")
         accounts, account_files = load_accounts(owners.accounts)
-        return cls(owners, owner_map, accounts, pseudonyms, [*map_files, *account_files])
+        files = [*map_files, *account_files]
+        return cls(owners, owner_map, accounts, pseudonyms, files, settings)
 
     def resolve(self, evidence: Evidence, t_min: datetime, t_max: datetime) -> list[OwnerSpan]:
         """Owners of one evidence between two instants, both included.
@@ -103,6 +108,8 @@ class OwnerBook:
 
     def _timeline(self, evidence: Evidence) -> Timeline:
         """All owners of one evidence. Decisions are remembered without the facts that differ per person or tag."""
+        if evidence.provider and not evidence.account_id:
+            evidence = evidence._replace(account_id=self._settings.account(evidence.provider).id)
         event = self._reader.read(evidence)
         rows: list[MapRow] = []
         tried = False

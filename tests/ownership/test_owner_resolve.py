@@ -184,6 +184,18 @@ def test_partial_only_when_settings_ask(tmp_path: Path) -> None:
     assert (owner.status, owner.reason) == ("partial", "missing_product")
 
 
+def test_the_account_of_the_settings_is_that_of_records_that_state_none(tmp_path: Path) -> None:
+    (tmp_path / "map.csv").write_text("id_type,id_value,team\naccount_id,org-acme,growth\n", encoding="utf-8")
+    for owners in ({"defaults": {"openai/org-acme": {"team": "growth"}}}, {"map": ["map.csv"]}):
+        settings = Settings.from_dict({"owners": owners, "accounts": {"openai": {"id": "org-acme"}}}, base=tmp_path)
+        made = OwnerBook.load(settings, environ={})
+        assert {"provider", "account_id"} <= made.needs
+        teams = [one(made, provider=seller, account_id=own).team for seller, own in (
+            ("openai", None), ("openai", "org-acme"), ("openai", "org-other"), ("anthropic", None), (None, None),
+        )]  # fmt: skip
+        assert teams == ["growth", "growth", None, None, None]
+
+
 def test_defaults_longer_name_first(tmp_path: Path) -> None:
     made = book(tmp_path, defaults={"openai": {"team": "platform", "environment": "prod"},
                                     "openai/proj_a": {"team": "search", "product": "find"}})  # fmt: skip

@@ -69,19 +69,19 @@ def test_of_the_accounts_of_a_seller_the_misspelt_one_is_told(tmp_path: Path) ->
 
 
 def test_a_default_owner_that_no_record_meets_is_told_with_what_the_records_have(tmp_path: Path) -> None:
-    """opneai is no seller, proj_demoSerch is nearly proj_demoSearch, and the account of the settings stands in no
-    record. A known seller or a project of another name that is merely absent is no mistake."""
+    """opneai is no seller, proj_demoSerch is nearly proj_demoSearch, org-demo is the account of the records because the
+    settings say so. A known seller or a project of another name that is merely absent is no mistake."""
     source = EXPORTS.parent / "demo" / "exports" / "openai_usage_completions.json"
     team = {"team": "platform"}
 
     def told(*names: str) -> list[str]:
-        settings = {"accounts": {"openai": {"id": "org-a"}}, "owners": {"defaults": dict.fromkeys(names, team)}}
+        settings = {"accounts": {"openai": {"id": "org-demo"}}, "owners": {"defaults": dict.fromkeys(names, team)}}
         report = convert(tmp_path / "out", source, settings=settings)
         return [w["message"] for w in report["warnings"] if w["code"] == "owner_default_without_records"]
 
     for name, has in (
-        ("opneai", "openai"), ("openai/proj_demoSerch", "openai/proj_demoSearch"), ("openai/org-a", "openai"),
+        ("opneai", "openai"), ("openai/proj_demoSerch", "openai/proj_demoSearch"), ("openai/org-dmo", "openai/org-demo"),
     ):  # fmt: skip
         (message,) = told(name, "mistral", "openai/another")
         assert f"no record is of {name} of the settings" in message and f"the records have {has}" in message
-    assert told("openai", "mistral", "openai/proj_demoSearch", "openai/another") == []
+    assert told("openai", "mistral", "openai/proj_demoSearch", "openai/org-demo", "openai/another") == []
