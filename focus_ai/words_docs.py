@@ -12,8 +12,9 @@ INTRO = """\
 # Words of a run
 
 Beside its numbers a run writes words: why a record was set aside, why use has no price or money no team, what the
-warnings are about. `focus-ai explain WORD` says the same in the terminal. `NAME` in a word stands for a field, a path
-in the record or a price list. Words of a mapping or rate file of your own are explained there.
+warnings are about, why rated and billed money differ. `focus-ai explain WORD` says the same in the terminal. `NAME` in
+a word stands for a field, a path in the record or a price list. Words of a mapping or rate file of your own are
+explained there.
 """
 
 

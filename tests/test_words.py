@@ -114,6 +114,13 @@ def test_words_of_the_program_are_explained(group: str, said: set[str], least: i
     assert sorted(word for word in said if words.meaning(group, word) is None) == []
 
 
+def test_the_causes_of_a_reconciliation_are_explained_and_no_others() -> None:
+    schema = json.loads((ROOT / "schemas" / "reconcile.schema.json").read_text(encoding="utf-8"))
+    explained = words.groups()["causes"].words
+    assert set(explained) == set(schema["$defs"]["cause"]["enum"])
+    assert all(word.helps for word in explained.values())
+
+
 def test_every_reason_that_the_readers_write_is_explained() -> None:
     """The words before the colon, as the sources write them."""
     code = "".join(

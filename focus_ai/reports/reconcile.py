@@ -8,34 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from focus_ai import words
 from focus_ai.money import dec
 from focus_ai.reports.table import amount, count, table
 
 Report = Mapping[str, Any]
-_WORDS = {
-    "late_data": "the bill is younger than the late-data window",
-    "timezone_shift": "neighbouring days take each other's difference back",
-    "duplicate_events": "copies of calls that were rated and not billed",
-    "retry_billed": "failed attempts that the provider billed",
-    "unmetered_usage": "billed usage that nobody metered",
-    "alias_unmapped": "usage under a model name that the card does not know",
-    "unpriced": "usage without a price",
-    "wrong_model": "billed as another model than rated",
-    "price_change_boundary": "another price near an effective date",
-    "cached_as_fresh": "cached input rated as fresh input",
-    "cache_double_count": "cache tokens also counted as fresh input",
-    "cache_ttl": "cache writes of another lifetime",
-    "batch_discount": "batch billed, immediate price rated",
-    "service_tier": "billed on another service tier",
-    "context_tier": "large contexts rated at the base price",
-    "geo_uplift": "regional price billed",
-    "free_or_credit": "credits and free usage",
-    "contract_rate": "one constant discount or markup",
-    "tax": "tax",
-    "fx": "exchange rate of another day",
-    "purchase": "credits, seats or commitments bought",
-    "rounding": "rounded amounts on the bill",
-}
 
 
 def reconcile_text(report: Report) -> str:
@@ -71,12 +48,13 @@ def _causes(report: Report) -> list[str]:
     if not causes:
         return []
     rows = [(c["cause"], dec(c["amount"]), c["currency"], c["buckets"], c.get("events"), _why(c)) for c in causes]
-    return table(["Cause", "amount", "", "buckets", "calls", ""], rows)
+    lines = table(["Cause", "amount", "", "buckets", "calls", ""], rows)
+    return [*lines, "focus-ai explain CAUSE says what helps"]
 
 
 def _why(cause: Report) -> str:
     notes = [n for n in cause.get("notes", ()) if n]
-    return _WORDS.get(cause["cause"], "") + (f" ({'; '.join(notes)})" if notes else "")
+    return words.means("causes", cause["cause"], "") + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def _invoices(report: Report) -> list[str]:
