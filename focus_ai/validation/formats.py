@@ -7,7 +7,7 @@ KeyValueFormat, StringHandling and NullHandling of FOCUS 1.2 to 1.4, written fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from focus_ai import resources
@@ -40,6 +40,8 @@ _FLAT = rf"{_W}\{{(?:{_W}|{_PAIR}(?:,{_PAIR})*)\}}{_W}"
 
 # Texts that stand for "nothing here"; deliberately short, a name such as Unknown may be a real value.
 _PLACEHOLDERS = ("", "null", "n/a", "#n/a", "not applicable", "none", "nil", "nan", "undefined", "<null>", "\\n", "-")
+# Words of a list that is walked instead of joined; between 12 and 174 words there are few lists, so it is not critical.
+_SHORT = 20
 
 
 def matches(text: str, pattern: str) -> str:
@@ -103,9 +105,17 @@ def national_currencies() -> tuple[str, ...]:
     return tuple(sorted({*listed["current"].split(), *listed["ended"].split()}))
 
 
+def among(text: str, words: Sequence[str]) -> str:
+    """SQL: one of these words; null for null. A long list is joined, for it would be walked for each row; joins of
+    short ones, of which a scan has dozens, take longer to plan than small files to read."""
+    if len(words) > _SHORT:
+        return f"({text} IN (SELECT unnest([{literals(words)}])))"
+    return f"list_contains([{literals(words)}], {text})"
+
+
 def national_currency(text: str) -> str:
     """SQL: an ISO 4217 code."""
-    return f"({text} IN (SELECT unnest([{literals(national_currencies())}])))"  # a list would be walked for each row
+    return among(text, national_currencies())
 
 
 def currency(text: str) -> str:
@@ -126,7 +136,7 @@ def not_blank(text: str) -> str:
 
 def no_placeholder(text: str) -> str:
     """SQL: not empty and not one of the usual texts for "nothing"."""
-    return f"(lower(trim({text})) NOT IN (SELECT unnest([{literals(_PLACEHOLDERS)}])))"
+    return f"(NOT {among(f'lower(trim({text}))', _PLACEHOLDERS)})"
 
 
 def pascal_case(text: str) -> str:

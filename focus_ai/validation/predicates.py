@@ -132,8 +132,8 @@ class Tests:
             return None
         if not values:
             raise UsageError(f"no allowed values are known for {name}", where="values")
-        listed = literals(str(v) for v in values)
-        return self._cell(name, lambda cell: f"({cell} IN (SELECT unnest([{listed}])))")
+        words = [str(v) for v in values]
+        return self._cell(name, lambda cell: formats.among(cell, words))
 
     def _child_of(self, by_column: Mapping[str, str]) -> Sql:
         name, parent = pair(by_column)
