@@ -155,7 +155,8 @@ def load_sides(
 ) -> None:
     """Tables `rated_facts` and `billed_facts`, of the days of `span`. Raises `InputError` for a side without a line."""
     known = meter_facts()
-    lines.create_names(session, _channels(), list(known.values()))
+    patterns = {slug: entry["rows"] for slug, entry in sellers().items() if "rows" in entry}
+    lines.create_names(session, _channels(), patterns, list(known.values()))
     lines.create_facts(session)
     for side in sides:
         for relation, columns in side.relations:

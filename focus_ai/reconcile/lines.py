@@ -39,8 +39,15 @@ class Meter:
     size: int
 
 
-def create_names(session: Session, channels: Mapping[str, str], meters: Sequence[Meter]) -> None:
-    """Tables `channel_names` (service or seller in lower case -> channel) and `meter_names` (SkuMeter -> meter)."""
+def create_names(
+    session: Session, channels: Mapping[str, str], patterns: Mapping[str, str], meters: Sequence[Meter]
+) -> None:
+    """Tables `channel_names` (service or seller in lower case -> channel), `channel_words` (the words of a cloud -> the
+    channel, in their order) and `meter_names` (SkuMeter -> meter)."""
+    create_table(
+        session, "channel_words", {"place": "BIGINT", "words": "VARCHAR", "slug": "VARCHAR"},
+        [{"place": n, "words": words, "slug": slug} for n, (slug, words) in enumerate(patterns.items())],
+    )  # fmt: skip
     create_table(
         session, "channel_names", {"name": "VARCHAR", "slug": "VARCHAR"},
         [{"name": name, "slug": slug} for name, slug in sorted(channels.items())],
@@ -151,11 +158,17 @@ def _named(raw: str) -> str:
     Adds channel, meter, unit, whether the price is that of the unit, and the `mode` of the quantity: 0 unknown, 1 the
     priced blocks, 2 consumed units in millions, 3 consumed units.
     """
+    # The words of a cloud are few, its rows many.
+    worded = (
+        f"SELECT r.words, arg_min(c.slug, c.place) AS slug FROM (SELECT DISTINCT words FROM ({raw})) r "
+        "JOIN channel_words c ON regexp_matches(r.words, c.words) GROUP BY r.words"
+    )
     named = (
-        "SELECT r.*, coalesce(k.slug, s.slug, i.slug, lower(seller)) AS channel, "
+        "SELECT r.*, coalesce(k.slug, s.slug, w.slug, i.slug, lower(seller)) AS channel, "
         "coalesce(told_meter, m.named) AS meter FROM "
         f"({raw}) r LEFT JOIN (SELECT DISTINCT slug FROM channel_names) k ON split_part(r.sku, '/', 1) = k.slug "
         "LEFT JOIN channel_names s ON lower(r.service) = s.name "
+        f"LEFT JOIN ({worded}) w USING (words) "
         "LEFT JOIN channel_names i ON lower(r.seller) = i.name "
         "LEFT JOIN meter_names m ON r.sku_meter = m.sku_meter AND r.kind = 'usage'"
     )
@@ -209,6 +222,7 @@ class _Source:
         sellers = ("ServiceProviderName", "ProviderName", "InvoiceIssuerName", "PublisherName")
         return ", ".join([
             f"{text('BillingCurrency')} AS currency", f"{text('SkuId')} AS sku", f"{text('ServiceName')} AS service",
+            f"lower(concat_ws(' / ', {text('ServiceName')}, {text('x_SkuMeterSubcategory')})) AS words",
             f"coalesce({', '.join(text(n) for n in sellers)}) AS seller",
             f"NULLIF({text('BillingAccountId')}, '{_UNSPECIFIED}') AS account",
             f"{text('SubAccountId')} AS sub_account",
