@@ -87,16 +87,41 @@ class Closing:
         over = create_weights(session)
         if over:
             self.notes.append(f"{over} buckets were metered above the bill: their shares were scaled down (over_count)")
+        kept = self._keep_owners()
         self._create_plans()
         plain = ", ".join(ident(n) for n in self.columns)
-        origin = f"(SELECT {plain}, seq, n AS plan_no FROM billed_rows SEMI JOIN plans ON no = n WHERE {{within}})"
-        session.sql(f"CREATE OR REPLACE VIEW unsplit AS SELECT {plain}, seq FROM billed_rows ANTI JOIN plans ON no = n")
+        origin = (
+            f"(SELECT {plain}, seq, n AS plan_no FROM billed_rows SEMI JOIN plans ON no = n "
+            f"WHERE {{within}} AND NOT ({kept}))"
+        )
+        session.sql(
+            f"CREATE OR REPLACE VIEW unsplit AS SELECT {plain}, seq FROM billed_rows LEFT JOIN plans ON no = n "
+            f"WHERE no IS NULL OR ({kept})"
+        )
         shape = measure(session, self.columns, origin.replace("{within}", "TRUE"))
         self._pieces = [
             f"SELECT {plain}, seq, 0 AS pos FROM unsplit WHERE {{within}}",
             f"SELECT {plain}, seq, pos FROM ({shares_sql(self.columns, origin, shape)})",
         ]
         self._source = "billed_rows"
+
+    def _keep_owners(self) -> str:
+        """SQL of the billed rows that stay whole: they name an owner, and none of the usage beside them does."""
+        session = self.session
+        session.sql(
+            "CREATE OR REPLACE TABLE split_nobody AS SELECT n FROM split_weights JOIN split_owners USING (oid) "
+            "GROUP BY n HAVING bool_and(reason IS NOT NULL)"
+        )
+        named = f"{ident(OWNER[0])} IS NOT NULL"
+        kept = f"{named} AND coalesce(n IN (FROM split_nobody), FALSE)"
+        found = session.rows(
+            f"SELECT {kept} AS stays, count(*), BillingCurrency, sum(EffectiveCost) FROM billed_rows "
+            f"SEMI JOIN split_weights USING (n) WHERE {named} GROUP BY ALL ORDER BY ALL"
+        )
+        for stays, count, currency, cost in found:
+            what = "keep it, for no usage names another" if stays else "were split over the owners of the usage"
+            self.notes.append(f"{count} billed rows with an owner of their own {what}: {text(cost)} {currency}")
+        return kept
 
     def _create_plans(self) -> None:
         """Tables `plans` and `targets` of the allocation, one plan per bucket (its number is that of the bucket).
