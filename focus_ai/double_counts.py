@@ -1,22 +1,30 @@
-"""Spend that may stand twice in the rows: usage rated by price lists beside bills that are not known to hold it.
+"""Spend that may stand twice in the rows: usage beside bills that are not known to hold it, deliveries of one bill.
 
 In: the rows of a run and its records. Out: warnings. What is known to be one spend was counted once before
-(`usage.overlap`); here nothing is set aside any more.
+(`usage.carriers`); here nothing is set aside any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, literals
 from focus_ai.pipeline import Rated
 from focus_ai.pricing.charges import place_hash
+from focus_ai.usage.redelivered import delivered_again
 from focus_ai.warned import Warned, sized
 
 
-def double_counts(session: Session, relation: str, rated: Rated) -> Iterator[Warned]:
-    """A warning per seller and currency whose rated rows meet billed ones. `relation`: the rows of the run."""
+def double_counts(session: Session, relation: str, rated: Rated, staged: Sequence[Staged]) -> Iterator[Warned]:
+    """A warning per seller and currency whose rated rows meet billed ones, and per currency of bills that were given in
+    two deliveries. `relation`: the rows of the run."""
+    for row in delivered_again(session, rated.present, staged, rated.carriers.billed):
+        yield sized(
+            "delivered_again", f"{row['one']} and {row['other']} are deliveries of one bill, and lines of it stand in "
+            "both with other ids or amounts: they count twice; give only the newest delivery of a month", row,
+        )  # fmt: skip
     if session.one("SELECT bool_or(rated) AND bool_or(billed) FROM row_totals")[0] is not True:
         return
     for row in _of_one_seller(session, relation, rated):

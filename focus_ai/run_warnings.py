@@ -44,7 +44,7 @@ def warnings(
         found += [
             *_of_accounts(session, relation, rated.present, settings),
             *_of_prices(session, relation),
-            *double_counts(session, relation, rated),
+            *double_counts(session, relation, rated, staged),
         ]
     return [*found, *_of_records(session, rated.present, now), *_of_owners(session, rated), *_of_copies(session, rated)]
 
