@@ -1,10 +1,10 @@
 """Inputs as people name them become local files with a known format.
 
-A folder is read with all files below it in name order, through links too; hidden files are passed over, and our own
-data sets where exports are asked for, unless the folder is such a data set and nothing else: then its rows are meant.
-What cannot be read ends the run, because records that nobody misses would be lost. Standard input and object-store
-objects are copied to the work folder first. Names never leave the place they point to: nothing in a file name is used
-to build an output path.
+A folder is read with all files below it in name order, through links too; hidden files and manifests of a delivery are
+passed over, and our own data sets where exports are asked for, unless the folder is such a data set and nothing else:
+then its rows are meant. What cannot be read ends the run, because records that nobody misses would be lost. Standard
+input and object-store objects are copied to the work folder first. Names never leave the place they point to: nothing
+in a file name is used to build an output path.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _REPORT, _RUN = "run.json", re.compile(rb'\s*\{\s*"schema": "focus-ai/[a-z-]+@')
 _WRITTEN = re.compile(
     r"(source-)?run\.json|data/billing_period=[^/]+/.*|(metadata|exceptions|events|allocation)/.*", re.DOTALL
 )
+# What clouds put beside the files of a delivery to list them. One that is given by its own name is read as any other.
+_MANIFEST = "manifest.json"
 _SKIPPED = (".md", ".txt~", ".yaml", ".yml", ".toml", ".py", ".html", ".svg", ".png", ".pdf")
 
 _Place = TypeVar("_Place", bound=PurePath)
@@ -165,14 +167,16 @@ def _is_data(path: Path) -> bool:
 
 
 def _exports(files: Mapping[_Place, Path], folder: PurePath) -> list[Path]:
-    """Of the files at these places below a folder those that a run of ours did not write. Where there are none, the
-    rows of the folder: what stands beside them tells of them once more."""
+    """Of the files at these places below a folder those that a run of ours did not write, without manifests. Where
+    there are none, the rows of the folder: what stands beside them tells of them once more."""
     roots = [place.parent for place, path in files.items() if place.name == _REPORT and _is_report(path)]
     written = {
         place for root in roots for place in files
         if root in place.parents and _WRITTEN.fullmatch(place.relative_to(root).as_posix())
     }  # fmt: skip
-    foreign = [path for place, path in files.items() if place not in written]
+    foreign = [
+        path for place, path in files.items() if place not in written and not place.name.lower().endswith(_MANIFEST)
+    ]
     rows = [path for place, path in files.items() if folder in roots and place.is_relative_to(folder / "data")]
     return foreign or rows
 

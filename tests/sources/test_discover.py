@@ -41,6 +41,15 @@ def test_a_folder_is_read_in_name_order_without_hidden_files(folder: Path, tmp_p
     assert names(".", spool=tmp_path) == ["a.jsonl", "b.jsonl", "deep/c.jsonl"]
 
 
+def test_manifests_beside_the_files_of_a_delivery_are_passed_over(folder: Path, tmp_path: Path) -> None:
+    """Azure writes manifest.json into the folder of a run, AWS NAME-Manifest.json."""
+    for name in ("deep/manifest.json", "bill-Manifest.json"):
+        (folder / name).write_text('{"blobs": [{"blobName": "part_0_0001.csv"}]}')
+    found = [s.name for s in discover(["."], tmp_path, own=False)]
+    assert found == ["a.jsonl", "b.jsonl", "deep/c.jsonl"]
+    assert names("deep/manifest.json", spool=tmp_path) == ["deep/manifest.json"]
+
+
 def test_a_glob(folder: Path, tmp_path: Path) -> None:
     assert names("*.jsonl", spool=tmp_path) == ["a.jsonl", "b.jsonl"]
     assert names("**/*.jsonl", spool=tmp_path)[-1] == "deep/c.jsonl"
