@@ -138,7 +138,10 @@ def run(file: str, prices: str, target: Path, grain: str, memory: str | None, *,
     _enum_table(con, "price", f"SELECT {described} FROM read_parquet('{prices}')", [*TEXTS, "description", "meter"])
     bounds = "t_from, t_to, context_gt, context_le"
     con.execute(f"CREATE TABLE segments AS SELECT DISTINCT deployment, price_set, {bounds} FROM price")
-    con.execute(f"CREATE TABLE prices AS SELECT DISTINCT * EXCLUDE (deployment, {bounds}) FROM price")
+    con.execute(
+        "CREATE TABLE prices AS SELECT *, dense_rank() OVER (ORDER BY meter, rate_id, sku_price_id, assumptions, "
+        f"price) AS price_no FROM (SELECT DISTINCT * EXCLUDE (deployment, {bounds}) FROM price)"
+    )
     _enum_table(con, "owners", OWNERS, ["team", "product", "env", "tags", "status", "reason", "evidence"])
     joined = (
         "ev JOIN segments s ON ev.deployment = s.deployment AND t_end >= s.t_from AND t_end < s.t_to "
@@ -205,12 +208,20 @@ def _write(con: Any, out: Path, month: str, grain: str) -> int:
         elif pa.types.is_timestamp(field.type):
             kind = "TIMESTAMPTZ"
         parts.append(f'{sql if kind == "VARCHAR" and sql != "NULL" else f"CAST({sql} AS {kind})"} AS "{field.name}"')
+    of_month = f"g.p_start >= TIMESTAMPTZ '{month}' AND g.p_start < TIMESTAMPTZ '{following}' AND {QUANTITY} > 0"
+    charges = (
+        f"SELECT p.*, g.* EXCLUDE (price_set), {QUANTITY} AS q FROM grouped g "
+        f"JOIN prices p ON g.price_set = p.price_set WHERE {of_month}"
+    )
+    if grain == "day":  # use at one price is one row, also where other meters of the calls change theirs
+        charges = (
+            "SELECT p.*, c.* EXCLUDE (price_no) FROM (SELECT p_start, p_end, owner, price_no, sum(q)::BIGINT AS q, "
+            f"sum(reasoning)::BIGINT AS reasoning, sum(requests)::BIGINT AS requests FROM ({charges}) GROUP BY ALL) c "
+            "JOIN (SELECT DISTINCT ON (price_no) * FROM prices) p ON p.price_no = c.price_no"
+        )
     query = (
-        f"SELECT {', '.join(parts)} FROM (SELECT p.*, g.* EXCLUDE (price_set), {QUANTITY} AS q, "
-        f"CAST(CAST({QUANTITY} AS DECIMAL(18, 0)) * 0.000001 AS DECIMAL(19, 9)) AS pq "
-        "FROM grouped g JOIN prices p ON g.price_set = p.price_set "
-        f"WHERE g.p_start >= TIMESTAMPTZ '{month}' AND g.p_start < TIMESTAMPTZ '{following}' AND {QUANTITY} > 0) c "
-        'JOIN owners o ON o.owner = c.owner ORDER BY "ChargePeriodStart", "x_ChargeId"'
+        f"SELECT {', '.join(parts)} FROM (SELECT *, CAST(CAST(q AS DECIMAL(18, 0)) * 0.000001 AS DECIMAL(19, 9)) AS pq "
+        f'FROM ({charges})) c JOIN owners o ON o.owner = c.owner ORDER BY "ChargePeriodStart", "x_ChargeId"'
     )
     reader = con.cursor().sql(query).to_arrow_reader(ROW_GROUP)
     physical = pa.schema(
