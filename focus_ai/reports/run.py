@@ -199,7 +199,8 @@ def _warnings(report: Report, top: int) -> list[str]:
     lines = [f"Warnings  {count(len(found))}"]
     several = len(report.get("totals", ())) > 1
     for warning in found[:top]:
-        facts = [f"{count(warning['records'])} records"] if warning.get("records") else []
+        number = warning.get("records")
+        facts = [f"{count(number)} record{'' if number == 1 else 's'}"] if number else []
         unit = f" {warning['currency']}" if several and warning.get("currency") else ""
         facts += [amount(warning["money"]) + unit] if warning.get("money") else []
         lines.append(f"  {warning['code']}: {warning['message']}" + (f" ({', '.join(facts)})" if facts else ""))
