@@ -54,6 +54,7 @@ def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
         "BillingPeriodEnd": end,
         "BillingPeriodStart": start,
         "ChargeCategory": usage,
+        "ChargeClass": "c.charge_class" if billed else "NULL",
         "ChargeDescription": f"coalesce(c.line_item, {_description(billed=True)})" if billed else _description(),
         "ChargeFrequency": f"CASE WHEN {usage} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END"
         if billed
@@ -247,8 +248,8 @@ def _charge_key(*, billed: bool, request: bool) -> str:
         return "c.price_key, c.record_key"
     parts = ["epoch_us(c.period_start)", "epoch_us(c.period_end)", "l.place_key", "o.owner_key"]
     if billed:
-        parts += ["c.sku_price_id", "c.meter", "c.currency", "c.line_facts", "c.invoice_id", "c.category"]
-        parts += ["c.quantity_basis"]
+        parts += ["c.sku_price_id", "c.meter", "c.currency", "c.line_facts", "c.invoice_id"]
+        parts += ["concat_ws(' ', c.category, c.charge_class)", "c.quantity_basis"]
     else:
         parts += ["c.price_key"]
     key = ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)

@@ -55,9 +55,9 @@ def create_billed(
     lines = (
         f"SELECT {start} AS period_start, {end} AS period_end, {place_hash(present)} AS place_hash, o.owner_id, "
         f"{sku_hash} AS sku_hash, currency, coalesce({column('charge_category')}, CASE WHEN billed_cost < 0 "
-        f"THEN 'Credit' ELSE 'Usage' END) AS category, {column('invoice_id')} AS invoice_id, "
-        f"billed_cost, coalesce({listed}, billed_cost) AS listed, {count} AS requests, "
-        f"coalesce(NULLIF({quantity}, 0), n.quantity) AS units, "
+        f"THEN 'Credit' ELSE 'Usage' END) AS category, {column('charge_class')} AS charge_class, "
+        f"{column('invoice_id')} AS invoice_id, billed_cost, coalesce({listed}, billed_cost) AS listed, "
+        f"{count} AS requests, coalesce(NULLIF({quantity}, 0), n.quantity) AS units, "
         f"CASE WHEN NULLIF({quantity}, 0) IS NOT NULL THEN 'billed' "
         "WHEN n.quantity IS NOT NULL THEN 'metered' ELSE 'none' END AS quantity_basis "
         f"FROM (SELECT *, {owner_hash} AS evidence_hash FROM events WHERE kind = 'billed' AND focus_row IS NULL "
@@ -67,7 +67,8 @@ def create_billed(
     )
     session.sql(
         f"""CREATE TABLE billed_groups AS
-        SELECT period_start, period_end, place_hash, owner_id, sku_hash, currency, category, invoice_id, quantity_basis,
+        SELECT period_start, period_end, place_hash, owner_id, sku_hash, currency, category, charge_class, invoice_id,
+               quantity_basis,
                sum(billed_cost) AS amount, sum(listed) AS listed, sum(requests) AS requests,
                NULLIF(sum(CAST(units AS DECIMAL(38, 12))), 0) AS units
         FROM ({lines}) GROUP BY ALL"""
@@ -118,8 +119,8 @@ def _charges() -> str:
         return f"CAST(CASE WHEN priced THEN {price} * blocks ELSE amount END AS DECIMAL(38, 18))"
 
     usage = "category = 'Usage'"
-    return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, currency, invoice_id,
-        line_item, line_facts,
+    return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, charge_class, currency,
+        invoice_id, line_item, line_facts,
         {only("CASE WHEN measured THEN quantity_basis ELSE 'none' END")} AS quantity_basis,
         {only("meter")} AS meter, {only("sku_id")} AS sku_id, {only("sku_price_id")} AS sku_price_id,
         {only("sku_details")} AS sku_details,
