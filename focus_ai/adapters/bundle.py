@@ -134,4 +134,4 @@ def _read(
     for reject in bad:
         number, row = split(reject.row or 0)
         rejects[number].append(replace(reject, file=sources[number].name, row=row))
-    return relation, member_names(session, relation) if mapping.other_columns else (), rejects
+    return relation, member_names(session, relation) if mapping.other_columns is not None else (), rejects

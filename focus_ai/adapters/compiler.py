@@ -138,10 +138,10 @@ def _compiled(
         if isinstance(getattr(mapping, group), MappingType):
             out[group] = expression.as_text(scope, getattr(mapping, group))
     key_text = _identify(mapping, scope, out)
-    if mapping.other_columns and scope.columns:
+    if mapping.other_columns is not None and scope.columns:
         unnamed = other_columns.names(mapping, scope.columns, compile_mapping(mapping, "typed").members)
         if unnamed:
-            out["other_columns"] = other_columns.read(scope, unnamed)
+            out["other_columns"] = other_columns.read(scope, unnamed, mapping.other_columns)
     if mapping.version is not None and "record_version" not in out:
         out["record_version"] = expression.as_text(scope, mapping.version)
     ignored = "".join(

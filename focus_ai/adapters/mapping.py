@@ -72,7 +72,7 @@ class Mapping(Head):
     export: str
     code: str | None
     private: bool
-    other_columns: bool
+    other_columns: str | None
 
     def ai_only(self) -> Mapping:
         """The mapping that leaves out rows which are no AI spend, where it can tell them."""
@@ -148,9 +148,16 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         code=raw.get("code"),
         line=line_form(raw["line"]) if "line" in raw else None,
         private=bool(raw.get("private", False)),
-        other_columns="other_columns" in raw,
+        other_columns=_beginning(raw.get("other_columns")),
         path=path,
     )
+
+
+def _beginning(said: str | MappingType[str, str] | None) -> str | None:
+    """What the names of other columns begin with that are read as tags ("": any name); None: none is read."""
+    if said is None:
+        return None
+    return "" if isinstance(said, str) else said["tags"]
 
 
 def readers(reads: str | list[str]) -> tuple[str, ...]:

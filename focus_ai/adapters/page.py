@@ -48,7 +48,7 @@ def facts(mapping: Mapping) -> dict[str, str]:
         "time": _time(mapping.fields.get("event_time")),
         "same spend": _group(mapping.money_family),
         "same calls": _group(mapping.same_usage),
-        "other columns": "tags" if mapping.other_columns else "",
+        "other columns": _other_columns(mapping.other_columns),
         "calls": "; ".join(f"{name}: {_shown(e)}" for name, e in mapping.calls.items()),
         "names": "; ".join(f"${n}: {_shown(e)}" for n, e in mapping.let.items() if _place(e) is None),
     }
@@ -118,6 +118,10 @@ def _grain(mapping: Mapping) -> str:
     }
     told = [texts[str(part["const"])] for part in _parts(e) if str(part.get("const")) in texts]
     return " or ".join(dict.fromkeys(told)) or ("" if e is None else _shown(e))
+
+
+def _other_columns(begins: str | None) -> str:
+    return "" if begins is None else f"tags: {begins}*" if begins else "tags"
 
 
 def _tokens(mapping: Mapping) -> str:

@@ -68,7 +68,7 @@ def stage_quickly(
 
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
     try:
-        names = _members(session, source) if mapping.other_columns else ()
+        names = _members(session, source) if mapping.other_columns is not None else ()
     except duckdb.Error:
         return None
     compiled = compile_mapping(

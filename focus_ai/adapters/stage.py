@@ -83,7 +83,7 @@ def stage(
             rejects += again
             relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
-        columns = member_names(session, relation) if mapping.other_columns else ()
+        columns = member_names(session, relation) if mapping.other_columns is not None else ()
     compiled = compile_mapping(
         mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
         strict=mode != "json" or isinstance(relation, Strict),

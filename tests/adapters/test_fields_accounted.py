@@ -175,12 +175,17 @@ def _named(key: str, words: str) -> bool:
 
 def unread(mapping: Mapping, files: list[Path], tmp: Path) -> list[str]:
     """Fields of the files that the mapping neither reads nor leaves out by name."""
-    if mapping.other_columns:
+    if mapping.other_columns == "":
         return []
     read = paths(mapping)
     words = " ".join((*mapping.leaves_out, *mapping.leaves_out.values())).lower()
     found = {leaf for path in files for document in documents(path, tmp) for leaf in leaves(document)}
-    return sorted(".".join(leaf) for leaf in found if not accounted(leaf, read, words))
+    return sorted(".".join(leaf) for leaf in found if not accounted(leaf, read, words) and not _tag(mapping, leaf))
+
+
+def _tag(mapping: Mapping, leaf: tuple[str, ...]) -> bool:
+    """Is the column one of those that the mapping reads as tags by their beginning?"""
+    return mapping.other_columns is not None and leaf[0].startswith(mapping.other_columns)
 
 
 def counts(mapping: Mapping, files: list[Path], tmp: Path) -> bool:

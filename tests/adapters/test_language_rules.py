@@ -93,6 +93,14 @@ def test_too_many_columns_that_nobody_names_are_values(base: Path) -> None:
     assert [r.get("other_columns") for r in found] == [None] * 201
 
 
+def test_of_columns_that_begin_alike_the_rest_of_the_name_is_the_tag(base: Path) -> None:
+    path = base.with_name("begins.yaml")
+    path.write_text(BASE + "other_columns: {tags: tag_}\n")
+    found, _ = run(path, {"tag_team": "growth", "tag_": "x", "tags": "y", "team": "z", "tag_Cost Center": "7"}, {})
+    assert json.loads(found[0]["other_columns"]) == {"team": "growth", "Cost Center": "7"}
+    assert found[1].get("other_columns") is None
+
+
 def test_a_mapping_can_state_only_what_differs(base: Path) -> None:
     child = base.parent / "child.yaml"
     child.write_text("extends: base\nid: child\nfields: {model_served: m}\n")
