@@ -36,7 +36,7 @@ def delivered_again(
     known = fields()
     whole = f"hash({', '.join(sql for _, sql in said)})"  # what a line says
     about = f"hash({', '.join(sql for n, sql in said if known[n].type not in _AMOUNTS)})"
-    lines = f"kind = 'billed' AND billed_cost <> 0 AND NOT ({aside})"
+    lines = "kind = 'billed' AND billed_cost <> 0"
     return session.dicts(
         f"""WITH printed AS (
           SELECT file_no, adapter, currency, {about} AS d, {whole} AS k, count(*) AS n, sum(billed_cost) AS cost
@@ -50,16 +50,18 @@ def delivered_again(
           GROUP BY a, b HAVING 2 * sum(met.n) >= least(any_value(x.n), any_value(y.n))),
         counted AS (
           SELECT file_no, {whole} AS k, count(*) AS n, sum(billed_cost) AS cost, any_value(currency) AS currency
-          FROM events s WHERE {lines} AND file_no IN (SELECT unnest([a, b]) FROM pairs) GROUP BY ALL),
+          FROM (SELECT * FROM events WHERE {lines} AND NOT ({aside})) s
+          WHERE file_no IN (SELECT unnest([a, b]) FROM pairs) GROUP BY ALL),
         of_other_ids AS (
           SELECT a, b, x.currency, least(x.n, y.n) AS n, CASE WHEN x.n < y.n THEN x.cost ELSE y.cost END AS e
           FROM pairs JOIN counted x ON x.file_no = a JOIN counted y ON y.file_no = b AND y.k = x.k),
         -- A restated line is in each of the two files one that the other does not print.
+        counting AS (FROM printed SEMI JOIN counted USING (k)),
         gone AS (
-          SELECT a, b, d, currency, sum(n) AS n, sum(cost) AS e FROM pairs JOIN printed x ON file_no = a
+          SELECT a, b, d, currency, sum(n) AS n, sum(cost) AS e FROM pairs JOIN counting x ON file_no = a
           ANTI JOIN printed y ON y.file_no = b AND y.k = x.k GROUP BY ALL),
         new AS (
-          SELECT a, b, d, currency, sum(n) AS n FROM pairs JOIN printed x ON file_no = b
+          SELECT a, b, d, currency, sum(n) AS n FROM pairs JOIN counting x ON file_no = b
           ANTI JOIN printed y ON y.file_no = a AND y.k = x.k GROUP BY ALL),
         restated AS (
           SELECT a, b, currency, least(gone.n, new.n) AS n, e FROM gone JOIN new USING (a, b, d, currency)),
