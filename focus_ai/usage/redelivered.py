@@ -2,8 +2,9 @@
 
 Clouds write a month anew several times a day, with ids that hold within one delivery only, or without ids. A line that
 both deliveries print alike under one identity is left out once as everywhere; one that came under another id, or with
-another amount, is a record of its own and counts twice. That two files are deliveries of one bill shows in what they
-share; of files that only go on after each other nothing is found here.
+another amount, is a record of its own and counts twice. That a file belongs to another delivery shows where half of its
+lines stand in other files too; of files that only go on after each other nothing is found here, and nothing of a
+delivery that changed every line.
 """
 
 from __future__ import annotations
@@ -42,12 +43,14 @@ def delivered_again(
           SELECT file_no, adapter, currency, {about} AS d, {whole} AS k, count(*) AS n, sum(billed_cost) AS cost
           FROM staged s ANTI JOIN (FROM left_out WHERE reason = 'conflicting_duplicate') l
           ON s.file_no = l.file_no AND s.row_no = l.row_no WHERE {lines} GROUP BY ALL),
-        sizes AS (SELECT file_no, sum(n) AS n FROM printed GROUP BY file_no),
+        -- A line that comes twice in one file is no sign: the charges may be equal.
         met AS (
-          SELECT file_no AS a, lead(file_no) OVER (PARTITION BY adapter, k ORDER BY file_no) AS b, n FROM printed),
+          SELECT file_no AS a, lead(file_no) OVER again AS b, lag(file_no) OVER again AS before
+          FROM printed WHERE n = 1 WINDOW again AS (PARTITION BY adapter, k ORDER BY file_no)),
+        shared AS (FROM met SELECT a AS file_no GROUP BY a HAVING 2 * count(coalesce(b, before)) >= count(*)),
         pairs AS (
-          SELECT a, b FROM met JOIN sizes x ON x.file_no = a JOIN sizes y ON y.file_no = b
-          GROUP BY a, b HAVING 2 * sum(met.n) >= least(any_value(x.n), any_value(y.n))),
+          SELECT DISTINCT a, b FROM met
+          WHERE b IS NOT NULL AND (a IN (FROM shared) OR b IN (FROM shared))),
         counted AS (
           SELECT file_no, {whole} AS k, count(*) AS n, sum(billed_cost) AS cost, any_value(currency) AS currency
           FROM (SELECT * FROM events WHERE {lines} AND NOT ({aside})) s

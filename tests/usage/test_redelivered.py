@@ -48,6 +48,22 @@ def test_a_delivery_with_new_ids_is_told_with_all_its_money(tmp_path: Path, out:
     assert told(out, *files) == [(14, "13.1413", "USD")]
 
 
+def test_deliveries_may_be_cut_into_files_at_other_lines(tmp_path: Path, out: Path) -> None:
+    rows = lines(CUR)
+    again = [row | {"identity_line_item_id": f"again-{n}"} for n, row in enumerate(rows)]
+    files = [
+        file(tmp_path / f"{name}.csv", part)
+        for name, part in (("a1", rows[:8]), ("a2", rows[8:]), ("b1", again[:5]), ("b2", again[5:]))
+    ]
+    for order in (files, files[::-1]):
+        assert told(out, *order) == [(14, "13.1413", "USD")]
+
+
+def test_equal_charges_of_one_delivery_are_no_second_one(tmp_path: Path, out: Path) -> None:
+    equal = [row | {"identity_line_item_id": f"line-{n}"} for n, row in enumerate([lines(CUR)[0]] * 6)]
+    assert told(out, file(tmp_path / "p1.csv", equal[:3]), file(tmp_path / "p2.csv", equal[3:])) == []
+
+
 def test_a_restated_line_is_told_with_what_it_was(tmp_path: Path, out: Path) -> None:
     """A line of 2.50 became one of 3.75; all others are the same record. The order of files makes no difference."""
     rows = lines(AZURE)
