@@ -16,6 +16,7 @@ from focus_ai.engine import Session
 from focus_ai.focus.places import UNSPECIFIED, unmet_accounts, unmet_defaults
 from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated
+from focus_ai.pricing.charges import place_hash
 from focus_ai.settings import Settings
 from focus_ai.usage.units import tokens_sql
 from focus_ai.warned import Warned, sized, warning
@@ -45,6 +46,7 @@ def warnings(
             *_of_accounts(session, relation, rated.present, settings),
             *_of_prices(session, relation),
             *double_counts(session, relation, rated, staged),
+            *_of_owners_behind(session, relation, rated),
         ]
     return [*found, *_of_records(session, rated.present, now), *_of_owners(session, rated), *_of_copies(session, rated)]
 
@@ -123,6 +125,28 @@ def _of_owners(session: Session, rated: Rated) -> Iterator[Warned]:
         yield sized(
             "owner_change_in_bucket", "the owner changed within a summed record; the owner at its beginning was taken; "
             f"an export by shorter times tells them apart{size}", {"n": number, "e": paid, "currency": currency},
+        )  # fmt: skip
+
+
+def _of_owners_behind(session: Session, relation: str, rated: Rated) -> Iterator[Warned]:
+    """Bills that name no owner at all and carry the money of usage that names some."""
+    if rated.carriers.usage == "FALSE":
+        return
+    keys = f"{rated.owner_hash} AS owner_hash, {place_hash(rated.present)} AS place_hash"
+    named = (
+        f"SELECT DISTINCT CAST(l.service AS VARCHAR) AS p FROM (SELECT event_time, {keys} FROM events "
+        f"WHERE kind = 'usage' AND ({rated.carriers.usage})) e JOIN places l USING (place_hash) "
+        "JOIN owner_spans s ON s.owner_hash = e.owner_hash AND e.event_time >= s.t_from AND e.event_time < s.t_to "
+        "JOIN owners o USING (owner_id) WHERE o.team IS NOT NULL"
+    )
+    for row in session.dicts(
+        f"WITH bills AS (SELECT ServiceName AS p, BillingCurrency AS currency, count(*) AS n, "
+        f"sum(EffectiveCost) AS e FROM {relation} WHERE x_CostBasis = 'billed' AND ChargeCategory = 'Usage' "
+        f"GROUP BY ALL HAVING bool_and(x_Team IS NULL)) FROM bills SEMI JOIN ({named}) USING (p) ORDER BY p, currency"
+    ):
+        yield sized(
+            "owners_behind_a_bill", f"the bill of {row['p']} carries the money and names no owner, the usage behind it "
+            "does; focus-ai reconcile --rated USAGE --billed BILL --close split gives its owners to the bill", row,
         )  # fmt: skip
 
 
