@@ -108,9 +108,10 @@ def test_killed_at_random_moments(old: dict[str, bytes], tmp_path: Path, out: Pa
 
 # The signal comes while the engine works, which then puts an error of its own in the place of the interruption.
 BUSY = """
-import os, sys, time
+import os, signal, sys, time
 import focus_ai.convert
 from focus_ai.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background work is started without it
 def busy(*given, **options):
     try:
         os.kill(os.getpid(), int(sys.argv[1]))
