@@ -19,7 +19,7 @@ from focus_ai.engine import Session
 from focus_ai.engine.session import USUAL_MEMORY
 from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus import arrow_schema
-from focus_ai.intake import check_exports, choose, facts, rate_card, unread
+from focus_ai.intake import choose, rate_card, unread
 from focus_ai.meters import meters as meter_table
 from focus_ai.money import text
 from focus_ai.ownership import OwnerBook, Pseudonyms
@@ -35,6 +35,7 @@ from focus_ai.sinks.exceptions import write_lines, write_rejects
 from focus_ai.sinks.manifest import write_json
 from focus_ai.sources import Reject, SourceFile, discover
 from focus_ai.sources.digests import Digests, sha256
+from focus_ai.stated import check_exports, facts, without_effect
 from focus_ai.usage import attempts
 from focus_ai.usage.contradictions import Contradiction, contradictions
 from focus_ai.validate_run import check_written, refuse_faulty
@@ -94,7 +95,7 @@ def run(
             chosen = {name: m.ai_only() for name, m in chosen.items()}
         laid = lay_beside(sources, chosen, delivery.work)
         staged = stage_all(
-            [(s, chosen[s.name], facts(chosen[s.name], settings)) for s in laid if s.name in chosen],
+            [(s, chosen[s.name], facts(chosen[s.name], settings, s.name)) for s in laid if s.name in chosen],
             delivery.work, jobs=jobs, memory_limit=memory_limit, threads=threads, numbered=events,
             extra=None if events else _extra(plan, book, chosen), progress=progress,
         )  # fmt: skip
@@ -197,6 +198,7 @@ def _deliver(
         "billing_source": [*rated.carriers.decisions],
         "warnings": [
             *run_warnings.changed(s.name for s in sources if digests.changed(s.path)),
+            *run_warnings.stated_in_vain(without_effect(plan.settings, chosen)),
             *run_warnings.warnings(session, relation, rated, staged, created, plan.settings),
             *replaced.lost_days(session, delivery.out, written, relation, plan.grain),
         ],

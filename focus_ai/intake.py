@@ -1,6 +1,6 @@
-"""What every run that reads exports does first: the mapping of each input, the facts they lack, the rate card.
+"""What every run that reads exports does first: the mapping of each input, the rate card.
 
-In: files that `sources` found and the settings. Out: mappings by file, facts, a rate card. Nothing is read beyond the
+In: files that `sources` found and the settings. Out: mappings by file, a rate card. Nothing is read beyond the
 samples that recognition needs.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from focus_ai.adapters import Mapping, Staged, by_id, heads, recognise
 from focus_ai.adapters.mapping import Head
 from focus_ai.adapters.recognise import claims, damaged, sample
-from focus_ai.errors import InputError, UsageError, nearest
+from focus_ai.errors import InputError, UsageError
 from focus_ai.pricing.card import RateCard
 from focus_ai.settings import Settings
 from focus_ai.sources import Reject, SourceFile
@@ -111,33 +111,6 @@ def _own_or_shipped(source: SourceFile, forced: Mapping, own: MappingType[str, M
         return forced
     known: dict[str, Head] = {**heads(), **own}
     return by_id(recognise(source, known).id, own)
-
-
-def facts(mapping: Mapping, settings: Settings) -> dict[str, str]:
-    """Facts that the export lacks and the settings hold: of `[exports.ID]`, and the account of the one seller it has.
-
-    Raises `UsageError` for a fact that the adapter does not ask for.
-    """
-    stated = dict(settings.exports.get(mapping.id, {}))
-    for name in stated:
-        if name not in mapping.settings:
-            raise UsageError(
-                f"{mapping.id} does not take {name!r} from the settings", where=f"exports.{mapping.id}.{name}",
-                expected=", ".join(mapping.settings) or "nothing",
-            )  # fmt: skip
-    provider = mapping.fields.get("provider")
-    channel = provider.get("const") if isinstance(provider, dict) else None
-    account = settings.accounts.get(str(channel)) if channel else None
-    if account is None or account.id is None or "account_id" not in mapping.settings:
-        return stated
-    return {"account_id": account.id, **stated}
-
-
-def check_exports(settings: Settings, own: MappingType[str, Mapping]) -> None:
-    """Raise `UsageError` for `[exports.ID]` of an id that no adapter has: it would be without effect."""
-    for name in settings.exports:
-        if name not in (known := {**heads(), **own}):
-            raise UsageError(f"no adapter is called {name!r}", where=f"exports.{name}", expected=nearest(name, known))
 
 
 def unread(source: SourceFile) -> Staged:

@@ -36,6 +36,11 @@ def changed(names: Iterable[str]) -> list[Warned]:
     return [warning("changed_while_read", f"{name}: {message}") for name in names]
 
 
+def stated_in_vain(sentences: Iterable[str]) -> list[Warned]:
+    """A warning for each fact of `[files]` that changed nothing."""
+    return [warning("file_facts_without_effect", sentence) for sentence in sentences]
+
+
 def warnings(
     session: Session, relation: str, rated: Rated, staged: Sequence[Staged], now: datetime, settings: Settings
 ) -> list[Warned]:
@@ -165,5 +170,6 @@ def _of_copies(session: Session, rated: Rated) -> Iterator[Warned]:
         size = f" (up to {row['tokens']:,} tokens)" if row["tokens"] else ""
         yield sized(
             "conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
-            f"newest export, or map a version{size}", row,
+            "newest export, or map a version; of several organisations, say in [files] of the settings which file is "
+            f"whose{size}", row,
         )  # fmt: skip

@@ -7,6 +7,8 @@ environment only.
 
 from __future__ import annotations
 
+import glob
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +46,14 @@ class Account:
     invoice_issuer: str | None = None
     billing_mode: str = "postpaid"
     billing_source: str = "primary"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """`[files.<path>]`: facts of the inputs at a place. `place` is that path, made absolute where it is no URL."""
+
+    place: str
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +147,7 @@ class Settings:
     convert: Convert = field(default_factory=Convert)
     accounts: Mapping[str, Account] = field(default_factory=dict)
     exports: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
     billing: Billing = field(default_factory=Billing)
     owners: Owners = field(default_factory=Owners)
     privacy: Privacy = field(default_factory=Privacy)
@@ -194,7 +205,7 @@ class Settings:
             new = _section(section, values, Path(), "command line")
             changes[section] = (
                 {**getattr(self, section), **new}
-                if section in ("accounts", "exports")
+                if section in ("accounts", "exports", "files")
                 else replace(getattr(self, section), **{key: getattr(new, key) for key in values})
             )
         return replace(self, **changes)
@@ -306,9 +317,18 @@ def _section(name: str, data: Mapping[str, Any], base: Path, where: str) -> Any:
         data = {**data, "defaults": _scopes(data["defaults"], f"{where}: owners.defaults")}
     if name == "exports":
         return {adapter: dict(values) for adapter, values in data.items()}
+    if name == "files":
+        return {place: FileFacts(_place(place, base), dict(values)) for place, values in data.items()}
     described = schema()["properties"][name]["properties"]
     kind = _SECTIONS[name]
     return kind(**{key: _value(node(described[key]), value, base) for key, value in data.items()})
+
+
+def _place(name: str, base: Path) -> str:
+    """A path of `[files]` as an absolute glob: signs of a glob in the folder of the settings stand for themselves."""
+    if "://" in name:
+        return name
+    return os.path.normpath(Path(glob.escape(str(base.absolute()))) / Path(name).expanduser())
 
 
 def _scopes(tables: Mapping[str, Any], where: str) -> dict[str, Any]:

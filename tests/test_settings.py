@@ -67,7 +67,7 @@ def test_defaults_equal_the_schema() -> None:
 
 def test_every_section_of_the_schema_exists() -> None:
     names = {field.name for field in dataclasses.fields(Settings)} - {"source"}
-    assert names == set(module.schema()["properties"]) == {*module._SECTIONS, "accounts", "exports"}
+    assert names == set(module.schema()["properties"]) == {*module._SECTIONS, "accounts", "exports", "files"}
 
 
 def test_nearest_file_wins_and_paths_are_relative_to_it(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def _calls(name: str, at: int, *folders: str) -> set[str]:
     ("group", "said", "least"),
     [
         ("unpriced", _calls("NoRate", 0, "pricing") | _calls("Unpriced", 0, "pricing"), 9),
-        ("warnings", _calls("warning", 0, *WARN) | _calls("sized", 0, *WARN), 12),
+        ("warnings", _calls("warning", 0, *WARN) | _calls("sized", 0, *WARN), 13),
         ("rejected", _calls("Reject", 2, "sources", "adapters", "convert.py"), 4),
     ],
 )

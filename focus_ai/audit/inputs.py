@@ -15,11 +15,12 @@ from focus_ai.adapters.beside import lay_beside
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.engine import Session, ident
 from focus_ai.errors import UsageError
-from focus_ai.intake import check_exports, choose, facts, rate_card, unread
+from focus_ai.intake import choose, rate_card, unread
 from focus_ai.ownership import OwnerBook
 from focus_ai.pricing import charges
 from focus_ai.settings import Settings
 from focus_ai.sources import SourceFile, discover
+from focus_ai.stated import check_exports, facts
 
 Progress = Callable[[str, int, int], None]
 
@@ -82,7 +83,7 @@ def opened(
         sources = discover(inputs, work / "spool", own=False)
         chosen = choose(sources, adapter, own)
         laid = lay_beside(sources, chosen, work)
-        tasks = [(s, chosen[s.name], facts(chosen[s.name], settings)) for s in laid if s.name in chosen]
+        tasks = [(s, chosen[s.name], facts(chosen[s.name], settings, s.name)) for s in laid if s.name in chosen]
         try:
             staged = stage_all(
                 tasks, work, jobs=jobs, memory_limit=memory_limit, threads=threads,

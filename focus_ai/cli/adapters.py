@@ -51,8 +51,8 @@ def describe(facts: dict[str, Any]) -> list[str]:
     lines.append(f"Reads       {', '.join(facts['reads'])}")
     lines.append(f"Documented  {facts['docs']} (checked {facts['checked']})")
     if facts.get("settings"):
-        needs = ", ".join(facts["settings"])
-        lines.append(f"Needs       {needs} from focus-ai.toml, [exports.{facts['id']}] (the export does not say)")
+        lines.append(f"Needs       {', '.join(facts['settings'])} (the export does not say)")
+        lines.append(f"            from focus-ai.toml, [exports.{facts['id']}] or [files]")
     lines += _section("How to get it", str(facts.get("export") or "").rstrip().splitlines())
     lines += _section("Recognised by", _flat(facts.get("recognise") or {}))
     lines += _section("What it says", [f"{name}: {text}" for name, text in (facts.get("facts") or {}).items()])
