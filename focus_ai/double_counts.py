@@ -11,6 +11,7 @@ from typing import Any
 
 from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, literals
+from focus_ai.focus.places import UNSPECIFIED
 from focus_ai.pipeline import Rated
 from focus_ai.pricing.charges import place_hash
 from focus_ai.usage.redelivered import delivered_again
@@ -42,24 +43,33 @@ def double_counts(session: Session, relation: str, rated: Rated, staged: Sequenc
 
 def _of_one_seller(session: Session, relation: str, rated: Rated) -> list[dict[str, Any]]:
     """Rated money of sellers and days for which a bill counts too, from exports that are not known to be one spend."""
-    found = session.dicts(
-        "WITH sums AS (SELECT InvoiceIssuerName AS p, CAST(ChargePeriodStart AS DATE) AS day, "
+    sums = (
+        "sums AS (SELECT InvoiceIssuerName AS p, BillingAccountId AS account, CAST(ChargePeriodStart AS DATE) AS day, "
         "BillingCurrency AS currency, bool_or(x_CostBasis = 'billed') AS held, count(*) FILTER (x_CostBasis = 'rated') "
         f"AS n, sum(EffectiveCost) FILTER (x_CostBasis = 'rated') AS e FROM {relation} GROUP BY ALL), "
-        "days AS (SELECT *, bool_or(held) OVER (PARTITION BY p, day) AS billed FROM sums) "
-        "SELECT p, currency, count(*) AS days, CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM days "
-        "WHERE billed AND n > 0 GROUP BY p, currency ORDER BY p, currency",
-    )  # fmt: skip
-    if not found or rated.carried:
-        return found
-    # Rows of a month hold days with a bill and days without: the records tell whether a day has both.
+        "days AS (SELECT *, bool_or(held) OVER (PARTITION BY p, day) AS billed FROM sums)"
+    )
+    total = "CAST(sum(n) AS BIGINT) AS n, sum(e) AS e FROM days"
+    if rated.carried:
+        return session.dicts(
+            f"WITH {sums} SELECT p, currency, count(DISTINCT day) AS days, {total} "
+            "WHERE billed AND n > 0 GROUP BY p, currency ORDER BY p, currency"
+        )
+    # Rows of a month hold days with a bill and days without: the records tell whether a day has both. The bill of one
+    # account does not hold what another account of the provider used, where both exports say whose they are.
+    family = "money_family" if "money_family" in rated.present else "CAST(NULL AS VARCHAR)"
     aside = f"CASE WHEN kind = 'billed' THEN {rated.carriers.billed} ELSE {rated.carriers.usage} END"
-    both = dict(session.rows(
-        "SELECT p, count(*) FROM (SELECT CAST(l.issuer AS VARCHAR) AS p, CAST(e.event_time AS DATE) AS day FROM ("
-        f"SELECT event_time, kind, {place_hash(rated.present)} AS place_hash FROM events WHERE NOT ({aside})) e "
-        "JOIN places l USING (place_hash) GROUP BY ALL HAVING count(DISTINCT e.kind) = 2) GROUP BY p"
-    ))  # fmt: skip
-    return [row | {"days": both[row["p"]]} for row in found if row["p"] in both]
+    return session.dicts(
+        "WITH seen AS (SELECT DISTINCT CAST(l.issuer AS VARCHAR) AS p, CAST(l.account_id AS VARCHAR) AS account, kind, "
+        f"family, CAST(e.event_time AS DATE) AS day FROM (SELECT event_time, kind, {family} AS family, "
+        f"{place_hash(rated.present)} AS place_hash FROM events WHERE NOT ({aside})) e JOIN places l "
+        "USING (place_hash)), met AS (SELECT DISTINCT u.p, u.account, u.day FROM seen u "
+        "JOIN seen b ON b.p = u.p AND b.day = u.day WHERE u.kind = 'usage' AND b.kind = 'billed' "
+        "AND NOT (u.family IS NOT NULL AND u.family IS NOT DISTINCT FROM b.family "
+        f"AND u.account <> b.account AND '{UNSPECIFIED}' NOT IN (u.account, b.account))), {sums} "
+        "SELECT p, currency, any_value((SELECT count(DISTINCT day) FROM met m WHERE m.p = days.p)) AS days, "
+        f"{total} SEMI JOIN met USING (p, account) WHERE billed AND n > 0 GROUP BY p, currency ORDER BY p, currency"
+    )
 
 
 def _of_another_seller(session: Session, relation: str, rated: Rated) -> list[dict[str, Any]]:

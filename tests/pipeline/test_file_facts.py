@@ -62,6 +62,43 @@ def test_two_organisations_are_kept_apart_by_where_their_files_are(tmp_path: Pat
     assert not [w for w in report["warnings"] if w["code"] == "file_facts_without_effect"]
 
 
+def used(workspace: str | None, tokens: int) -> dict[str, Any]:
+    return {
+        "has_more": False, "next_page": None, "data": [
+            {"starting_at": "2026-10-01T00:00:00Z", "ending_at": "2026-10-02T00:00:00Z", "results": [{
+                "uncached_input_tokens": tokens, "cache_read_input_tokens": 0, "output_tokens": 0,
+                "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0},
+                "server_tool_use": {"web_search_requests": 0}, "api_key_id": "k", "workspace_id": workspace,
+                "model": "claude-sonnet-4-5", "service_tier": "standard", "context_window": "0-200k",
+                "inference_geo": "not_available",
+            }]},
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("grain", ["day", "month"])
+def test_the_bill_of_one_organisation_is_no_doubt_about_the_usage_of_another(tmp_path: Path, grain: str) -> None:
+    """1M input tokens at 3.00 of each; the bill of emea is there, that of apac is not yet. The day of one account may
+    hold both: here usage of another workspace than the bill's."""
+    emea, apac = tmp_path / "emea", tmp_path / "apac"
+    for folder in (emea, apac):
+        folder.mkdir()
+        (folder / "usage.json").write_text(json.dumps(used(None, 1_000_000)))
+    (emea / "cost.json").write_text(json.dumps(page([(None, "300")])))
+
+    def doubts(name: str, usage_of: str) -> list[tuple[int, str]]:
+        files = {str(emea): {"account_id": "org-emea"}, str(apac): {"account_id": usage_of}}
+        report = convert(tmp_path / name, emea, apac, settings={"files": files}, grain=grain)
+        assert report["totals"][0]["effective_cost"] == "6"
+        return [(w["records"], w["money"]) for w in report["warnings"] if w["code"] == "possible_double_count"]
+
+    assert doubts("two", "org-apac") == []
+    (emea / "cost.json").write_text(json.dumps(page([("wrk_a", "300")])))
+    (emea / "usage.json").write_text(json.dumps(used("wrk_a", 1_000_000)))
+    (apac / "usage.json").write_text(json.dumps(used("wrk_b", 1_000_000)))
+    assert doubts("one", "org-emea") == [(1, "3")]
+
+
 def test_without_them_the_run_says_what_helps(tmp_path: Path) -> None:
     """The line with two amounts is one of which nobody knows whose it is; the equal line looks like a copy."""
     report = convert(tmp_path / "out", two_organisations(tmp_path / "in"))
