@@ -180,7 +180,12 @@ def _fields(mapping: Mapping, scope: Scope, facts: MappingType[str, str]) -> dic
 
 def _identify(mapping: Mapping, scope: Scope, out: dict[str, str]) -> str:
     """The text that says which record this is; fills `record_id` where no field does."""
-    identity = [expression.as_text(scope, e) for e in mapping.identity]
+    identity = [
+        structures.members(scope.hold(expression.as_text(scope, e["json"])))
+        if isinstance(e, dict) and "json" in e
+        else expression.as_text(scope, e)
+        for e in mapping.identity
+    ]
     if mapping.focus_rows and not identity:
         # A table keeps the order of its columns; the members of a JSON object may come in any.
         row = structures.members("focus_row") if scope.mode == "json" else "focus_row"

@@ -118,11 +118,38 @@ def compact(raw: str) -> str:
 
 
 def members(raw: str) -> str:
-    """What a JSON object says, as one text, whatever the order of its members and the blanks between them."""
+    """What a JSON object or the objects of an array say, as one text, whatever the order of their members, also of
+    those one level below, and the blanks between them; empty members say nothing."""
     document = f"TRY_CAST({raw} AS JSON)"
-    entries = f"map_entries(TRY_CAST({document} AS MAP(VARCHAR, VARCHAR)))"
-    told = f"list_sort(list_filter({entries}, lambda m: NULLIF(m.value, '') IS NOT NULL))"
-    return f"NULLIF(coalesce(CAST({told} AS VARCHAR), CAST(json_extract({document}, '$') AS VARCHAR), {raw}), '[]')"
+
+    def text(value: str) -> str:
+        """Of a member that is an object, or an array of such."""
+        inner = f"TRY_CAST({value} AS JSON)"
+        items = f"CAST(list_transform(TRY_CAST({inner} AS JSON[]), lambda x: {_either(_sorted('x'), 'x')}) AS VARCHAR)"
+        return (
+            f"CASE left({value}, 1) WHEN '{{' THEN {_either(_sorted(inner), value)} "
+            f"WHEN '[' THEN coalesce({items}, {value}) ELSE {value} END"
+        )
+
+    items = f"list_transform(TRY_CAST({document} AS JSON[]), lambda y: {_either(_sorted('y', text), 'y')})"
+    told = (
+        f"coalesce(CAST({_sorted(document, text)} AS VARCHAR), CAST({items} AS VARCHAR), "
+        f"CAST(json_extract({document}, '$') AS VARCHAR), {raw})"
+    )
+    return f"NULLIF({told}, '[]')"
+
+
+def _sorted(value: str, text: Callable[[str], str] = str) -> str:
+    """The members of a JSON object in order; NULL when it is none."""
+    entries = f"map_entries(TRY_CAST({value} AS MAP(VARCHAR, VARCHAR)))"
+    kept = f"list_filter({entries}, lambda m: NULLIF(m.value, '') IS NOT NULL)"
+    if text is not str:
+        kept = f"list_transform({kept}, lambda m: {{'key': m.key, 'value': {text('m.value')}}})"
+    return f"list_sort({kept})"
+
+
+def _either(told: str, raw: str) -> str:
+    return f"coalesce(CAST({told} AS VARCHAR), CAST({raw} AS VARCHAR))"
 
 
 def texts(parts: Mapping[str, str]) -> str:

@@ -38,10 +38,15 @@ def parsed(text: str) -> Any:
     return json.loads(text, parse_float=lambda digits: float(digits) if len(digits) < 16 else digits)
 
 
+def turned(value: Any) -> Any:
+    """The same with the members of all objects in the opposite order."""
+    if isinstance(value, dict):
+        return {name: turned(value[name]) for name in reversed(value)}
+    return [turned(item) for item in value] if isinstance(value, list) else value
+
+
 def as_json(path: Path, found: list[dict[str, Any]], target: Path) -> Path:
-    target.write_text(
-        "\n".join(json.dumps(dict(reversed(row.items())), separators=(" , ", " : ")) for row in found) + "\n"
-    )
+    target.write_text("\n".join(json.dumps(turned(row), separators=(" , ", " : ")) for row in found) + "\n")
     return target
 
 
@@ -117,6 +122,8 @@ def test_other_forms_add_nothing(path: Path, tmp_path: Path) -> None:
         ('{"a":"1","b":"2"}', '{"b":"2","a":"1"}'),
         ("{}", "null"),
         ('{"a":"1","none":null}', '{"a":"1"}'),
+        ('{"in":{"a":"1","b":"2"}}', '{"in":{"b":"2", "a":"1"}}'),
+        ('{"in":[{"a":"1","b":"2"},{"c":3}]}', '{"in":[{"b":"2","a":"1"}, {"c":3}]}'),
     ],
 )
 def test_tags_say_the_same_however_they_are_written(one: str, other: str, tmp_path: Path) -> None:
