@@ -1,6 +1,7 @@
 # Two commands for a fresh machine with Python 3.11+ and make:
 #   make demo   set up, convert the shipped example exports into ./demo-out, show the result
 #   make test   set up, then style, types, room contracts and tests
+#   make oldest the way from export to rows with the oldest packages that pyproject.toml allows
 # `make PYTHON=python3.12 test` picks another interpreter. Both may be run again at any time.
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 OUT ?= demo-out
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check oldest docs clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("focus-ai needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -38,6 +39,17 @@ check:
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+$(VENV)-oldest/.test: pyproject.toml constraints.txt tests/oldest.py
+	@$(PYTHON) -m venv $(VENV)-oldest
+	@$(PYTHON) tests/oldest.py > $(VENV)-oldest/versions.txt
+	@$(VENV)-oldest/bin/python -m pip --disable-pip-version-check -qq install -c $(VENV)-oldest/versions.txt -e . \
+		hypothesis pytest pytest-xdist
+	@touch $@
+
+oldest: $(VENV)-oldest/.test
+	$(VENV)-oldest/bin/python -m pytest -n auto -p no:cacheprovider tests/sinks tests/adapters/test_golden.py \
+		tests/pipeline/test_command_runs.py tests/cli/test_main.py tests/validation/cli/test_check_written.py
+
 # Write the generated pages again (tests compare them with the program).
 docs: $(VENV)/.test
 	$(BIN)/python -m focus_ai.focus.docs
@@ -47,4 +59,4 @@ docs: $(VENV)/.test
 	$(BIN)/python -m focus_ai.cli.reference .
 
 clean:
-	rm -rf $(VENV) demo-out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-oldest demo-out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

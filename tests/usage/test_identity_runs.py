@@ -278,5 +278,6 @@ def test_the_staged_key_keeps_every_bit(tmp_path: Path) -> None:
 
     result, _ = staged(jsonl(tmp_path / "x.jsonl", [event(1), event(2)]), tmp_path)
     schema = pq.read_schema(result.parquet)
-    assert str(schema.field("record_key").type) == "extension<arrow.uuid>"
+    # Older releases of pyarrow show what a UUID is made of.
+    assert str(schema.field("record_key").type) in ("extension<arrow.uuid>", "fixed_size_binary[16]")
     assert [f.name for f in schema if str(f.type) in ("double", "float")] == []
