@@ -194,14 +194,19 @@ def one_of_several(units: Sequence[Unit], name: Name, prefer: Preference, *, one
 
 
 def _fees(units: Sequence[Unit], name: Name, found: Outcome) -> None:
-    """Where all lines of an export are left to another one, its taxes and credits of that time are too."""
-    for part in grouped(units, name).values():
+    """Where all lines of an export are left to another one, its taxes and credits of that time are too, unless those of
+    the other one were left to them."""
+    fees = [u for u in units if u.fee]
+    for export, part in grouped(units, name).items():
+        carried = merged(u.reach for u in fees if found.left.get(u) == export)
         lines = [u for u in part if not u.fee]
         stay = merged(u.reach for u in lines if u not in found.left)
         gone = merged(u.reach for u in lines if u in found.left)
         by = next((found.left[u] for u in lines if u in found.left), "")
         for u in part:
-            if u.fee and meets(gone, u.start, u.end) and not meets(stay, u.start, u.end):
+            if not u.fee or meets(carried, u.start, u.end):
+                continue
+            if meets(gone, u.start, u.end) and not meets(stay, u.start, u.end):
                 found.left.setdefault(u, by)
 
 
