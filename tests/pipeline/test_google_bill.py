@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 from data_builders import EXPORTS, convert, jsonl, rows
 
 GOOGLE = EXPORTS / "google"
+
+
+def test_units_that_are_no_tokens_and_words_of_no_table_are_told(out: Path) -> None:
+    """10 tokens of Llama count. 5,000 characters, storage by the second and words of no table keep their 2.50 USD."""
+    report = convert(out, GOOGLE / "billing-standard" / "units-unknown-words" / "input.jsonl")
+    told = {w["code"]: w.get("records") for w in report["warnings"]}
+    assert told == {"quality:unit_scale_unknown": 2, "quality:unknown_model": 1, "quality:unknown_meter": 1}
+    assert sum(r["BilledCost"] for r in rows(out)) == 3
+    assert sum(r["x_InputTokens"] or 0 for r in rows(out)) == 10
+
+
+def test_words_of_the_gemini_api_say_model_and_kind_of_token_in_both_exports(out: Path, tmp_path: Path) -> None:
+    """14 lines of 0.25 USD; 2,000 + 10 + 70 + 90 tokens of output, and searches of no model."""
+    convert(out, GOOGLE / "billing-standard" / "gemini-api-words" / "input.jsonl", validate=True)
+    convert(tmp_path / "focus", EXPORTS / "focus/focus-cost-and-usage/google-gemini-api-words" / "input.jsonl")
+    for found in (rows(out), rows(tmp_path / "focus")):
+        assert sum(r["BilledCost"] for r in found) == Decimal("3.5")
+        assert sum(r["x_OutputTokens"] or 0 for r in found) == 2_170
+        assert sum(r["x_InputTokens"] or 0 for r in found) == 300 + 80 + 100 + 110
+        assert sum(r["x_CacheReadTokens"] or 0 for r in found) == 40 + 50 + 60 + 140
+        assert [r["ChargeDescription"] for r in found if r["x_ModelId"] is None] == [
+            "Generate content search query gemini 3 paid one"
+        ]
 
 
 def test_the_tax_of_a_day_counts_once_where_only_one_of_two_exports_has_a_late_line(out: Path, tmp_path: Path) -> None:
