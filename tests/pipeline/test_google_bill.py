@@ -6,9 +6,18 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from data_builders import EXPORTS, convert, jsonl, rows
 
 GOOGLE = EXPORTS / "google"
+
+
+@pytest.mark.parametrize("focus", ["1.2", "1.3", "1.4"])
+def test_an_adjustment_is_a_correction(focus: str, out: Path) -> None:
+    """A line of 2 USD for 1,000 tokens, and 0.50 USD given back for a wrong price of the month before."""
+    convert(out, GOOGLE / "billing-standard" / "corrections" / "input.jsonl", validate=True, focus=focus)
+    found = {r["ChargeClass"]: (r["ChargeCategory"], r["BilledCost"], r["ConsumedQuantity"]) for r in rows(out)}
+    assert found == {None: ("Usage", Decimal(2), 1_000), "Correction": ("Adjustment", Decimal("-0.5"), None)}
 
 
 def test_units_that_are_no_tokens_and_words_of_no_table_are_told(out: Path) -> None:
