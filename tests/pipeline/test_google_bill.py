@@ -20,6 +20,14 @@ def test_an_adjustment_is_a_correction(focus: str, out: Path) -> None:
     assert found == {None: ("Usage", Decimal(2), 1_000), "Correction": ("Adjustment", Decimal("-0.5"), None)}
 
 
+def test_resources_with_the_same_cost_in_an_hour_are_two_charges(out: Path) -> None:
+    """Two units of throughput at 2.50 USD an hour, which differ in the endpoint alone."""
+    report = convert(out, GOOGLE / "billing-detailed" / "equal-resources" / "input.jsonl")
+    assert report["records"]["billed_lines"] == 2
+    assert sum(r["BilledCost"] for r in rows(out)) == 5
+    assert {r["ResourceName"] for r in rows(out)} == {"projects/1/endpoints/a", "projects/1/endpoints/b"}
+
+
 def test_units_that_are_no_tokens_and_words_of_no_table_are_told(out: Path) -> None:
     """10 tokens of Llama count. 5,000 characters, storage by the second and words of no table keep their 2.50 USD."""
     report = convert(out, GOOGLE / "billing-standard" / "units-unknown-words" / "input.jsonl")
