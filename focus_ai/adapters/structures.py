@@ -97,13 +97,15 @@ def zipped(names: str, values: str) -> str:
 
 
 def total(raw: str, take: str, where: Mapping[str, Any]) -> str:
-    """The sum of one member over the objects of an array; NULL without one. What is no number makes it no number."""
+    """The sum of one member over the objects of an array; NULL without one. What is no number makes it no number,
+    and so does a value that is no array: what it holds cannot be left out of a sum of money."""
     value = f"x ->> {literal(parse(take).json_path())}"
     chosen = f"list_filter({_items(raw)}, lambda x: {_tests(where)})"
     texts = f"list_filter(list_transform({chosen}, lambda x: {value}), lambda t: t IS NOT NULL)"
     numbers = f"list_transform({texts}, lambda t: TRY_CAST(t AS DECIMAL(38, 18)))"
     bad = f"list_filter({texts}, lambda t: TRY_CAST(t AS DECIMAL(38, 18)) IS NULL)[1]"
-    return f"coalesce({bad}, CAST(list_sum({numbers}) AS VARCHAR))"
+    other = f"CASE WHEN {compact(raw)} IS NOT NULL AND {_items(raw)} IS NULL THEN 'no array' END"
+    return f"coalesce({other}, {bad}, CAST(list_sum({numbers}) AS VARCHAR))"
 
 
 def _tests(where: Mapping[str, Any]) -> str:

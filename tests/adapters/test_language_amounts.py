@@ -46,6 +46,18 @@ def test_net_cost_is_the_cost_and_its_credits(tmp_path: Path) -> None:
     assert found["billed_cost"] == "0.25"
 
 
+@pytest.mark.parametrize("credits", [{"amount": -0.1}, "[{'amount': -0.1}]", "-0.1", -0.1, True])
+def test_credits_that_are_no_array_set_the_record_aside(tmp_path: Path, credits: Any) -> None:
+    found, reasons = read(tmp_path, {"id": 1, "day": "11/03/2026", "cost": 0.5, "credits": credits})
+    assert (found, reasons) == ([], ["wrong_type:credits"])
+
+
+@pytest.mark.parametrize("credits", [[], None, "", "[]", "null", "{}"])
+def test_nothing_is_no_credit(tmp_path: Path, credits: Any) -> None:
+    (found,), _ = read(tmp_path, {"id": 1, "day": "11/03/2026", "cost": 0.5, "credits": credits})
+    assert found["billed_cost"] == "0.5"
+
+
 def test_no_credits_are_no_zero_and_a_word_is_no_credit(tmp_path: Path) -> None:
     rows = [
         {"id": 1, "day": "11/03/2026", "cost": 0.5, "credits": []},
