@@ -69,3 +69,9 @@ def test_the_tax_of_a_day_counts_once_where_only_one_of_two_exports_has_a_late_l
     found = rows(out)
     assert sum(r["BilledCost"] for r in found) == 12
     assert [r["BilledCost"] for r in found if r["ChargeCategory"] == "Tax"] == [2]
+
+
+def test_storage_of_a_cache_is_a_unit_that_no_rule_finds_fault_with(out: Path) -> None:
+    report = convert(out, GOOGLE / "billing-standard" / "gemini-api-words" / "input.jsonl", validate=True)
+    assert {r["ConsumedUnit"] for r in rows(out)} >= {"Token-Hours", "Tokens", "Requests"}
+    assert report["warnings"] == [] and report["validation"]["failed"] == 0
