@@ -194,9 +194,14 @@ def one_of_several(units: Sequence[Unit], name: Name, prefer: Preference, *, one
 
 
 def _fees(units: Sequence[Unit], name: Name, found: Outcome) -> None:
-    """Where all lines of an export are left to another one, its taxes and credits of that time are too, unless those of
-    the other one were left to them."""
+    """Where all lines of an export are left to another one, its taxes, credits and purchases of that time are too,
+    unless those of the other one were left to them. A tax that nothing else tells of stays: no line holds it."""
     fees = [u for u in units if u.fee]
+
+    def told_elsewhere(tax: Unit, export: str) -> bool:
+        others = (u for u in fees if u.tax and name(u) != export and len({u.account, tax.account} - {None}) < 2)
+        return meets(merged(u.reach for u in others), tax.start, tax.end)
+
     for export, part in grouped(units, name).items():
         carried = merged(u.reach for u in fees if found.left.get(u) == export)
         lines = [u for u in part if not u.fee]
@@ -204,10 +209,10 @@ def _fees(units: Sequence[Unit], name: Name, found: Outcome) -> None:
         gone = merged(u.reach for u in lines if u in found.left)
         by = next((found.left[u] for u in lines if u in found.left), "")
         for u in part:
-            if not u.fee or meets(carried, u.start, u.end):
+            if not u.fee or u in found.left or meets(carried, u.start, u.end) or meets(stay, u.start, u.end):
                 continue
-            if meets(gone, u.start, u.end) and not meets(stay, u.start, u.end):
-                found.left.setdefault(u, by)
+            if meets(gone, u.start, u.end) and (not u.tax or told_elsewhere(u, export)):
+                found.left[u] = by
 
 
 def _by_block(units: Sequence[Unit], name: Name, prefer: Preference, *, one: bool) -> Outcome:

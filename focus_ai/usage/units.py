@@ -42,6 +42,7 @@ LENGTH = (
 )
 # Taxes, credits and purchases, often of a whole month, do not pay the usage beside them; a refund does not either.
 _FEE = "(kind = 'billed' AND coalesce(charge_category, 'Usage') <> 'Usage')"
+_TAX = "(kind = 'billed' AND coalesce(charge_category, 'Usage') = 'Tax')"
 _REFUND = "(kind = 'billed' AND coalesce(billed_cost, 0) < 0)"
 _MONEY = "CASE WHEN kind = 'billed' THEN currency END"
 
@@ -79,6 +80,7 @@ class Unit:
     form: str = ""
     currency: str | None = None
     beside: tuple[str, ...] = ()
+    tax: bool = False
     reach: Interval = (0, 0)
     day: Interval = (0, 0)
 
@@ -130,7 +132,7 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
     billable = _billable(session, present)
     source = (
         "SELECT kind, adapter, money_family, same_usage, provider, account_id, lower(sub_account_id) AS sub, "
-        f"{_CALLS} AS calls, {_COARSE} AS coarse, {_FEE} AS fee, {_REFUND} AS refund, "
+        f"{_CALLS} AS calls, {_COARSE} AS coarse, {_FEE} AS fee, {_REFUND} AS refund, {_TAX} AS tax, "
         f"{billable} AS billable, event_time, {_STARTS} AS starts, {_ENDS} AS ends, "
         f"{_key(session, present, form)} AS unit_key, {_beside(present)} AS beside, "
         "CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END AS fineness, "
@@ -144,16 +146,16 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         f"""SELECT kind, adapter, money_family, same_usage, provider, account_id, sub, calls, NOT coarse, fee, refund,
             billable, unit_key, epoch_us(min(event_time)), epoch_us(max(event_time)), epoch_us(min(starts)),
             epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form, money,
-            list(DISTINCT beside)
+            tax, list(DISTINCT beside)
         FROM ({source}) {join}
         GROUP BY kind, adapter, money_family, same_usage, provider, account_id, sub, calls, coarse, fee, refund,
-            billable, unit_key, form, money, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
+            tax, billable, unit_key, form, money, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
             CASE WHEN coarse THEN 0 ELSE {slot} END"""
     )
     if cuts:
         session.sql("DROP TABLE unit_cuts")
-    found = [(row[:-1], {*",".join(row[-1]).split(",")} - {""}) for row in rows]
-    return _with_reach([replace(Unit(*row), beside=tuple(sorted(names))) for row, names in found])
+    found = [(row[:-2], row[-2], {*",".join(row[-1]).split(",")} - {""}) for row in rows]
+    return _with_reach([replace(Unit(*row), tax=tax, beside=tuple(sorted(names))) for row, tax, names in found])
 
 
 def _cuts(session: Session, source: str) -> bool:
@@ -255,7 +257,7 @@ def _key(session: Session, present: Collection[str], form: str) -> str:
     """SQL of the hash that events of one scope share; with the range of its times it names a unit."""
     return (
         "hash(kind, adapter, money_family, same_usage, provider, account_id, lower(sub_account_id), "
-        f"{_CALLS}, {_FEE}, {_REFUND}, {_billable(session, present)}, {_paid_meter(present)}, {_MONEY}, "
+        f"{_CALLS}, {_FEE}, {_REFUND}, {_TAX}, {_billable(session, present)}, {_paid_meter(present)}, {_MONEY}, "
         f"CASE WHEN {_COARSE} THEN epoch_us(bucket_end) END"
         f"{', ' if form else ''}{form})"
     )

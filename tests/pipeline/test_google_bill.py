@@ -51,8 +51,11 @@ def test_words_of_the_gemini_api_say_model_and_kind_of_token_in_both_exports(out
         ]
 
 
-def test_the_tax_of_a_day_counts_once_where_only_one_of_two_exports_has_a_late_line(out: Path, tmp_path: Path) -> None:
-    """3 USD of usage and 2 USD of tax in both exports; 7 USD that came late stand in the detailed one alone."""
+@pytest.mark.parametrize("taxed", [("standard", "detailed"), ("standard",), ("detailed",)])
+def test_the_tax_of_a_day_counts_once_whichever_of_two_exports_carries_it(
+    out: Path, tmp_path: Path, taxed: tuple[str, ...]
+) -> None:
+    """3 USD of usage in both exports, 2 USD of tax in one or both, and 7 USD that came late in the detailed one alone."""
     line = json.loads(
         (GOOGLE / "billing-standard" / "hours" / "input.jsonl").read_text(encoding="utf-8").splitlines()[0]
     )
@@ -63,8 +66,9 @@ def test_the_tax_of_a_day_counts_once_where_only_one_of_two_exports_has_a_late_l
     }  # fmt: skip
     late = {**usage, "sku": {"id": "LATE", "description": "Gemini 2.5 Pro GA Text Output - Predictions"}, "cost": 7.0}
     place = {"resource": {"name": None, "global_name": None}}
-    standard = jsonl(tmp_path / "standard.jsonl", [usage, tax])
-    detailed = jsonl(tmp_path / "detailed.jsonl", [{**row, **place} for row in (usage, tax, late)])
+    standard = jsonl(tmp_path / "standard.jsonl", [usage, *([tax] if "standard" in taxed else [])])
+    lines = [usage, late, *([tax] if "detailed" in taxed else [])]
+    detailed = jsonl(tmp_path / "detailed.jsonl", [{**row, **place} for row in lines])
     convert(out, standard, detailed)
     found = rows(out)
     assert sum(r["BilledCost"] for r in found) == 12
