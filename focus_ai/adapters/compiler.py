@@ -181,7 +181,7 @@ def _fields(mapping: Mapping, scope: Scope, facts: MappingType[str, str]) -> dic
 def _identify(mapping: Mapping, scope: Scope, out: dict[str, str]) -> str:
     """The text that says which record this is; fills `record_id` where no field does."""
     identity = [
-        structures.members(scope.hold(expression.as_text(scope, e["json"])))
+        scope.hold(structures.members(scope.hold(expression.as_text(scope, e["json"]))))
         if isinstance(e, dict) and "json" in e
         else expression.as_text(scope, e)
         for e in mapping.identity
