@@ -80,7 +80,10 @@ def data_relation(files: Sequence[Written]) -> str:
 def create_totals(session: Session, rows: str) -> None:
     """The table `row_totals`: exact sums of the rows by period, currency, service, model, team and owner status."""
     sums = ", ".join(f"sum({c}) AS {n}" for c, n in zip(_COLUMNS, _COSTS, strict=True))
-    tokens = " + ".join(f"coalesce(sum({c}), 0)" for c in _TOKENS)
+    # A charge for all tokens of a call has no column of one kind; its quantity counts them.
+    told = " + ".join(f"coalesce({c}, 0)" for c in _TOKENS)
+    whole = f"ConsumedUnit = 'Tokens' AND coalesce({', '.join(_TOKENS)}) IS NULL"
+    tokens = f"sum({told}) + CAST(coalesce(sum(CASE WHEN {whole} THEN ConsumedQuantity END), 0) AS HUGEINT)"
     bases = ", ".join(f"bool_or(x_CostBasis = '{basis}') AS {basis}" for basis in ("rated", "billed"))
     keys = (
         "strftime(BillingPeriodStart, '%Y-%m') AS period, BillingCurrency AS currency, ServiceName AS by_provider, "
