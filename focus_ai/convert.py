@@ -126,7 +126,11 @@ def _extra(plan: pipeline.Plan, book: OwnerBook, chosen: MappingType[str, Mappin
     """Fields that this run needs besides the core ones: evidence that can change an owner, request ids."""
     several = len({m.system for m in chosen.values() if m.kind == "usage"}) > 1
     ids = ("provider_response_id",) if several else ()
-    return frozenset((*book.needs, *ids, *attempts.FIELDS, *(REQUEST if plan.grain == "request" else ())))
+    # A report that was asked for by user is another answer than the one by model.
+    asked = (
+        ("end_user_id",) if any("grouping" in m.asked_by and "end_user_id" in m.fields for m in chosen.values()) else ()
+    )
+    return frozenset((*book.needs, *ids, *asked, *attempts.FIELDS, *(REQUEST if plan.grain == "request" else ())))
 
 
 def _deliver(

@@ -23,7 +23,7 @@ from focus_ai.usage.units import LENGTH, Unit, collect
 _NAMES = {
     "model_served": "model", "line_item": "line item", "sub_account_id": "sub account", "resource_id": "key",
     "service_tier": "tier", "is_batch": "batch", "context_gt": "context", "inference_geo": "geography",
-    "speed": "speed", "price_variant": "variant", "tags": "tags",
+    "speed": "speed", "price_variant": "variant", "tags": "tags", "end_user_id": "user",
 }  # fmt: skip
 _FIRST = 100
 GROUPING, BUCKETS = "grouping", "length"
