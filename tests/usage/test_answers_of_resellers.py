@@ -106,3 +106,36 @@ def test_credits_by_product_and_by_key_are_the_same_credits(together_in: Callabl
     by_key = used(["hashed_xi_api_key"], [700, DAY, "k1"], [500, DAY, "k2"])
     report = together_in(by_model, by_key)
     assert [(m["meter"], m["quantity"]) for m in report["unpriced"]["meters"]] == [("credits", "1200")]
+
+
+def vercel_row(day: int, service: str, cost: float) -> dict[str, Any]:
+    """A line of Vercel's own FOCUS export: its category is none of FOCUS, and a unit is a dollar."""
+    return {
+        **dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "PricingQuantity"), cost),
+        "BillingAccountId": "team_1", "BillingCurrency": "USD", "BillingPeriodStart": "2026-10-01T00:00:00Z",
+        "BillingPeriodEnd": "2026-11-01T00:00:00Z", "ChargePeriodStart": f"2026-10-{day:02d}T00:00:00Z",
+        "ChargePeriodEnd": f"2026-10-{day + 1:02d}T00:00:00Z", "ChargeCategory": "Usage", "ConsumedUnit": "tokens",
+        "ChargeDescription": f"{service} usage", "ConsumedQuantity": 2200, "PricingUnit": "USD", "ServiceName": service,
+        "ServiceCategory": "AI Tokens", "ServiceProviderName": "Vercel", "InvoiceIssuerName": "Vercel",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "cost"),
+    [
+        # 0.02 of the 5th in both, 0.01 of the 6th in the bill alone.
+        ([], "0.03"),
+        # Another product on the 5th, which the report of the gateway does not know: the bill carries that day.
+        ([vercel_row(5, "v0", 1.0)], "1.03"),
+    ],
+)
+def test_the_bill_of_vercel_and_the_report_of_its_gateway_are_one_spend(
+    more: list[dict[str, Any]], cost: str, tmp_path: Path, out: Path
+) -> None:
+    lines = [vercel_row(5, "AI Gateway", 0.02), vercel_row(6, "AI Gateway", 0.01), *more]
+    bill, report = tmp_path / "focus.jsonl", tmp_path / "report.json"
+    bill.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    report.write_text(json.dumps(BY_MODEL))
+    told = convert(out, bill, report)
+    assert told["totals"][0]["effective_cost"] == cost
+    assert [d["family"] for d in told["billing_source"]] == ["vercel-ai-gateway"]
