@@ -133,12 +133,14 @@ def periods(session: Session, rated: Rated, plan: Plan) -> dict[str, list[Span]]
     usage = "SELECT event_time AS t FROM events WHERE kind = 'usage'" if request else (
         "SELECT period_start AS t FROM usage_groups"
     )  # fmt: skip
-    parts = [usage, "SELECT period_start FROM billed_charges"]
+    # A charge can lie outside the period that bills it: its row goes to that period, with the day that is nearest.
+    nearest = "SELECT least(greatest({charge}, date_trunc('month', {period})), last_day({period})) FROM {table}"
+    billed = {"charge": "period_start", "period": "coalesce(billing_start, period_start)", "table": "billed_charges"}
+    parts = [usage, nearest.format(**billed)]
     if rated.with_other and not request:
         parts.append("SELECT period_start FROM other_groups")
     if rated.carried:
-        parts.append("SELECT least(greatest(ChargePeriodStart, date_trunc('month', BillingPeriodStart)), "
-                     "last_day(BillingPeriodStart)) FROM carried_rows")  # fmt: skip
+        parts.append(nearest.format(charge="ChargePeriodStart", period="BillingPeriodStart", table="carried_rows"))
     days = session.rows(
         f"SELECT strftime(date_trunc('day', t), '%Y-%m-%d'), count(*) FROM ({' UNION ALL '.join(parts)}) "
         "GROUP BY 1 ORDER BY 1"

@@ -31,14 +31,15 @@ def lost_days(session: Session, out: Path, periods: Collection[str], relation: s
     day = "CAST(ChargePeriodStart AS DATE)"
     if "month" in (grain, _grain(out)):
         day = f"CAST(date_trunc('month', {day}) AS DATE)"
+    period = "strftime(BillingPeriodStart, '%Y-%m') AS period"  # a day can be billed in two of them
     try:
         found = session.rows(
-            f"WITH old AS (SELECT InvoiceIssuerName AS seller, {day} AS day, BillingCurrency AS currency, "
+            f"WITH old AS (SELECT InvoiceIssuerName AS seller, {day} AS day, {period}, BillingCurrency AS currency, "
             "count(*) AS rows, sum(CAST(EffectiveCost AS DECIMAL(38, 18))) AS cost FROM "
             f"read_parquet([{literals(map(str, files))}], hive_partitioning=false, union_by_name=true) GROUP BY ALL), "
-            f"new AS (SELECT DISTINCT InvoiceIssuerName AS seller, {day} AS day FROM {relation}) "
-            "SELECT seller, currency, min(day), max(day), count(*), CAST(sum(rows) AS BIGINT), sum(cost) "
-            "FROM old ANTI JOIN new USING (seller, day) GROUP BY seller, currency ORDER BY seller, currency"
+            f"new AS (SELECT DISTINCT InvoiceIssuerName AS seller, {day} AS day, {period} FROM {relation}) "
+            "SELECT seller, currency, min(day), max(day), count(DISTINCT day), CAST(sum(rows) AS BIGINT), sum(cost) "
+            "FROM old ANTI JOIN new USING (seller, day, period) GROUP BY seller, currency ORDER BY seller, currency"
         )
     except duckdb.Error:  # what stands there is no data set of ours, or damaged; it is replaced all the same
         return []

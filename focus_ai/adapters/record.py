@@ -26,8 +26,8 @@ CORE = (
     "kind", "adapter", "source_file", "source_row", "record_id", "record_version", "grain", "request_count",
     "event_time", "end_time", "bucket_end", "served_from", "invoice_issuer", "billing_path", "billed_cost",
     "list_amount", "currency", "line_item", "billed_meter", "billed_quantity", "billed_unit", "charge_category",
-    "charge_class", "invoice_id", "account_name", "sub_account_id", "sub_account_name", "resource_id", "resource_name",
-    "flags",
+    "charge_class", "invoice_id", "billing_period_start", "account_name", "sub_account_id", "sub_account_name",
+    "resource_id", "resource_name", "flags",
 )  # fmt: skip
 SPANS = (
     "trace_id", "span_id", "parent_span_id", "provider_response_id", "reported_input_tokens", "reported_output_tokens",

@@ -51,8 +51,8 @@ def expressions(month: str, *, billed: bool, request: bool) -> dict[str, str]:
         "BillingAccountName": "l.account_name",
         "BillingAccountType": "l.account_type",
         "BillingCurrency": "c.currency",
-        "BillingPeriodEnd": end,
-        "BillingPeriodStart": start,
+        "BillingPeriodEnd": f"coalesce(c.billing_start + INTERVAL 1 month, {end})" if billed else end,
+        "BillingPeriodStart": f"coalesce(c.billing_start, {start})" if billed else start,
         "ChargeCategory": usage,
         "ChargeClass": "c.charge_class" if billed else "NULL",
         "ChargeDescription": f"coalesce(c.line_item, {_description(billed=True)})" if billed else _description(),
@@ -159,28 +159,38 @@ def rows_sql(
     """
     known = expressions(month, billed=billed, request=request)
     columns = ", ".join(column_sql(c, known) for c in output_columns(version, extra=extra))
-    return f"SELECT {columns} {span_sql(charges, span)}"
+    if not billed:
+        return f"SELECT {columns} {span_sql(charges, span)}"
+    tests = _invoiced(month, span, "coalesce(c.billing_start, c.period_start)", "c.period_start")
+    return f"SELECT {columns} {_joined(charges)} WHERE {tests}"
 
 
 def span_sql(charges: str, span: tuple[str, str]) -> str:
     """FROM and WHERE of the charges `c` that start in the span, with their place `l` and owner `o`."""
     start, end = map(_instant, span)
-    return (
-        f"FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash JOIN owners o ON o.owner_id = c.owner_id "
-        f"WHERE c.period_start >= {start} AND c.period_start < {end}"
-    )
+    return f"{_joined(charges)} WHERE c.period_start >= {start} AND c.period_start < {end}"
+
+
+def _joined(charges: str) -> str:
+    return f"FROM ({charges}) c JOIN places l ON l.place_hash = c.place_hash JOIN owners o ON o.owner_id = c.owner_id"
 
 
 def carried_sql(version: str, month: str, span: tuple[str, str], extra: Sequence[str]) -> str:
     """SELECT of the rows of FOCUS files in one billing period; their period is the one that they state."""
     columns = ", ".join(ident(c.name) for c in output_columns(version, extra=extra))
+    tests = _invoiced(month, span, "BillingPeriodStart", "ChargePeriodStart")
+    return f"SELECT {columns} FROM carried_rows WHERE {tests}"
+
+
+def _invoiced(month: str, span: tuple[str, str], period: str, charge: str) -> str:
+    """SQL: the billing period starts in the month, and the charge in the span; both are SQL of an instant."""
     first, after = month_bounds(month)
     start, end = map(_instant, span)
-    tests = [f"strftime(BillingPeriodStart, '%Y-%m') = {literal(month[:7])}"]
+    tests = [f"strftime({period}, '%Y-%m') = {literal(month[:7])}"]
     # A charge can lie outside the period that bills it: the first and the last span take those.
-    tests += [f"ChargePeriodStart >= {start}"] if span[0] != first else []
-    tests += [f"ChargePeriodStart < {end}"] if span[1] != after else []
-    return f"SELECT {columns} FROM carried_rows WHERE {' AND '.join(tests)}"
+    tests += [f"{charge} >= {start}"] if span[0] != first else []
+    tests += [f"{charge} < {end}"] if span[1] != after else []
+    return " AND ".join(tests)
 
 
 def order_sql(columns: Collection[str] = _ORDER) -> str:
@@ -253,5 +263,6 @@ def _charge_key(*, billed: bool, request: bool) -> str:
     else:
         parts += ["c.price_key"]
     key = ", ".join(f"coalesce(CAST({p} AS VARCHAR), '')" for p in parts)
-    # An empty part is left out, so that a log which does not link its attempts keeps its ids.
-    return key if billed else f"{key}, c.attempt_use"
+    # An empty part is left out, so that a log which does not link its attempts, and a bill whose period is the month,
+    # keep their ids.
+    return f"{key}, c.billing_start" if billed else f"{key}, c.attempt_use"

@@ -20,7 +20,8 @@ def create_billed(
     """Create the table `billed_charges` (columns as `usage_charges` with costs). `carried`: lines left to usage.
 
     Needs the table `enriched` (quantities for lines that state none). Rows of FOCUS files are no lines to be grouped:
-    they keep what they hold, and only their SKU is told here (`billed_skus`, see `sku_hash`).
+    they keep what they hold, and only their SKU is told here (`billed_skus`, see `sku_hash`). `billing_start`: the
+    first moment of the billing period that the bill states, where that is not the month of the charge.
     """
     sku_hash = sku_key(present)
     facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in FACTS)
@@ -56,7 +57,8 @@ def create_billed(
         f"SELECT {start} AS period_start, {end} AS period_end, {place_hash(present)} AS place_hash, o.owner_id, "
         f"{sku_hash} AS sku_hash, currency, coalesce({column('charge_category')}, CASE WHEN billed_cost < 0 "
         f"THEN 'Credit' ELSE 'Usage' END) AS category, {column('charge_class')} AS charge_class, "
-        f"{column('invoice_id')} AS invoice_id, billed_cost, coalesce({listed}, billed_cost) AS listed, "
+        f"{column('invoice_id')} AS invoice_id, {column('billing_period_start', 'TIMESTAMPTZ')} AS stated, "
+        f"billed_cost, coalesce({listed}, billed_cost) AS listed, "
         f"{count} AS requests, coalesce(NULLIF({quantity}, 0), n.quantity) AS units, "
         f"CASE WHEN NULLIF({quantity}, 0) IS NOT NULL THEN 'billed' "
         "WHEN n.quantity IS NOT NULL THEN 'metered' ELSE 'none' END AS quantity_basis "
@@ -68,7 +70,7 @@ def create_billed(
     session.sql(
         f"""CREATE TABLE billed_groups AS
         SELECT period_start, period_end, place_hash, owner_id, sku_hash, currency, category, charge_class, invoice_id,
-               quantity_basis,
+               quantity_basis, NULLIF(stated, date_trunc('month', period_start)) AS billing_start,
                sum(billed_cost) AS amount, sum(listed) AS listed, sum(requests) AS requests,
                NULLIF(sum(CAST(units AS DECIMAL(38, 12))), 0) AS units
         FROM ({lines}) GROUP BY ALL"""
@@ -120,7 +122,7 @@ def _charges() -> str:
 
     usage = "category = 'Usage'"
     return f"""SELECT period_start, period_end, place_hash, owner_id, requests, category, charge_class, currency,
-        invoice_id, line_item, line_facts,
+        invoice_id, billing_start, line_item, line_facts,
         {only("CASE WHEN measured THEN quantity_basis ELSE 'none' END")} AS quantity_basis,
         {only("meter")} AS meter, {only("sku_id")} AS sku_id, {only("sku_price_id")} AS sku_price_id,
         {only("sku_details")} AS sku_details,
