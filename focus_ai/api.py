@@ -51,6 +51,19 @@ def _path(file: Name | None) -> Path | None:
     return None if file is None else Path(file)
 
 
+def _months(words: Sequence[str]) -> tuple[str, ...]:
+    from focus_ai.focus.rows import month_bounds
+
+    for word in words:
+        try:
+            if len(word) != len("YYYY-MM"):
+                raise ValueError(word)
+            month_bounds(word)
+        except ValueError:
+            raise UsageError("not a month", value=word, expected="YYYY-MM, such as 2026-11") from None
+    return tuple(sorted(set(words)))
+
+
 def convert(
     inputs: Inputs,
     out: Name,
@@ -61,6 +74,7 @@ def convert(
     focus: str | None = None,
     grain: str | None = None,
     numeric: str | None = None,
+    months: Sequence[str] = (),
     events: bool = False,
     ai_only: bool = False,
     validate: bool = True,
@@ -75,10 +89,12 @@ def convert(
 
     `settings` are `Settings`, a settings file or its content as a mapping; None means the defaults. What stands in
     them holds where an argument is None: `focus` (a version with column facts), `grain` (request, hour, day or month),
-    `numeric` (decimal or double), memory and threads. `ai_only` leaves out the rows of FOCUS files that are no AI
-    spend. `validate` checks the rows that were priced against the rules of the version before the data set is called
-    done. `as_of` is when the run takes place: now, unless said otherwise. Raises `UsageError` for a wrong argument or
-    setting, `InputError` for an input that is missing or not recognised. Bad records never raise.
+    `numeric` (decimal or double), memory and threads. `months` (YYYY-MM) are the billing periods to write, none means
+    all; records of other periods are counted as ignored, and those periods of the data set stay as they are. `ai_only`
+    leaves out the rows of FOCUS files that are no AI spend. `validate` checks the rows that were priced against the
+    rules of the version before the data set is called done. `as_of` is when the run takes place: now, unless said
+    otherwise. Raises `UsageError` for a wrong argument or setting, `InputError` for an input that is missing or not
+    recognised. Bad records never raise.
     """
     from focus_ai.sources.digests import Digests
 
@@ -90,6 +106,7 @@ def convert(
         raise UsageError("unknown numeric form", value=numeric, expected="decimal or double")
     if allocation is not None and numeric == "double":
         raise UsageError("shares of binary doubles do not add up", next_step="leave out --numeric double")
+    chosen = _months(months)
     names = _names(inputs)
     with Digests() as digests:
         digests.begin_early(names)  # beside the loading of everything else
@@ -97,7 +114,7 @@ def convert(
 
         return run(
             names, Path(out), digests=digests, adapter=adapter, mapping=_paths(mapping),
-            settings=known, focus=focus, grain=grain, numeric=numeric, events=events, ai_only=ai_only,
+            settings=known, focus=focus, grain=grain, numeric=numeric, months=chosen, events=events, ai_only=ai_only,
             validate=validate, allocation=_path(allocation), jobs=jobs, as_of=as_of, progress=progress,
             **_limits(known, memory_limit, threads),
         )  # fmt: skip

@@ -38,6 +38,7 @@ from focus_ai.sources.digests import Digests, sha256
 from focus_ai.stated import check_exports, facts, without_effect
 from focus_ai.usage import attempts
 from focus_ai.usage.contradictions import Contradiction, contradictions
+from focus_ai.usage.months import REASON as OTHER_MONTH
 from focus_ai.validate_run import check_written, refuse_faulty
 
 # Rows of FOCUS files are wide: hundreds of texts, each read and kept.
@@ -70,6 +71,7 @@ def run(
     grain: str,
     numeric: str,
     events: bool,
+    months: tuple[str, ...] = (),
     ai_only: bool = False,
     validate: bool = True,
     allocation: Path | None = None,
@@ -80,7 +82,7 @@ def run(
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """See `focus_ai.api.convert`. `digests` of the inputs may have begun already."""
-    plan = pipeline.Plan(settings, focus, grain, numeric)
+    plan = pipeline.Plan(settings, focus, grain, numeric, months)
     arrow_schema(focus)  # an unknown version is refused before anything is read
     own = {m.id: m for m in map(load, mapping)}
     check_exports(settings, own)
@@ -190,6 +192,7 @@ def _deliver(
         "focus": plan.focus,
         "grain": plan.grain,
         "numeric": plan.numeric,
+        **({"months": list(plan.months)} if plan.months else {}),
         "records": report.records(session, staged, rated),
         "rejected": report.rejected(staged, rated),
         "ignored": _ignored(session, rated),
@@ -215,7 +218,11 @@ def _deliver(
         "rate_card": rated.card.card_id,
     }
     result["run_id"] = report.digest(
-        {k: result[k] for k in ("version", "focus", "grain", "numeric", "inputs", "tables", "rate_card")}
+        {
+            k: result[k]
+            for k in ("version", "focus", "grain", "numeric", "months", "inputs", "tables", "rate_card")
+            if k in result
+        }
     )
     result["files"] = report.file_entries(delivery.folder, paths, {f.path: f for f in files})
     write_metadata(session, delivery, plan, described, instance, written, result, source_facts, created)
@@ -262,7 +269,7 @@ def _exceptions(
             "SELECT source_file AS file, source_row AS row, ignored AS reason, record_id AS key, "
             f"{raw_text_sql(people, 'raw')} AS raw FROM set_aside "
             "UNION ALL SELECT source_file, source_row, reason, record_id, NULL FROM left_out "
-            "WHERE reason = 'repeated_by_child_span'", "file, row, key, reason, raw",
+            f"WHERE reason IN ('repeated_by_child_span', '{OTHER_MONTH}')", "file, row, key, reason, raw",
         ),
         write_lines(
             session, folder, "unpriced", "SELECT * EXCLUDE (file_no, row_no, is_token) FROM unpriced_meters",
@@ -295,6 +302,8 @@ def _ignored(session: Session, rated: pipeline.Rated) -> dict[str, int]:
     )}  # fmt: skip
     if rated.duplicates.repeated_spans:
         found["repeated_by_child_span"] = rated.duplicates.repeated_spans
+    if rated.other_months:
+        found[OTHER_MONTH] = rated.other_months
     return found
 
 

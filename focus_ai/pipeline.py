@@ -16,7 +16,7 @@ from focus_ai.adapters import Mapping
 from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session
 from focus_ai.focus import arrow_schema, create_places, rows_sql
-from focus_ai.focus.carried import Carried, create_carried
+from focus_ai.focus.carried import Carried, create_carried, stated_periods
 from focus_ai.focus.dimensions import Dimensions
 from focus_ai.focus.rows import carried_sql, month_bounds, order_sql
 from focus_ai.ownership import OwnerBook, Pseudonyms
@@ -29,6 +29,7 @@ from focus_ai.settings import Settings
 from focus_ai.sinks.parquet import Written, write_parquet
 from focus_ai.usage import Duplicates, attempts, create_view, deduplicate
 from focus_ai.usage.billing_source import Carriers, choose
+from focus_ai.usage.months import leave_out_other_months
 from focus_ai.usage.overlap import choose_place, seen_from
 
 Progress = Callable[[str, int, int], None]
@@ -47,6 +48,7 @@ class Plan:
     focus: str
     grain: str
     numeric: str
+    months: tuple[str, ...] = ()  # the billing periods to write, as YYYY-MM; none means all
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Rated:
     billed: str
     card: RateCard
     carried: Carried | None = None
+    other_months: int = 0
 
     @property
     def extra(self) -> tuple[str, ...]:
@@ -85,13 +88,15 @@ def rate(
     settings = plan.settings
     present = create_view(session, staged)
     spans = tuple(sorted({m.id for m in mappings if m.leaf_spans}))
-    duplicates = deduplicate(session, present, leaf_spans=spans, mappings=mappings)
+    duplicates = deduplicate(session, present, leaf_spans=spans, mappings=mappings, more=bool(plan.months))
     estimates = frozenset(m.id for m in mappings if m.kind == "billed" and seen_from(m) != "provider")
     asked_by = {m.id: m.asked_by for m in mappings if m.asked_by}
     rounded = {m.id: m.rounded_to for m in mappings if m.rounded_to is not None}
     carriers = choose(session, present, settings.billing.source, estimates, asked_by, rounded)
     carriers = choose_place(session, mappings, present, settings.billing.source, carriers)
     uses = attempts.mark(session, present)
+    stated = stated_periods(session, plan.focus) if plan.months and "focus_row" in present else None
+    others_left = leave_out_other_months(session, present, plan.months, stated)
     owner_hash = attach(session, book, present)
     request = plan.grain == "request"
     if request and grouped:
@@ -119,7 +124,8 @@ def rate(
     has_bills = bool(session.rows("SELECT 1 FROM billed_charges LIMIT 1"))
     billed = "SELECT * FROM billed_charges"
     return Rated(
-        present, duplicates, carriers, meters, owner_hash, bool(others), has_bills, usage, billed, card, carried
+        present, duplicates, carriers, meters, owner_hash, bool(others), has_bills, usage, billed, card, carried,
+        others_left,
     )  # fmt: skip
 
 

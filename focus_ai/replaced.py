@@ -46,8 +46,8 @@ def lost_days(session: Session, out: Path, periods: Collection[str], relation: s
     return [
         sized(
             "replaced_days", f"the data set held {days} day{'' if days == 1 else 's'} of {seller} ({first} to {last}) "
-            "that this run has no row for, and a run replaces whole months; give all exports of a month together, or "
-            "another --out", {"n": rows, "e": cost, "currency": currency},
+            "that this run has no row for, and a run replaces whole months; give all exports of a month together, the "
+            "months that are meant with --month, or another --out", {"n": rows, "e": cost, "currency": currency},
         )
         for seller, currency, first, last, days, rows, cost in found
     ]  # fmt: skip

@@ -37,7 +37,7 @@ def records(session: Session, staged: Sequence[Staged], rated: Rated) -> dict[st
         "billed_lines": kinds.get("billed", 0),
         "duplicates": rated.duplicates.total,
         "rejected": sum(rejected(staged, rated).values()),
-        "ignored": sum(s.ignored for s in staged) + rated.duplicates.repeated_spans,
+        "ignored": sum(s.ignored for s in staged) + rated.duplicates.repeated_spans + rated.other_months,
     }
     if found["read"] != sum(v for k, v in found.items() if k != "read"):
         raise InternalError("the record counts do not add up", value=str(found), expected="read = sum of the rest")

@@ -43,6 +43,10 @@ def convert(
     numeric: Annotated[
         Numeric | None, typer.Option("--numeric", help="Exact decimals (default), or doubles for old receivers.")
     ] = None,
+    month: Annotated[
+        list[str] | None,
+        typer.Option("--month", metavar="YYYY-MM", help="Write this billing period only; repeatable."),
+    ] = None,
     events: Annotated[bool, typer.Option("--events", help="Also write the request-level events.")] = False,
     ai_only: Annotated[
         bool, typer.Option("--ai-only", help="Of FOCUS files, take only the rows that are AI spend.")
@@ -103,6 +107,7 @@ def convert(
             focus=settings.convert.focus,
             grain=settings.convert.grain,
             numeric=settings.convert.numeric,
+            months=month or (),
             events=events,
             ai_only=ai_only,
             validate=validate,

@@ -32,6 +32,18 @@ class Carried:
     report: Mapping[str, Any]
 
 
+def stated_periods(session: Session, version: str) -> str:
+    """SQL of `file_no`, `row_no` and `period`: the billing period that the row of a FOCUS file will have."""
+    rows = "FROM events WHERE focus_row IS NOT NULL"
+    cells = _cells(session)
+    create_macros(session)
+    start = value(load(version).column("BillingPeriodStart"), cells)
+    return (
+        f"SELECT file_no, row_no, {start} AS period FROM (SELECT file_no, row_no, event_time, bucket_end, "
+        f"{cells.read('CAST(focus_row AS JSON)')} {rows})"
+    )
+
+
 def create_carried(
     session: Session, version: str, *, owner_hash: str, sku_key: str, place_hash: str, carried: str
 ) -> Carried | None:
@@ -44,9 +56,7 @@ def create_carried(
     rows = f"FROM events WHERE focus_row IS NOT NULL AND NOT ({carried})"
     if not session.rows("SELECT 1 FROM events WHERE focus_row IS NOT NULL LIMIT 1"):
         return None
-    cells = Cells(str(r[0]) for r in session.rows(
-        "SELECT DISTINCT unnest(json_keys(focus_row)) FROM events WHERE focus_row IS NOT NULL"
-    ))  # fmt: skip
+    cells = _cells(session)
     create_macros(session)
     facts = (
         "CASE WHEN e.billed_unit = 'Tokens' THEN e.billed_quantity END AS tokens, "
@@ -78,6 +88,11 @@ def create_carried(
     session.sql("DROP TABLE focus_read")
     extra = {*stays, *(name for entry, name in kept.items() if entry.into is None)}
     return Carried(tuple(sorted(extra)), report)
+
+
+def _cells(session: Session) -> Cells:
+    query = "SELECT DISTINCT unnest(json_keys(focus_row)) FROM events WHERE focus_row IS NOT NULL"
+    return Cells(str(name) for (name,) in session.rows(query))
 
 
 def _all_there(session: Session, rows: str) -> None:

@@ -49,11 +49,17 @@ class Duplicates:
 
 
 def deduplicate(
-    session: Session, present: frozenset[str], *, leaf_spans: tuple[str, ...] = (), mappings: Sequence[Mapping] = ()
+    session: Session,
+    present: frozenset[str],
+    *,
+    leaf_spans: tuple[str, ...] = (),
+    mappings: Sequence[Mapping] = (),
+    more: bool = False,
 ) -> Duplicates:
     """Create the table `left_out` (file_no, row_no, reason, kept ...) and the view `events` without those rows.
 
-    The events show the owners of their traces where the export puts those apart.
+    The events show the owners of their traces where the export puts those apart. `more`: rows will be added to
+    `left_out` later on.
     """
     _leave_out_repeats(session, present)
     spans = 0
@@ -63,7 +69,7 @@ def deduplicate(
         spans = leave_out_repeated_spans(session, leaf_spans, present)
     same_calls = leave_out_same_calls(session, mappings, present)
     counts = dict(session.rows("SELECT reason, count(*) FROM left_out GROUP BY reason"))
-    if counts:
+    if counts or more:
         session.sql(
             "CREATE VIEW events AS SELECT s.* FROM staged s ANTI JOIN left_out l "
             "ON s.file_no = l.file_no AND s.row_no = l.row_no"

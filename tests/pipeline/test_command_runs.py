@@ -27,6 +27,13 @@ def test_json_on_standard_output(source: Path, capsys: pytest.CaptureFixture[str
     assert {r["BillingAccountId"] for r in rows(Path("out"))} == {"org-9"}
 
 
+def test_only_the_months_that_were_named(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = [part for month in ("2026-11", "2026-12") for part in ("--month", month)]
+    assert main(["convert", str(source), "--out", "out", *named]) == 0
+    assert "other_month 3" in capsys.readouterr().out
+    assert json.loads(Path("out/run.json").read_text())["months"] == ["2026-11", "2026-12"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -35,6 +42,7 @@ def test_json_on_standard_output(source: Path, capsys: pytest.CaptureFixture[str
         (["x.jsonl", "--fail-on", "unpriced"], 1),
         (["x.jsonl", "--fail-on", "unattributed"], 1),
         (["x.jsonl", "--grain", "week"], 2),
+        (["x.jsonl", "--month", "2026-1"], 2),
         (["x.jsonl", "--adapter", "generic-evnt"], 2),
         (["x.jsonl", "--memory-limit", "much"], 2),
         (["x.jsonl", "--config", "none.toml"], 2),
