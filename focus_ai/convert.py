@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
@@ -13,6 +15,7 @@ from typing import Any
 from focus_ai import __version__, pipeline, replaced, report, run_warnings
 from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
+from focus_ai.adapters.staged import TEXTS, with_texts
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.clock import created_at
 from focus_ai.engine import Session
@@ -31,13 +34,13 @@ from focus_ai.rewrite import GENERATOR, write_metadata
 from focus_ai.settings import Settings
 from focus_ai.sinks import Delivery, Written, metadata
 from focus_ai.sinks.events import write_events
-from focus_ai.sinks.exceptions import write_lines, write_rejects
+from focus_ai.sinks.exceptions import by_place, write_lines, write_places, write_rejects
 from focus_ai.sinks.manifest import write_json
 from focus_ai.sources import Reject, SourceFile, discover
 from focus_ai.sources.digests import Digests, sha256
 from focus_ai.stated import check_exports, facts, without_effect
 from focus_ai.usage import attempts
-from focus_ai.usage.contradictions import Contradiction, contradictions
+from focus_ai.usage.contradictions import COMPARED, Contradiction, contradictions
 from focus_ai.usage.months import REASON as OTHER_MONTH
 from focus_ai.validate_run import check_written, refuse_faulty
 
@@ -254,23 +257,26 @@ def _exceptions(
     session: Session, folder: Path, staged: Sequence[Staged], rated: pipeline.Rated, people: str
 ) -> list[Path]:
     """What was set aside. `people`: what becomes of ids of people, which the texts of records may hold."""
-    conflicts = [_contradicts(c) for c in contradictions(session, rated.present)]
-    rejects = [*(r for s in staged for r in s.rejects), *conflicts]
+    conflicts = map(_contradicts, contradictions(session, rated.present))
+    files = sorted(staged, key=lambda s: s.source)
+    rejects = heapq.merge(itertools.chain.from_iterable(with_texts(session, s) for s in files), conflicts, key=by_place)
+    ignored = (
+        "SELECT source_file AS file, source_row AS row, ignored AS reason, record_id AS key, "
+        f"{raw_text_sql(people, 'raw')} AS raw FROM set_aside "
+        "UNION ALL SELECT source_file, source_row, reason, record_id, NULL FROM left_out "
+        f"WHERE reason IN ('repeated_by_child_span', '{OTHER_MONTH}')"
+    )
     found = [
-        write_rejects(folder, [replace(r, raw=raw_text(people, r.raw)) for r in rejects]),
+        write_rejects(folder, (replace(r, raw=raw_text(people, r.raw)) for r in rejects)),
         write_lines(
             session, folder, "duplicates",
             "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row "
             "FROM left_out WHERE reason IN ('same_record', 'older_version', 'same_call', 'looks_like_same_call')",
             "file, row, key, kept_file, kept_row, reason",
         ),
-        write_lines(
-            session, folder, "ignored",
-            "SELECT source_file AS file, source_row AS row, ignored AS reason, record_id AS key, "
-            f"{raw_text_sql(people, 'raw')} AS raw FROM set_aside "
-            "UNION ALL SELECT source_file, source_row, reason, record_id, NULL FROM left_out "
-            f"WHERE reason IN ('repeated_by_child_span', '{OTHER_MONTH}')", "file, row, key, reason, raw",
-        ),
+        write_places(session, folder, "ignored", ignored)
+        if sum(_ignored(session, rated).values()) > TEXTS
+        else write_lines(session, folder, "ignored", ignored, "file, row, key, reason, raw"),
         write_lines(
             session, folder, "unpriced", "SELECT * EXCLUDE (file_no, row_no, is_token) FROM unpriced_meters",
             "file, row, record_id, meter, reason, quantity",
@@ -291,8 +297,10 @@ def _exceptions(
 
 def _contradicts(found: Contradiction) -> Reject:
     """A record that others of its identity contradict; its text is what it says differently."""
-    said = json.dumps({"record_id": found.record_id, **found.says}, ensure_ascii=False)
+    said = json.dumps({"record_id": found.record_id, **(found.says or {})}, ensure_ascii=False)
     note = f"records of this identity differ in {', '.join(found.says)}" if found.says else None
+    if found.says is None:
+        note = f"one of more than {COMPARED:,} identities whose records differ; the first of them were compared"
     return Reject(found.file, found.row, "conflicting_duplicate", said, note)
 
 

@@ -17,6 +17,7 @@ from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import record_levels
 from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
+from focus_ai.adapters.staged import TEXTS
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
 from focus_ai.sources.bundle import counted_anew, file_of, record_of
@@ -327,7 +328,9 @@ def _raw(mapping: Mapping, scope: Scope) -> str:
         return "CAST(NULL AS VARCHAR)"
     whole = "focus_row" if mapping.focus_rows else f"j{scope.depth}" if scope.mode == "json" else "to_json(r)"
     whole = series.whole() if mapping.series else whole
-    return f"CASE WHEN problem IS NOT NULL OR ignored IS NOT NULL THEN CAST({whole} AS VARCHAR) END"
+    # A cloud bill is mostly other services: making a text of each of their lines would cost more than reading them.
+    few = f" AND rn <= {TEXTS}" if whole == "to_json(r)" and not scope.bundled else ""
+    return f"CASE WHEN problem IS NOT NULL OR (ignored IS NOT NULL{few}) THEN CAST({whole} AS VARCHAR) END"
 
 
 def _base(mapping: Mapping, scope: Scope) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.record import needed
-from focus_ai.adapters.staged import Staged, copy_sql
+from focus_ai.adapters.staged import TEXTS, Staged, copy_sql
 from focus_ai.engine import Session, ident, literal
 from focus_ai.errors import InternalError
 from focus_ai.sources.discover import SourceFile
@@ -113,7 +113,8 @@ def aside(
     facts: MappingType[str, str] | None = None,
     extra: frozenset[str] | None = None,
 ) -> Staged:
-    """Read the ignored records of a file that went the quick way once more, exactly. The session keeps order."""
+    """Read the ignored records of a file that went the quick way once more, exactly; with their texts when they are
+    few. The session keeps order."""
     if not staged.ignored:
         return staged
     wanted = None if extra is None else needed(extra, spans=mapping.leaf_spans)
@@ -126,7 +127,8 @@ def aside(
     numbered = json_lines(source.path, source.format.compression, array=source.format.array)
     lines = f"(SELECT rn, j0 FROM {numbered} SEMI JOIN ignored_rows USING (rn))"
     target = staged.parquet.with_suffix(".aside.parquet")
-    session.sql(copy_sql(exact.over(lines), exact.columns, {}, target, where="ignored IS NOT NULL"))
+    silent = {"raw": "CAST(NULL AS VARCHAR)"} if staged.ignored > TEXTS else {}
+    session.sql(copy_sql(exact.over(lines), exact.columns, silent, target, where="ignored IS NOT NULL"))
     session.sql("DROP TABLE ignored_rows")
     again = session.one(f"SELECT count(*) FROM read_parquet({literal(str(target))})")[0]
     if again != staged.ignored:
@@ -134,7 +136,7 @@ def aside(
             "ignored records were counted differently when read again", where=source.name,
             value=f"{again} and {staged.ignored}",
         )  # fmt: skip
-    kept = Staged(source.name, mapping.id, target, exact.columns, again, 0, again, ())
+    kept = Staged(source.name, mapping.id, target, exact.columns, again, 0, again, (), silent)
     return replace(staged, aside=kept)
 
 

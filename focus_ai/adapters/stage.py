@@ -18,7 +18,7 @@ from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import member, record_levels
 from focus_ai.adapters.record import needed
-from focus_ai.adapters.staged import Staged, copy_sql
+from focus_ai.adapters.staged import TEXTS, Staged, copy_sql
 from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import spool_lines
@@ -255,8 +255,9 @@ def staged_from(
     rows, ignored, problems = counts
     if problems:
         mine = "" if part is None else f"AND part = {part} "
+        raw = "NULL" if problems > TEXTS else "raw"
         found = session.rows(
-            f"SELECT source_row, problem, raw FROM read_parquet({literal(str(target))}) "
+            f"SELECT source_row, problem, {raw} FROM read_parquet({literal(str(target))}) "
             f"WHERE problem IS NOT NULL {mine}ORDER BY source_row"
         )
         rejects = [*rejects, *(Reject(source.name, int(row), why, raw) for row, why, raw in found)]
@@ -266,4 +267,5 @@ def staged_from(
     return Staged(
         source.name, mapping.id, target, columns, read, rows - problems - ignored, ignored,
         tuple(sorted(rejects, key=lambda r: (r.row or 0, r.reason))), constants=constants, part=part,
+        texts_apart=problems > TEXTS and not mapping.private,
     )  # fmt: skip

@@ -260,7 +260,7 @@ def test_a_tilde_behind_an_equals_sign_is_the_home_folder(api: Api, given: str, 
 
 def test_options_reach_the_conversion(api: Api, tmp_path: Path) -> None:
     words = "convert a.json b/ --out o --adapter litellm-spend-logs --focus 1.2 --grain hour --numeric double --events"
-    more = "--jobs 3 --memory-limit 400MB --threads 2 --mapping m.yaml --rates r.csv --owner-map w.csv --accounts c.csv"
+    more = "--jobs 3 --memory-limit 400MB --threads 2 --mapping m.yaml --rates r.csv --owner-map w.csv --accounts c.csv --month 2026-11"
     assert main([*words.split(), *more.split(), "--account", "openai=org-1", "--quiet"]) == 0
     (inputs, out), options = api.calls[0]
     assert (inputs, out) == (["a.json", "b/"], Path("o"))
@@ -272,6 +272,7 @@ def test_options_reach_the_conversion(api: Api, tmp_path: Path) -> None:
         "focus": "1.2",
         "grain": "hour",
         "numeric": "double",
+        "months": ["2026-11"],
         "events": True,
         "ai_only": False,
         "validate": True,
