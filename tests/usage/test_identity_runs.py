@@ -175,11 +175,14 @@ def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
 
 
 def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "gpt-5", response: str | None = None,
-         operation: str = "chat", second: int = 0, served: str | None = "gpt-5", read: int = 0, write: int = 0) -> dict[str, Any]:  # fmt: skip
+         operation: str = "chat", second: int = 0, served: str | None = "gpt-5", read: int = 0, write: int = 0,
+         out: int = 10) -> dict[str, Any]:  # fmt: skip
     values: dict[str, Any] = {
-        "gen_ai.operation.name": operation, "gen_ai.system": "openai", "gen_ai.request.model": model,
-        "gen_ai.usage.input_tokens": tokens, "gen_ai.usage.output_tokens": 10,
+        "gen_ai.operation.name": operation, "gen_ai.system": "openai",
+        "gen_ai.usage.input_tokens": tokens, "gen_ai.usage.output_tokens": out,
     }  # fmt: skip
+    if model:
+        values["gen_ai.request.model"] = model
     if served:
         values["gen_ai.response.model"] = served
     if read or write:
@@ -216,6 +219,45 @@ def span(number: int, parent: int | None, *, tokens: int = 1000, model: str = "g
         ((span(1, None, response="a"), span(2, 1, response="b", tokens=5)), 1005, 0),
         # siblings with equal counts are two calls
         ((span(2, 1), span(3, 1)), 2000, 0),
+        # a framework's span states the sum of two calls below it (1000 = 400 + 600), of which one lies below a tool
+        (
+            (
+                span(1, None, out=20),
+                span(2, 1, tokens=400),
+                span(3, 1, operation="execute_tool"),
+                span(4, 3, tokens=600),
+            ),
+            1000,
+            1,
+        ),
+        # sums of sums: 1000 = 300 + 700, 700 = 200 + 500
+        (
+            (
+                span(1, None, out=30),
+                span(2, 1, tokens=300),
+                span(3, 1, tokens=700, out=20),
+                span(4, 3, tokens=200),
+                span(5, 3, tokens=500),
+            ),
+            1000,
+            2,
+        ),
+        # a sum over calls that are themselves told of twice
+        ((span(1, None, out=20), span(2, 1, tokens=400), span(3, 2, tokens=400), span(4, 1, tokens=600)), 1000, 2),
+        # the input is the sum, the output is not: a call of its own
+        ((span(1, None), span(2, 1, tokens=400), span(3, 1, tokens=600)), 2000, 0),
+        # the counts are the sum, the response is another one: a call of its own
+        (
+            (
+                span(1, None, out=20, response="a"),
+                span(2, 1, tokens=400, response="b"),
+                span(3, 1, tokens=600, response="c"),
+            ),
+            2000,
+            0,
+        ),
+        # an agent's span without a model above one call
+        ((span(1, None, model="", served=None), span(2, 1)), 1000, 1),
     ],
 )
 def test_parent_spans_are_not_added_to_their_children(
@@ -250,6 +292,16 @@ def owned(made: dict[str, Any], **owner: str) -> dict[str, Any]:
         # its own word goes first, and then nothing of another team
         ((owned(span(1, None), team="gate", product="desk"), owned(span(2, 1), team="own")), "own", None),
         ((owned(span(1, None), team="gate", product="desk"), owned(span(2, 1), team="gate")), "gate", "desk"),
+        # a span that states the sum of the calls below it: its owner is theirs
+        (
+            (
+                owned(span(1, None, tokens=1600, out=20), team="gate", product="desk"),
+                span(2, 1),
+                span(3, 1, tokens=600),
+            ),
+            "gate",
+            "desk",
+        ),
         # another call above is no source
         ((owned(span(1, None, tokens=7), team="gate"), span(2, 1)), None, None),
     ],
@@ -259,7 +311,7 @@ def test_a_span_that_repeats_the_call_below_lends_its_owner(
 ) -> None:
     for number, order in enumerate((spans, spans[::-1])):
         convert(out, jsonl(tmp_path / f"{number}.jsonl", [otlp(*order)]))
-        found = {(r["x_Team"], r["x_Product"]) for r in rows(out) if r["ConsumedQuantity"] == 1000}
+        found = {(r["x_Team"], r["x_Product"]) for r in rows(out) if r["ConsumedQuantity"] >= 1000}
         assert found == {(team, product)}
 
 
