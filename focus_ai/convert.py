@@ -39,7 +39,7 @@ from focus_ai.sinks.manifest import write_json
 from focus_ai.sources import Reject, SourceFile, discover
 from focus_ai.sources.digests import Digests, sha256
 from focus_ai.stated import check_exports, facts, without_effect
-from focus_ai.usage import attempts
+from focus_ai.usage import attempts, same_calls
 from focus_ai.usage.contradictions import COMPARED, Contradiction, contradictions
 from focus_ai.usage.months import REASON as OTHER_MONTH
 from focus_ai.validate_run import check_written, refuse_faulty
@@ -130,7 +130,7 @@ def run(
 def _extra(plan: pipeline.Plan, book: OwnerBook, chosen: MappingType[str, Mapping]) -> frozenset[str]:
     """Fields that this run needs besides the core ones: evidence that can change an owner, request ids."""
     several = len({m.system for m in chosen.values() if m.kind == "usage"}) > 1
-    ids = ("provider_response_id",) if several else ()
+    ids = same_calls.FIELDS if several else ()
     # A report that was asked for by user is another answer than the one by model.
     asked = (
         ("end_user_id",) if any("grouping" in m.asked_by and "end_user_id" in m.fields for m in chosen.values()) else ()

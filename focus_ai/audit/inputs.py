@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int], None]
 # Fields that findings read besides those of every run; an export that lacks one leaves it empty.
 FIELDS = (
     "logical_request_id", "provider_request_id", "provider_response_id", "attempt_index",
-    "attempt_count", "attempt_kind", "event_time_basis", "outcome", "usage_source", "input_semantics",
+    "attempt_count", "attempt_kind", "event_time_basis", "duration_ms", "outcome", "usage_source", "input_semantics",
     "reported_cost", "reported_cost_currency", "avoided_input_tokens", "avoided_output_tokens", "request_source",
     "end_user_id", "owner_team", "owner_product", "owner_feature", "owner_environment",
 )  # fmt: skip

@@ -1,10 +1,10 @@
 """One call in the logs of two systems counts once: proven by the provider's response id, or by equal counts.
 
-Where one of the logs has no ids, calls with the same tokens at the same moment are one. The call that is left out is
-listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway, then one
-that names its seller before one whose seller was read off the model, then the gateway's record, for it saw what was
-sent and what came back, then the one that tells more kinds of use. The owner of the record that is left out is lent to
-it where the id proves the call.
+Where one of the logs has no ids, calls with the same tokens that began at the same moment are one. The call that is
+left out is listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway,
+then one that names its seller before one whose seller was read off the model, then the gateway's record, for it saw
+what was sent and what came back, then the one that tells more kinds of use. The owner of the record that is left out is
+lent to it where the id proves the call.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from focus_ai.adapters.mapping import Mapping
 from focus_ai.engine import Session, ident, literals
 from focus_ai.usage.seen_from import OUTSIDE, seen_from
 
+# What tells the same call besides its counts and times.
+FIELDS = ("provider_response_id", "event_time_basis", "duration_ms")
 # Two clocks that look at one call differ by less than this.
 SECONDS = 2
 # How good the counts are: the provider's own, a guess of a gateway (a stream that broke off), none at all. An answer
@@ -27,6 +29,11 @@ _GUESS = (
 _INFERRED = "contains(coalesce(flags, ''), 'provider_inferred')"
 # What such a reading goes by; the call of another record is of the same maker's models.
 _MAKER = "(gpt|claude|gemini|text-embedding|(?:^|[^a-z0-9])o[134](?:[^0-9]|$))"
+# Some logs are written when the answer has ended; what they say of its length leads back to the beginning.
+_BEGUN = (
+    "CASE WHEN s.event_time_basis = 'end' AND s.duration_ms >= 0 "
+    "THEN s.event_time - to_milliseconds(s.duration_ms) ELSE s.event_time END"
+)
 _MODELS = ("model_served", "model_requested", "model_deployment")
 
 
@@ -53,9 +60,9 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
         f"""CREATE TABLE calls AS
         WITH places(adapter, rank, system) AS (VALUES {values}),
         logged AS (
-          SELECT s.file_no, s.row_no, s.source_file, s.source_row, s.record_id, s.provider, s.event_time, s.served_from,
-                 s.flags, p.rank, p.system, s.adapter, {response} AS response, {sides["input_"]} AS input,
-                 {sides["output_"]} AS output, -({" + ".join(told) or "0"}) AS less,
+          SELECT s.file_no, s.row_no, s.source_file, s.source_row, s.record_id, s.provider, s.served_from,
+                 s.flags, {_BEGUN} AS begun, p.rank, p.system, s.adapter, {response} AS response,
+                 {sides["input_"]} AS input, {sides["output_"]} AS output, -({" + ".join(told) or "0"}) AS less,
                  regexp_extract(lower(concat_ws(' ', {names})), {literals([_MAKER])}, 1) AS maker
           FROM staged s JOIN places p ON s.adapter = p.adapter
           ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
@@ -92,18 +99,18 @@ def _leave_out_lookalikes(session: Session) -> None:
     Calls of equal counts whose times touch form a cluster; in it, the n-th call of one system stands for the n-th of
     the other, so that two equal calls stay two.
     """
-    touch = f"event_time - lag(event_time) OVER same <= INTERVAL {SECONDS} second"
+    touch = f"begun - lag(begun) OVER same <= INTERVAL {SECONDS} second"
     session.sql(
         f"""INSERT INTO left_out
         WITH here AS (SELECT c.* FROM calls c ANTI JOIN left_out l ON c.file_no = l.file_no AND c.row_no = l.row_no
                       WHERE c.input > 0),
         edges AS (SELECT *, CASE WHEN {touch} THEN 0 ELSE 1 END AS starts FROM here
-                  WINDOW same AS (PARTITION BY input, output ORDER BY event_time)),
-        clusters AS (SELECT *, sum(starts) OVER (PARTITION BY input, output ORDER BY event_time
+                  WINDOW same AS (PARTITION BY input, output ORDER BY begun)),
+        clusters AS (SELECT *, sum(starts) OVER (PARTITION BY input, output ORDER BY begun
                                                  RANGE UNBOUNDED PRECEDING) AS cluster FROM edges),
         numbered AS (SELECT *, row_number() OVER (
                        PARTITION BY input, output, cluster, system
-                       ORDER BY event_time, adapter, source_file, source_row, row_no) AS nth FROM clusters),
+                       ORDER BY begun, adapter, source_file, source_row, row_no) AS nth FROM clusters),
         pairs AS (SELECT c.*, o.source_file AS kept_file, o.source_row AS kept_row,
                          row_number() OVER (PARTITION BY c.file_no, c.row_no
                                             ORDER BY o.guess, o.inferred, o.rank, o.less, o.system) AS choice
@@ -114,7 +121,7 @@ def _leave_out_lookalikes(session: Session) -> None:
                    AND (c.response IS NULL OR o.response IS NULL)
                    AND (o.guess, o.inferred, o.rank, o.less, o.system)
                        < (c.guess, c.inferred, c.rank, c.less, c.system)
-                   AND abs(epoch_ms(c.event_time) - epoch_ms(o.event_time)) <= {1000 * SECONDS})
+                   AND abs(epoch_ms(c.begun) - epoch_ms(o.begun)) <= {1000 * SECONDS})
         SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, 'looks_like_same_call'
         FROM pairs WHERE choice = 1"""
     )

@@ -89,6 +89,29 @@ def test_without_ids_the_same_tokens_at_the_same_moment(tmp_path: Path, out: Pat
     assert {d["reason"] for d in exceptions(out, "duplicates")} == {"looks_like_same_call"}
 
 
+def ended(number: int, **fields: Any) -> dict[str, Any]:
+    """The same call in the log of a gateway that writes the line, and its time, when the answer has ended (APISIX)."""
+    return {
+        "request_id": f"ng-{number}", "request": "POST /v1/chat/completions HTTP/1.1", "status": "200",
+        "provider": "openai", "request_type": "ai_chat", "request_llm_model": "gpt-5", "llm_model": "gpt-5",
+        "llm_prompt_tokens": "1000", "llm_completion_tokens": "10", "llm_total_tokens": "1010",
+        "time": "2026-10-07T14:00:30+02:00", "request_time": "30.250", **fields,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("events", [False, True])
+def test_a_log_written_at_the_end_of_a_call_is_met_at_its_beginning(tmp_path: Path, out: Path, events: bool) -> None:
+    """12:00:30 less 30.25 seconds is 11:59:59.75, a quarter of a second before the span; another call, which began
+    when the first ended, counts on its own."""
+    spans = [span(1, end_time="2026-10-07 12:00:30.000"), span(2, start_time="2026-10-07 12:00:30.000")]
+    later = ended(2, time="2026-10-07T12:01:09+00:00", request_time="9.000")
+    gateway = jsonl(tmp_path / "gw.jsonl", [ended(1), later])
+    report = convert(out, gateway, jsonl(tmp_path / "app.jsonl", spans), events=events)
+    assert (report["records"]["events"], report["records"]["duplicates"], effective(report)) == (3, 1, "0.00405")
+    [left] = exceptions(out, "duplicates")
+    assert (left["row"], left["kept_file"], left["kept_row"]) == (1, str(gateway), 1)
+
+
 def nameless(number: int, **fields: Any) -> dict[str, Any]:
     """A span that names no seller; `gpt-5` is taken to be sold by OpenAI."""
     return span(number, metadata={}, **{"provided_model_name": "gpt-5", **fields})
