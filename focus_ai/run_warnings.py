@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from focus_ai import words
 from focus_ai.adapters.staged import Staged
 from focus_ai.double_counts import double_counts
-from focus_ai.engine import Session
+from focus_ai.engine import Session, literals
 from focus_ai.focus.places import UNSPECIFIED, unmet_accounts, unmet_defaults
 from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated
@@ -25,6 +25,8 @@ from focus_ai.warned import Warned, sized, warning
 _SLACK = timedelta(minutes=15)
 # A rate file of the user may state further assumptions.
 _ITS_OWN = "an assumption that the rate itself states"
+# Why spans are passed over that hold the sums of the calls below them.
+_SUMS = ("span_repeats_its_children", "span_not_inference", "repeats_its_generations")
 # Defaults that every source leaves unsaid are no news.
 _SILENT = {f"{name}_assumed" for name in ("processing", "service_tier", "speed", "geo", "region")}
 
@@ -53,7 +55,13 @@ def warnings(
             *double_counts(session, relation, rated, staged),
             *_of_owners_behind(session, relation, rated),
         ]
-    return [*found, *_of_records(session, rated.present, now), *_of_owners(session, rated), *_of_copies(session, rated)]
+    return [
+        *found,
+        *_of_records(session, rated.present, now),
+        *_of_owners(session, rated),
+        *_of_copies(session, rated),
+        *_of_sums(session, rated.present),
+    ]
 
 
 def _of_files(staged: Sequence[Staged]) -> Iterator[Warned]:
@@ -172,4 +180,24 @@ def _of_copies(session: Session, rated: Rated) -> Iterator[Warned]:
             "conflicting_duplicates", "records of one identity say different things and were set aside; give only the "
             "newest export, or map a version; of several organisations, say in [files] of the settings which file is "
             f"whose{size}", row,
+        )  # fmt: skip
+
+
+def _of_sums(session: Session, present: frozenset[str]) -> Iterator[Warned]:
+    """Spans with sums of traces of which nothing else is there, as in an export of the roots; their tokens."""
+    if "trace_id" not in present:
+        return
+    counts = tokens_sql(present)
+    sums = f"FROM set_aside WHERE ignored IN ({literals(_SUMS)}) AND trace_id IS NOT NULL AND {counts} > 0"
+    if not session.rows(f"SELECT 1 {sums} LIMIT 1"):
+        return
+    spans, tokens = session.one(
+        f"""WITH sums AS (SELECT adapter, trace_id, count(*) AS n, max({counts}) AS t {sums} GROUP BY ALL)
+        SELECT CAST(sum(n) AS BIGINT), CAST(sum(t) AS BIGINT) FROM sums
+        ANTI JOIN (SELECT adapter, trace_id FROM staged WHERE {counts} > 0) USING (adapter, trace_id)"""
+    )
+    if spans:
+        yield warning(
+            "spans_without_calls", "spans hold the sums of calls, and of their traces no call is in the inputs, so "
+            f"nothing of them counts; export all spans, not the roots alone (at least {tokens:,} tokens)", spans,
         )  # fmt: skip

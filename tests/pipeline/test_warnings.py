@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data_builders import EXPORTS, convert, event, jsonl
@@ -85,3 +86,28 @@ def test_a_default_owner_that_no_record_meets_is_told_with_what_the_records_have
         (message,) = told(name, "mistral", "openai/another")
         assert f"no record is of {name} of the settings" in message and f"the records have {has}" in message
     assert told("openai", "mistral", "openai/proj_demoSearch", "openai/org-demo", "openai/another") == []
+
+
+def test_sums_of_calls_that_are_not_there_are_told(tmp_path: Path) -> None:
+    """An export of the roots: a chain of 700 + 30 tokens and the agent in it, which repeats 400 + 20 of them, but no
+    call. Of a trace whose call is there the chain only repeats it."""
+
+    def run(number: int, trace: str, kind: str, tokens: tuple[int, int], parent: str | None = None) -> dict[str, Any]:
+        at = "2026-10-07T09:12:40.250000"
+        return {
+            "id": f"r-{number}", "run_type": kind, "start_time": at, "end_time": at, "dotted_order": "d",
+            "trace_id": trace, "parent_run_id": parent, "status": "success", "prompt_tokens": tokens[0],
+            "completion_tokens": tokens[1], "total_tokens": sum(tokens),
+            "extra": {"metadata": {"ls_provider": "openai", "ls_model_name": "gpt-5"}},
+        }  # fmt: skip
+
+    alone = [run(1, "t-1", "chain", (700, 30)), run(2, "t-1", "chain", (400, 20), "r-1")]
+    whole = [run(3, "t-2", "chain", (900, 9)), run(4, "t-2", "llm", (900, 9), "r-3")]
+    silent = [run(5, "t-3", "tool", (0, 0))]
+    told = []
+    for runs in ([*alone, *whole, *silent], [*whole, *silent]):
+        report = convert(tmp_path / "out", jsonl(tmp_path / "x.jsonl", runs))
+        assert report["tokens"]["input"] == 900
+        told.append([(w["records"], w["message"]) for w in report["warnings"] if w["code"] == "spans_without_calls"])
+    ((spans, message),), nothing = told
+    assert spans == 2 and "at least 730 tokens" in message and nothing == []
