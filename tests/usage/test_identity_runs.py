@@ -324,6 +324,20 @@ def test_spans_in_several_files_meet(tmp_path: Path, out: Path) -> None:
     assert (report["records"]["events"], report["records"]["duplicates"], report["records"]["ignored"]) == (1, 1, 1)
 
 
+def test_hexadecimal_ids_of_spans_are_the_same_in_either_case(tmp_path: Path, out: Path) -> None:
+    """By the protocol the ids are hexadecimal texts without regard to case; two exporters write them differently."""
+    spans = [span(0xAB, None, response="r"), span(0xCD, 0xAB, response="r")]
+
+    def shouted(made: dict[str, Any]) -> dict[str, Any]:
+        return {n: v.upper() if n in ("traceId", "spanId", "parentSpanId") else v for n, v in made.items()}
+
+    first = jsonl(tmp_path / "a.jsonl", [otlp(*spans)])
+    report = convert(out, first, jsonl(tmp_path / "b.jsonl", [otlp(*map(shouted, spans))]))
+    assert (report["records"]["events"], report["records"]["duplicates"], report["records"]["ignored"]) == (1, 2, 1)
+    report = convert(out, first, jsonl(tmp_path / "b.jsonl", [otlp(shouted(span(0xEF, 0xCD, response="r")))]))
+    assert (report["records"]["events"], report["records"]["ignored"]) == (1, 2)
+
+
 def test_the_staged_key_keeps_every_bit(tmp_path: Path) -> None:
     """Parquet has no 128-bit integer; a key kept as a double would let strangers meet in a run of many millions."""
     import pyarrow.parquet as pq
