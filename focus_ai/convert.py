@@ -257,7 +257,7 @@ def _exceptions(
     session: Session, folder: Path, staged: Sequence[Staged], rated: pipeline.Rated, people: str
 ) -> list[Path]:
     """What was set aside. `people`: what becomes of ids of people, which the texts of records may hold."""
-    conflicts = map(_contradicts, contradictions(session, rated.present))
+    conflicts = map(_contradicts, contradictions(session, rated.duplicates.said))
     files = sorted(staged, key=lambda s: s.source)
     rejects = heapq.merge(itertools.chain.from_iterable(with_texts(session, s) for s in files), conflicts, key=by_place)
     ignored = (

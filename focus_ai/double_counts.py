@@ -21,7 +21,7 @@ from focus_ai.warned import Warned, sized
 def double_counts(session: Session, relation: str, rated: Rated, staged: Sequence[Staged]) -> Iterator[Warned]:
     """A warning per seller and currency whose rated rows meet billed ones, and per currency of bills that were given in
     two deliveries. `relation`: the rows of the run."""
-    for row in delivered_again(session, rated.present, staged, rated.carriers.billed):
+    for row in delivered_again(session, rated.duplicates.said, staged, rated.carriers.billed):
         yield sized(
             "delivered_again", f"{row['one']} and {row['other']} are deliveries of one bill, and lines of it stand in "
             "both with other ids or amounts: they count twice; give only the newest delivery of a month", row,

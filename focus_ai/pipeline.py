@@ -88,7 +88,9 @@ def rate(
     settings = plan.settings
     present = create_view(session, staged)
     spans = tuple(sorted({m.id for m in mappings if m.leaf_spans}))
-    duplicates = deduplicate(session, present, leaf_spans=spans, mappings=mappings, more=bool(plan.months))
+    duplicates = deduplicate(
+        session, present, leaf_spans=spans, mappings=mappings, evidence=book.needs, more=bool(plan.months)
+    )
     estimates = frozenset(m.id for m in mappings if m.kind == "billed" and seen_from(m) != "provider")
     asked_by = {m.id: m.asked_by for m in mappings if m.asked_by}
     rounded = {m.id: m.rounded_to for m in mappings if m.rounded_to is not None}

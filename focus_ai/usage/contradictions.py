@@ -25,17 +25,18 @@ class Contradiction:
     says: dict[str, str | None] | None
 
 
-def contradictions(session: Session, present: frozenset[str]) -> Iterator[Contradiction]:
-    """The records that `deduplicate` left out as `conflicting_duplicate`, each with what it says differently.
+def contradictions(session: Session, agree: frozenset[str]) -> Iterator[Contradiction]:
+    """The records that `deduplicate` left out as `conflicting_duplicate`, each with what it says differently of the
+    fields that have to agree.
 
     They come in file and record order.
     """
     if not session.rows("SELECT 1 FROM left_out WHERE reason = 'conflicting_duplicate' LIMIT 1"):
         return
-    names = [n for n, _ in compared(present)]
+    names = [n for n, _ in compared(agree)]
     differs = ", ".join(
         f"CASE WHEN count(DISTINCT {sql}) > 1 OR count({sql}) NOT IN (0, count(*)) THEN {literal(n)} END"
-        for n, sql in compared(present)
+        for n, sql in compared(agree)
     )
     said = ", ".join(f"{{'name': {literal(n)}, 'text': CAST(s.{ident(n)} AS VARCHAR)}}" for n in names)
     for file, row, record_id, told in session.rows(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from focus_ai.adapters.mapping import Mapping
-from focus_ai.adapters.record import fields
+from focus_ai.adapters.record import fields, needed
 from focus_ai.adapters.structures import members
 from focus_ai.engine import Session, ident
 from focus_ai.usage import attempts
@@ -25,11 +25,11 @@ _LINEAGE = ("source_file", "source_row", "adapter", "record_version", "flags", "
 _NOT_COMPARED = (*_LINEAGE, *attempts.FIELDS, "other_columns")
 
 
-def compared(present: frozenset[str]) -> list[tuple[str, str]]:
-    """The fields in which two deliveries of one record must agree, with the SQL over `s` of what is compared."""
+def compared(said: frozenset[str]) -> list[tuple[str, str]]:
+    """Of these fields those in which two deliveries of one record must agree, with the SQL over `s` of each."""
     # Two exports may print the same binary amount with other last digits.
     shown = {"reported_cost": "round(s.reported_cost, 9)", "tags": members("s.tags")}
-    return [(n, shown.get(n, f"s.{ident(n)}")) for n in fields() if n in present and n not in _NOT_COMPARED]
+    return [(n, shown.get(n, f"s.{ident(n)}")) for n in fields() if n in said and n not in _NOT_COMPARED]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Duplicates:
     repeated_spans: int
     conflicting: int
     same_calls: int = 0
+    # the fields in which the records of one identity have to agree
+    said: frozenset[str] = frozenset()
 
     @property
     def total(self) -> int:
@@ -54,14 +56,18 @@ def deduplicate(
     *,
     leaf_spans: tuple[str, ...] = (),
     mappings: Sequence[Mapping] = (),
+    evidence: frozenset[str] | None = None,
     more: bool = False,
 ) -> Duplicates:
     """Create the table `left_out` (file_no, row_no, reason, kept ...) and the view `events` without those rows.
 
-    The events show the owners of their traces where the export puts those apart. `more`: rows will be added to
-    `left_out` later on.
+    The events show the owners of their traces where the export puts those apart. `evidence`: the fields that can
+    change an owner. Given, records of one identity contradict each other only in what can change a row, not in what is
+    staged because somebody asked for it as well (None: in everything). `more`: rows will be added to `left_out` later
+    on.
     """
-    _leave_out_repeats(session, present)
+    said = present if evidence is None else present & needed(evidence, spans=False)
+    _leave_out_repeats(session, present, said)
     spans = 0
     if leaf_spans and "span_id" in present:
         from focus_ai.usage.spans import leave_out_repeated_spans
@@ -87,10 +93,11 @@ def deduplicate(
         spans,
         counts.get("conflicting_duplicate", 0),
         same_calls,
+        said,
     )
 
 
-def _leave_out_repeats(session: Session, present: frozenset[str]) -> None:
+def _leave_out_repeats(session: Session, present: frozenset[str], said: frozenset[str]) -> None:
     """Create `left_out`: of records with equal keys all but the newest version, or all where versions contradict."""
     total = session.one("SELECT count(*) FROM staged")[0]
     passes = max(1, -(-int(total) // PER_PASS))
@@ -100,7 +107,7 @@ def _leave_out_repeats(session: Session, present: frozenset[str]) -> None:
         session.sql(
             f"INSERT INTO repeated SELECT record_key FROM staged {bucket} GROUP BY record_key HAVING count(*) > 1"
         )
-    content = ", ".join(sql for _, sql in compared(present))
+    content = ", ".join(sql for _, sql in compared(said))
     session.sql(
         f"""CREATE TABLE compared AS
         SELECT s.file_no, s.row_no, s.record_key, s.source_file, s.source_row, s.record_id, s.record_version,

@@ -23,17 +23,18 @@ _AMOUNTS = ("integer", "decimal", "meters")
 
 
 def delivered_again(
-    session: Session, present: frozenset[str], staged: Sequence[Staged], aside: str
+    session: Session, told: frozenset[str], staged: Sequence[Staged], aside: str
 ) -> list[dict[str, Any]]:
     """Per currency: `one` and `other`, the two files of an export that share the most; `n` lines that count twice in
     all such files, and their money `e` in the first of each two.
 
-    `aside`: SQL of the billed lines that do not carry the money. Lines without money are not looked at.
+    `told`: the fields in which lines are compared; `aside`: SQL of the billed lines that do not carry the money. Lines
+    without money are not looked at.
     """
     exports = [s.adapter for s in staged if s.read]
-    if "billed_cost" not in present or len(set(exports)) == len(exports):
+    if "billed_cost" not in told or len(set(exports)) == len(exports):
         return []
-    said = [(n, sql) for n, sql in compared(present) if n not in _OF_A_DELIVERY]
+    said = [(n, sql) for n, sql in compared(told) if n not in _OF_A_DELIVERY]
     known = fields()
     whole = f"hash({', '.join(sql for _, sql in said)})"  # what a line says
     about = f"hash({', '.join(sql for n, sql in said if known[n].type not in _AMOUNTS)})"

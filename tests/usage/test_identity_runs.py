@@ -107,6 +107,26 @@ def test_contradictions_say_what_they_differ_in(tmp_path: Path, out: Path) -> No
     ]
 
 
+@pytest.mark.parametrize("how", [{}, {"events": True}, {"grain": "request"}])
+def test_what_no_row_holds_is_no_contradiction(tmp_path: Path, out: Path, how: dict[str, Any]) -> None:
+    """A run exported before and after its cost was estimated is one run, whatever is asked for beside the rows;
+    another count of its tokens is a contradiction."""
+    at = "2026-10-07T09:12:40.250000"
+    run = {
+        "id": "r-1", "run_type": "llm", "start_time": at, "end_time": at, "dotted_order": "d", "trace_id": "t-1",
+        "status": "success", "prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010,
+        "extra": {"metadata": {"ls_provider": "openai", "ls_model_name": "gpt-5"}},
+    }  # fmt: skip
+    later = {**run, "total_cost": "0.00135"}
+    first = jsonl(tmp_path / "a.jsonl", [run])
+    report = convert(out, first, jsonl(tmp_path / "b.jsonl", [later]), **how)
+    assert (report["records"]["events"], report["records"]["duplicates"]) == (1, 1)
+    assert report["totals"][0]["effective_cost"] == "0.00135"
+    other = {**later, "prompt_tokens": 999, "total_tokens": 1009}
+    report = convert(out, first, jsonl(tmp_path / "b.jsonl", [other]), **how)
+    assert report["rejected"] == {"conflicting_duplicate": 2}
+
+
 def test_contradictions_name_nobody_whose_name_is_not_to_be_written(tmp_path: Path, out: Path) -> None:
     lines = [event(1, region="ann@example.com"), event(1, region="bob@example.com")]
     source = jsonl(tmp_path / "a.jsonl", lines)
