@@ -365,11 +365,11 @@ def _records(mapping: Mapping, scope: Scope) -> str:
         return f"SELECT *, row_number() OVER () AS rn FROM ({layer})"
     # What is read of a document is taken out before its records are laid apart: once, not for every record.
     for level, keys in enumerate(levels):
-        where = literal("$" + "".join(f'."{k}"' for k in keys))
-        arrays = f"TRY_CAST(j{level} -> {where} AS JSON[]) AS a{level}"
+        where = literal("$" + "".join(f'."{k}"' for k in keys) + "[*]")  # reads a document once, a cast to JSON[] twice
+        arrays = f"j{level} -> {where} AS a{level}"
         layer = f"SELECT {', '.join([*kept, *taken(level), arrays])} FROM ({layer})"
         kept += names(level)
-        layer = f"SELECT {', '.join(kept)}, unnest(a{level}) AS j{level + 1} FROM ({layer})"
+        layer = f"SELECT {', '.join(kept)}, NULLIF(unnest(a{level}), 'null') AS j{level + 1} FROM ({layer})"
     record_number = "row_number() OVER () AS rn" if levels else "document AS rn"
     last = f"j{len(levels)}"
     layer = f"SELECT {', '.join([*kept, last, *taken(len(levels)), record_number])} FROM ({layer})"

@@ -18,6 +18,8 @@ from focus_ai.sources.discover import SourceFile
 
 # JSON documents up to this size fit into the usual memory.
 DOCUMENT = 8 << 20
+# What the engine reads of a file of JSON lines at once.
+BUFFER = 32 << 20
 
 # What the engine may plan with while it reads. Read buffers count in full although little of them is ever touched:
 # the process stays near 400 MB, and below this it starts to spill for nothing.
@@ -88,15 +90,20 @@ def _one(
         if quick is not None and not quick.ignored:
             return quick
         if quick is not None:
-            with opened(for_two=_room(source)) as session:
+            with opened(for_two=_room(source, mapping)) as session:
                 session.seal([target.parent], [source.path])
                 return aside(session, source, mapping, quick, facts=facts, extra=extra)
-    with opened(for_two=_room(source)) as session:
+    with opened(for_two=_room(source, mapping)) as session:
         session.seal([target.parent], [source.path])
         return stage(session, source, mapping, target, facts=facts, numbered=numbered, extra=extra, exact=True)
 
 
-def _room(source: SourceFile) -> int:
-    """A JSON document is held whole, many times over; a large one gets more memory than is usual."""
-    large = source.format.kind == "json" and source.size > DOCUMENT
-    return 450_000_000 + 40 * source.size if large else STAGING_MEMORY
+def _room(source: SourceFile, mapping: Mapping) -> int:
+    """A JSON document is held whole, many times over; a large one gets more memory than is usual, and so does a file
+    whose lines hold many records each."""
+    form, held = source.format, 0
+    if form.kind == "json":
+        held = source.size
+    elif form.kind == "jsonl" and mapping.depth:
+        held = min(source.size, BUFFER) if form.compression == "none" else BUFFER
+    return 450_000_000 + 40 * held if held > DOCUMENT else STAGING_MEMORY
