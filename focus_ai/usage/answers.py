@@ -11,24 +11,34 @@ what is in both: both count and are named.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from focus_ai.engine import Session, ident, literal, literals
+from focus_ai.money import total
 from focus_ai.usage.carriers import DIFFER, Outcome, as_much, measure, several
 from focus_ai.usage.decisions import told
 from focus_ai.usage.reach import Reach, blocks, grouped, merged
 from focus_ai.usage.units import LENGTH, Unit, collect
 
+_PAID, _LISTED = attrgetter("paid"), attrgetter("listed")
 # What a grouping can name, and how it is called. The model comes first: without it usage has no price.
 _NAMES = {
     "model_served": "model", "line_item": "line item", "sub_account_id": "sub account", "resource_id": "key",
     "service_tier": "tier", "is_batch": "batch", "context_gt": "context", "inference_geo": "geography",
     "speed": "speed", "price_variant": "variant", "tags": "tags", "end_user_id": "user",
+    "owner_cost_center": "cost center",
 }  # fmt: skip
 _FIRST = 100
 GROUPING, BUCKETS = "grouping", "length"
-# How much an answer tells, and its grouping in words.
-Rank = tuple[int, str]
+
+
+class Rank(NamedTuple):
+    """How much an answer tells, its grouping in words, and what it names."""
+
+    tells: int
+    words: str
+    names: tuple[str, ...]
 
 
 def choose_answers(
@@ -87,7 +97,8 @@ def _forms(
     ):
         place = int(file_no), int(number)
         form = (length if BUCKETS in asked_by[adapter] else "") + words[place]
-        rank[form] = (len(grouping[place]) + _FIRST * ("model_served" in grouping[place]), words[place])
+        named_here = tuple(sorted(grouping[place]))
+        rank[form] = Rank(len(named_here) + _FIRST * ("model_served" in named_here), words[place], named_here)
         forms.setdefault(adapter, set()).add(form)
     several_forms = sorted(a for a, found in forms.items() if len(found) > 1)
     long = literals(sorted(a for a in several_forms if BUCKETS in asked_by[a]))
@@ -119,20 +130,32 @@ def _words(named: set[str]) -> str:
 def _one_amount(block: Sequence[Unit], rank: Mapping[str, Rank], found: Outcome) -> None:
     """Of the answers in one stretch of time the one that tells most carries what it holds of the others."""
     sides = grouped(block, lambda u: u.form)
-    amount = measure(block)
+    amount, listing = measure(block), all(u.listing for u in block)
+
+    def excerpt(x: str, y: str) -> bool:
+        """Is x an answer for some users, where a quota pays for the others? y asks for fewer names, tells the same of
+        what is paid and more of what it would have cost."""
+        paid, listed = ((total(a(u) for u in sides[x]), total(a(u) for u in sides[y])) for a in (_PAID, _LISTED))
+        fewer = {*rank[y].names} < {*rank[x].names}
+        return listing and fewer and as_much(*paid) and as_much(*paid[::-1]) and not as_much(*listed)
+
     while len(sides) > 1:
-        best = max(sides, key=lambda form: (*rank[form], _time(sides[form]), sum(u.records for u in sides[form]), form))
-        carrying = sides.pop(best)
+        whole = [x for x in sides if not any(excerpt(x, y) for y in sides)]
+        best = max(whole, key=lambda form: (*rank[form], _time(sides[form]), sum(u.records for u in sides[form]), form))
+        carrying = sides[best]
         reach = Reach(carrying, one=True)
         for form, others in sorted(sides.items()):
+            if form == best:
+                continue
             known = Reach(others, one=True)
             held, asked = amount(u for u in carrying if known.knows(u)), amount(others)
-            same = as_much(asked, held) or rank[form] == rank[best]
+            same = as_much(asked, held) or rank[form] == rank[best] or excerpt(form, best)
             if same and as_much(held, asked) and all(reach.covers(u) for u in others):
                 found.left |= dict.fromkeys(others, best.strip())
                 del sides[form]
             else:
                 found.doubts |= {u: (DIFFER, True) for u in others if reach.touches(u)}
+        del sides[best]
     # What one answer cannot hold may be held by the next.
     for u in found.left.keys() & block:
         found.doubts.pop(u, None)

@@ -260,8 +260,13 @@ Amount = Callable[[Iterable[Unit]], Decimal]
 
 
 def measure(units: Sequence[Unit]) -> Amount:
-    """By what exports are compared: money of bills; tokens of usage, or its other meters where nothing has tokens."""
+    """By what exports are compared: money of bills; tokens of usage, or its other meters where nothing has tokens.
+
+    Where a quota pays for all of it, a bill is compared by what it would have cost.
+    """
     if all(u.kind == "billed" for u in units):
+        if all(u.paid == 0 for u in units):
+            return lambda us: total(u.listed for u in us)
         return lambda us: total(u.paid for u in us)
     if any(u.tokens for u in units):
         return lambda us: Decimal(sum(u.tokens for u in us))

@@ -44,6 +44,7 @@ LENGTH = (
 _FEE = "(kind = 'billed' AND coalesce(charge_category, 'Usage') <> 'Usage')"
 _TAX = "(kind = 'billed' AND coalesce(charge_category, 'Usage') = 'Tax')"
 _REFUND = "(kind = 'billed' AND coalesce(billed_cost, 0) < 0)"
+_LISTED = "CASE WHEN kind = 'billed' THEN list_amount END"
 _MONEY = "CASE WHEN kind = 'billed' THEN currency END"
 
 
@@ -52,7 +53,8 @@ class Unit:
     """One source, scope and stretch of time. Instants are microseconds since 1970, ends exclusive.
 
     `beside`: meters that are billed beside tokens (web searches, storage): the one that a line of a bill pays for,
-    or all that usage counts.
+    or all that usage counts. `listed`: the amount before discounts and included quotas, as far as the lines state one;
+    `listing`: all of them do.
     """
 
     kind: str
@@ -81,6 +83,8 @@ class Unit:
     currency: str | None = None
     beside: tuple[str, ...] = ()
     tax: bool = False
+    listed: Decimal = Decimal(0)
+    listing: bool = False
     reach: Interval = (0, 0)
     day: Interval = (0, 0)
 
@@ -137,7 +141,8 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         f"{_key(session, present, form)} AS unit_key, {_beside(present)} AS beside, "
         "CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END AS fineness, "
         f"{tokens_sql(present)} AS told, {_others(present)} AS others, coalesce(billed_cost, 0) AS paid, "
-        f"{form or literal('')} AS form, {_MONEY} AS money FROM events WHERE {where}"
+        f"{_LISTED if 'list_amount' in present else 'NULL'} AS listed, {form or literal('')} AS form, "
+        f"{_MONEY} AS money FROM events WHERE {where}"
     )
     cuts = _cuts(session, source)
     slot = "len(list_filter(c.cuts, lambda x: x <= event_time))" if cuts else "0"
@@ -146,7 +151,7 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         f"""SELECT kind, adapter, money_family, same_usage, provider, account_id, sub, calls, NOT coarse, fee, refund,
             billable, unit_key, epoch_us(min(event_time)), epoch_us(max(event_time)), epoch_us(min(starts)),
             epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form, money,
-            tax, list(DISTINCT beside)
+            sum(coalesce(listed, paid)), bool_and(listed IS NOT NULL), tax, list(DISTINCT beside)
         FROM ({source}) {join}
         GROUP BY kind, adapter, money_family, same_usage, provider, account_id, sub, calls, coarse, fee, refund,
             tax, billable, unit_key, form, money, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
@@ -154,8 +159,11 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
     )
     if cuts:
         session.sql("DROP TABLE unit_cuts")
-    found = [(row[:-2], row[-2], {*",".join(row[-1]).split(",")} - {""}) for row in rows]
-    return _with_reach([replace(Unit(*row), tax=tax, beside=tuple(sorted(names))) for row, tax, names in found])
+    found = []
+    for *row, listed, listing, tax, beside in rows:
+        names = tuple(sorted({*",".join(beside).split(",")} - {""}))
+        found.append(replace(Unit(*row), tax=tax, beside=names, listed=listed, listing=listing))
+    return _with_reach(found)
 
 
 def _cuts(session: Session, source: str) -> bool:
