@@ -35,10 +35,12 @@ _ENDS = (
 )
 _COARSE = f"(NOT ({_CALLS}) AND ({_ENDS}) > ({_STARTS}) + INTERVAL 1 hour)"
 _SECONDS = f"CAST(epoch({_ENDS}) - epoch({_STARTS}) AS BIGINT)"
-# How long a bucket is, in words; where the export does not say so it can be of any length.
+# How long a bucket is, in words; where the export does not say so it can be of any length. Longer ones are what the
+# reader asked for, so two of one length can overlap; the buckets of one answer never do.
 LENGTH = (
     f"CASE WHEN NOT {_BUCKET} THEN 'moments' WHEN {_SECONDS} = 86400 THEN 'days' WHEN {_SECONDS} = 3600 THEN 'hours' "
-    f"WHEN {_SECONDS} = 60 THEN 'minutes' ELSE {_SECONDS} || ' seconds' END"
+    f"WHEN {_SECONDS} = 60 THEN 'minutes' WHEN {_SECONDS} < 86400 THEN {_SECONDS} || ' seconds' "
+    f"ELSE left(CAST(event_time AS VARCHAR), 16) || ' to ' || left(CAST(bucket_end AS VARCHAR), 16) END"
 )
 # Taxes, credits and purchases, often of a whole month, do not pay the usage beside them; a refund does not either.
 _FEE = "(kind = 'billed' AND coalesce(charge_category, 'Usage') <> 'Usage')"

@@ -94,3 +94,31 @@ def test_of_two_exports_of_cursor_the_one_with_exact_amounts_counts(together: Ca
     report = together(CURSOR_CSV, CURSOR_API)
     assert [c["carried_by"] for c in report["billing_source"]] == ["cursor-filtered-usage-events"]
     assert amounts(report)[1] == "0.019875"
+
+
+def spend(*lines: tuple[str, str, str, str]) -> str:
+    """The spend report of Claude Team: user, dollars, first day and the day after the last one, in October 2026."""
+    header = (
+        "user_email,account_uuid,product,model,total_requests,total_prompt_tokens,total_completion_tokens,"
+        "total_net_spend_usd,total_gross_spend_usd,period_start,period_end\n"
+    )
+    return header + "".join(
+        f"{user}@x.example,{user},chat,claude-sonnet-4-5,10,1000,100,{paid},{paid},2026-{start},2026-{end}\n"
+        for user, paid, start, end in lines
+    )
+
+
+def test_spend_reports_of_ranges_inside_a_range_count_once(together: Callable[..., dict[str, Any]]) -> None:
+    month = spend(("ana", "10.00", "10-01", "11-01"), ("ben", "5.00", "10-01", "11-01"))
+    halves = [spend(("ana", "4.00", "10-01", "10-16")), spend(("ana", "6.00", "10-16", "11-01"))]
+    middle = spend(("ben", "3.00", "10-10", "10-25"))
+    assert amounts(together(month, *halves, middle))[1] == "15"
+    report = together(*halves)
+    assert (amounts(report)[1], report["billing_source"]) == ("10", [])
+
+
+def test_spend_reports_of_ranges_that_overlap_are_named(together: Callable[..., dict[str, Any]]) -> None:
+    """Both are of fifteen days and have six of them in common: nobody knows how much of the money."""
+    report = together(spend(("ana", "4.00", "10-01", "10-16")), spend(("ana", "3.00", "10-10", "10-25")))
+    assert amounts(report)[1] == "7"
+    assert [(d["carried_by"], d["why"]) for d in report["billing_source"]] == [("both", "amounts_differ")]
