@@ -168,7 +168,7 @@ def one_of_several(units: Sequence[Unit], name: Name, prefer: Preference, *, one
     """Several exports of one kind tell of the same: one carries each block of days.
 
     The one that stands for all others: it has as much as each of them, in their time. Of several such ones the
-    preferred, then the finest, then the one with the most records.
+    preferred, then the finest, then the one with the most records, then the one that says of more how much was used.
     """
     found = Outcome()
     for fees in (False, True):  # a tax of the month does not tie the days of the month together
@@ -233,9 +233,10 @@ def _settle(sides: dict[str, list[Unit]], prefer: Preference, found: Outcome, *,
     def stands(x: str, y: str) -> bool:
         return _stands(sides[x], reaches[x], sides[y], reaches[y], amount, prefer)
 
-    def order(name: str) -> tuple[int, int, int, str]:
+    def order(name: str) -> tuple[int, int, int, int, str]:
         units = sides[name]
-        return prefer.of(name), max(u.fineness for u in units), sum(u.records for u in units), name
+        records, counted = sum(u.records for u in units), sum(u.counted for u in units)
+        return prefer.of(name), max(u.fineness for u in units), records, counted, name
 
     complete = [x for x in sides if all(stands(x, y) for y in sides if y != x)]
     best = max(complete, key=order) if complete else max(sides, key=lambda x: (amount(sides[x]), *order(x)))

@@ -47,6 +47,7 @@ _FEE = "(kind = 'billed' AND coalesce(charge_category, 'Usage') <> 'Usage')"
 _TAX = "(kind = 'billed' AND coalesce(charge_category, 'Usage') = 'Tax')"
 _REFUND = "(kind = 'billed' AND coalesce(billed_cost, 0) < 0)"
 _LISTED = "CASE WHEN kind = 'billed' THEN list_amount END"
+_COUNTED = "(kind = 'billed' AND billed_quantity IS NOT NULL)"
 _MONEY = "CASE WHEN kind = 'billed' THEN currency END"
 
 
@@ -56,7 +57,7 @@ class Unit:
 
     `beside`: meters that are billed beside tokens (web searches, storage): the one that a line of a bill pays for,
     or all that usage counts. `listed`: the amount before discounts and included quotas, as far as the lines state one;
-    `listing`: all of them do.
+    `listing`: all of them do. `counted`: how many lines of a bill say how much was used.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class Unit:
     tax: bool = False
     listed: Decimal = Decimal(0)
     listing: bool = False
+    counted: int = 0
     reach: Interval = (0, 0)
     day: Interval = (0, 0)
 
@@ -143,7 +145,8 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         f"{_key(session, present, form)} AS unit_key, {_beside(present)} AS beside, "
         "CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END AS fineness, "
         f"{tokens_sql(present)} AS told, {_others(present)} AS others, coalesce(billed_cost, 0) AS paid, "
-        f"{_LISTED if 'list_amount' in present else 'NULL'} AS listed, {form or literal('')} AS form, "
+        f"{_LISTED if 'list_amount' in present else 'NULL'} AS listed, "
+        f"{_COUNTED if 'billed_quantity' in present else 'FALSE'} AS counts, {form or literal('')} AS form, "
         f"{_MONEY} AS money FROM events WHERE {where}"
     )
     cuts = _cuts(session, source)
@@ -153,7 +156,7 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         f"""SELECT kind, adapter, money_family, same_usage, provider, account_id, sub, calls, NOT coarse, fee, refund,
             billable, unit_key, epoch_us(min(event_time)), epoch_us(max(event_time)), epoch_us(min(starts)),
             epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form, money,
-            sum(coalesce(listed, paid)), bool_and(listed IS NOT NULL), tax, list(DISTINCT beside)
+            sum(coalesce(listed, paid)), bool_and(listed IS NOT NULL), count_if(counts), tax, list(DISTINCT beside)
         FROM ({source}) {join}
         GROUP BY kind, adapter, money_family, same_usage, provider, account_id, sub, calls, coarse, fee, refund,
             tax, billable, unit_key, form, money, CASE WHEN coarse THEN event_time END, CAST(event_time AS DATE),
@@ -162,9 +165,9 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
     if cuts:
         session.sql("DROP TABLE unit_cuts")
     found = []
-    for *row, listed, listing, tax, beside in rows:
+    for *row, listed, listing, counted, tax, beside in rows:
         names = tuple(sorted({*",".join(beside).split(",")} - {""}))
-        found.append(replace(Unit(*row), tax=tax, beside=names, listed=listed, listing=listing))
+        found.append(replace(Unit(*row), tax=tax, beside=names, listed=listed, listing=listing, counted=counted))
     return _with_reach(found)
 
 
