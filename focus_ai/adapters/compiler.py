@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_ai.adapters import checks, expression, lets, other_columns, other_meters, reasons, series, structures, tokens
+from focus_ai.adapters.copies import key as copy_key
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import record_levels
 from focus_ai.adapters.record import PROFILE, fields
@@ -34,9 +35,6 @@ ROUNDED = ("reported_cost",)
 # `usd` is USD, no other currency.
 CURRENCIES = ("currency", "reported_cost_currency")
 _LITERAL = re.compile("'([^']|'')*'")
-# More tokens in one call than any model takes, more in one bucket than the fields hold exactly, more money on one line
-# than can be added up.
-ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000, "amount": 100_000_000_000_000_000}
 
 
 @dataclass(frozen=True)
@@ -240,7 +238,7 @@ def _assemble(mapping: Mapping, scope: Scope, read: _Read, wanted: frozenset[str
     words = {**read.fields, **{n: s for n, s in select.items() if n not in read.fields}}
     constants = {name: words[name] for name in select if _LITERAL.fullmatch(words[name])}
     sql = f"SELECT {', '.join(f'{s} AS {ident(n)}' for n, s in select.items())} FROM ({layer})"
-    sql += " ORDER BY rn" if mapping.focus_rows else ""  # counting equal rows lost their order
+    sql += " ORDER BY rn" if mapping.focus_rows and scope.bundled else ""  # counting equal rows lost their order
     reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
     members = dict.fromkeys(str(p.keys[0]) for p in scope.read_paths() if p.up == 0 and p.keys)
     return Compiled(sql, tuple(select), tuple(members), reader, tuple(scope.object_nodes()), constants)
@@ -274,9 +272,10 @@ def _layers(mapping: Mapping, scope: Scope, read: _Read) -> list[dict[str, str]]
         "meter_problem": reasons.first_reason([(c, literal(reason)) for c, reason in meters.problems]),
     }
     if mapping.focus_rows:
-        # Rows without an id: the n-th of equal ones in a file is the n-th of them in another file.
-        apart = f", {file_of('rn')}" if scope.bundled else ""
-        last["focus_copy"] = f"row_number() OVER (PARTITION BY key_text{apart} ORDER BY rn)"
+        # Rows without an id: the n-th of equal ones in a file is the n-th of them in another file. Of a large file they
+        # are counted when it is written (`copies.number`), as such rows are some 4 KB wide.
+        apart = f"row_number() OVER (PARTITION BY key_text, {file_of('rn')} ORDER BY rn)"
+        last["focus_copy"] = apart if scope.bundled else "1"
     keys = {
         "key_text": read.key_text,
         "field_problem": reasons.first_reason(wrong),
@@ -294,9 +293,9 @@ def _columns(mapping: Mapping, scope: Scope, out: dict[str, str], last: dict[str
     # A UUID is the one type of 128 bits that Parquet keeps exactly and that turns into text quickly.
     owners = [n for n in ("source_instance", "account_id") if n in out]
     instance = ", ".join(f"coalesce({n}, '')" for n in owners) or "''"
-    key = "key_text, focus_copy" if mapping.focus_rows else "key_text"
-    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, {key})) AS UUID)"
+    select["record_key"] = f"CAST(md5_number(concat_ws(chr(31), {instance}, key_text)) AS UUID)"
     if mapping.focus_rows:
+        select["record_key"] = copy_key(select["record_key"], "focus_copy")
         select["focus_row"] = "focus_row"
     if "grouping" in mapping.asked_by and scope.mode == "json":
         page = record_of("document") if scope.bundled else "document"
@@ -308,18 +307,10 @@ def _columns(mapping: Mapping, scope: Scope, out: dict[str, str], last: dict[str
     select["profile_hash"] = f"hash({', '.join(_hashed(n, produced) for n in PROFILE)})"
     select["problem"] = "problem"
     select["raw"] = _raw(mapping, scope)
-    problem = f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {_too_many(out, last)}) END"
+    problem = (
+        f"CASE WHEN ignored IS NULL THEN coalesce(field_problem, meter_problem, {reasons.too_many(out, last)}) END"
+    )
     return problem, select
-
-
-def _too_many(out: dict[str, str], last: dict[str, str]) -> str:
-    """SQL of the reason to set a record aside whose numbers are absurd (`ABSURD`)."""
-    tokens_read = [name for name in ("reported_input_tokens", "reported_output_tokens") if name in last]
-    most = f"CASE WHEN grain = 'aggregate' THEN {ABSURD['aggregate']} ELSE {ABSURD['call']} END"
-    absurd = " OR ".join(f"{name} > {most}" for name in tokens_read)
-    huge = " OR ".join(f"abs({name}) >= {ABSURD['amount']}" for name in ("billed_cost", "list_amount") if name in out)
-    tests = [(absurd, "absurd:tokens"), (huge, "absurd:amount")]
-    return reasons.first_reason([(c, literal(reason)) for c, reason in tests if c])
 
 
 def _raw(mapping: Mapping, scope: Scope) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from focus_ai.adapters import tokens
 from focus_ai.engine import literal
 
+# More tokens in one call than any model takes, more in one bucket than the fields hold exactly, more money on one line
+# than can be added up.
+ABSURD = {"call": 1_000_000_000, "aggregate": 1_000_000_000_000_000, "amount": 100_000_000_000_000_000}
+
 
 def field_flags(out: dict[str, str]) -> list[tuple[str, str]]:
     """The flags that fields tell by themselves: SQL of the condition and the name of each."""
@@ -36,3 +40,13 @@ def flags(flags: list[tuple[str, str]]) -> str:
     anything = " OR ".join(f"({c})" for c, _ in flags)
     parts = ", ".join(f"CASE WHEN {c} THEN {literal(name)} END" for c, name in flags)
     return f"CASE WHEN {anything} THEN concat_ws(',', {parts}) END"
+
+
+def too_many(out: dict[str, str], last: dict[str, str]) -> str:
+    """SQL of the reason to set a record aside whose numbers are absurd (`ABSURD`)."""
+    tokens_read = [name for name in ("reported_input_tokens", "reported_output_tokens") if name in last]
+    most = f"CASE WHEN grain = 'aggregate' THEN {ABSURD['aggregate']} ELSE {ABSURD['call']} END"
+    absurd = " OR ".join(f"{name} > {most}" for name in tokens_read)
+    huge = " OR ".join(f"abs({name}) >= {ABSURD['amount']}" for name in ("billed_cost", "list_amount") if name in out)
+    tests = [(absurd, "absurd:tokens"), (huge, "absurd:amount")]
+    return first_reason([(c, literal(reason)) for c, reason in tests if c])

@@ -13,7 +13,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from pathlib import Path
 
-from focus_ai.adapters import quick, series
+from focus_ai.adapters import copies, quick, series
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import member, record_levels
@@ -229,6 +229,8 @@ def _parts(source: SourceFile, spool: Path) -> tuple[SourceFile, list[Reject]]:
 
 def _write(session: Session, compiled: Compiled, relation: str, target: Path) -> Counts:
     session.sql(copy_sql(compiled.over(relation), compiled.columns, compiled.constants, target))
+    if "focus_row" in compiled.columns:
+        copies.number(session, target, compiled.columns, compiled.constants)
     return _counts(session, target)
 
 
