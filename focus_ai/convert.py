@@ -15,7 +15,7 @@ from typing import Any
 from focus_ai import __version__, pipeline, replaced, report, run_warnings
 from focus_ai.adapters import Mapping, Staged, load
 from focus_ai.adapters.beside import lay_beside
-from focus_ai.adapters.staged import TEXTS, with_texts
+from focus_ai.adapters.staged import too_many, with_texts
 from focus_ai.adapters.tasks import stage_all
 from focus_ai.clock import created_at
 from focus_ai.engine import Session
@@ -275,7 +275,7 @@ def _exceptions(
             "file, row, key, kept_file, kept_row, reason",
         ),
         write_places(session, folder, "ignored", ignored)
-        if sum(_ignored(session, rated).values()) > TEXTS
+        if too_many(session, sum(_ignored(session, rated).values()), ignored)
         else write_lines(session, folder, "ignored", ignored, "file, row, key, reason, raw"),
         write_lines(
             session, folder, "unpriced", "SELECT * EXCLUDE (file_no, row_no, is_token) FROM unpriced_meters",

@@ -18,7 +18,7 @@ from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import member, record_levels
 from focus_ai.adapters.record import needed
-from focus_ai.adapters.staged import TEXTS, Staged, copy_sql
+from focus_ai.adapters.staged import Staged, copy_sql, too_many
 from focus_ai.engine import Session, literal
 from focus_ai.sources.discover import SourceFile
 from focus_ai.sources.documents import spool_lines
@@ -255,13 +255,12 @@ def staged_from(
     """What came of a source whose records stand in `target`, or in a `part` of it; `counts` are rows, ignored records
     and problems."""
     rows, ignored, problems = counts
+    apart = False
     if problems:
         mine = "" if part is None else f"AND part = {part} "
-        raw = "NULL" if problems > TEXTS else "raw"
-        found = session.rows(
-            f"SELECT source_row, problem, {raw} FROM read_parquet({literal(str(target))}) "
-            f"WHERE problem IS NOT NULL {mine}ORDER BY source_row"
-        )
+        bad = f"FROM read_parquet({literal(str(target))}) WHERE problem IS NOT NULL {mine}"
+        apart = too_many(session, problems, f"SELECT raw {bad}")
+        found = session.rows(f"SELECT source_row, problem, {'NULL' if apart else 'raw'} {bad}ORDER BY source_row")
         rejects = [*rejects, *(Reject(source.name, int(row), why, raw) for row, why, raw in found)]
     if mapping.private:
         rejects = [replace(r, raw=None) for r in rejects]
@@ -269,5 +268,5 @@ def staged_from(
     return Staged(
         source.name, mapping.id, target, columns, read, rows - problems - ignored, ignored,
         tuple(sorted(rejects, key=lambda r: (r.row or 0, r.reason))), constants=constants, part=part,
-        texts_apart=problems > TEXTS and not mapping.private,
+        texts_apart=apart and not mapping.private,
     )  # fmt: skip

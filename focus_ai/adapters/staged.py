@@ -10,8 +10,12 @@ from pathlib import Path
 from focus_ai.engine import Session, ident, literal
 from focus_ai.sources.reject import Reject
 
-# Of so many records that are set aside the texts are held in memory, or kept at all where a rule ignores them.
+# Of so many records that are set aside, and so many bytes, the texts are held in memory, or kept at all where a rule
+# ignores the records.
 TEXTS = 10_000
+TEXT_BYTES = 64 << 20
+# Texts that are fetched at once; one is a line of the input, and may have a megabyte.
+FETCHED = 500
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,20 @@ class Staged:
         return frozenset(self.columns) - frozenset(self.constants)
 
 
+def too_many(session: Session, number: int, query: str) -> bool:
+    """Are the texts (`raw`) of so many records, which the query tells, too many to hold?"""
+    if number > TEXTS:
+        return True
+    return bool(session.one(f"SELECT coalesce(sum(strlen(raw)), 0) > {TEXT_BYTES} FROM ({query})")[0])
+
+
 def with_texts(session: Session, staged: Staged) -> Iterator[Reject]:
     """The rejects of a file in the order of its records, with their texts."""
     if not staged.texts_apart:
         yield from staged.rejects
         return
     mine = "" if staged.part is None else f" AND part = {staged.part}"
-    for some in (staged.rejects[n : n + TEXTS] for n in range(0, len(staged.rejects), TEXTS)):
+    for some in (staged.rejects[n : n + FETCHED] for n in range(0, len(staged.rejects), FETCHED)):
         rows = [r.row for r in some if r.row is not None]
         texts = dict(session.rows(
             f"SELECT source_row, raw FROM read_parquet({literal(str(staged.parquet))}) WHERE problem IS NOT NULL "

@@ -75,6 +75,24 @@ def test_a_web_log_of_mostly_other_requests(out: Path, tmp_path: Path) -> None:
     assert ["/index.html" in r["raw"] for r in exceptions(tmp_path / "few", "ignored")] == [True] * 5
 
 
+@pytest.mark.parametrize("kind", ["ignored", "rejected"])
+def test_a_few_thousand_long_texts(kind: str, out: Path, tmp_path: Path) -> None:
+    """6,000 records with a text of 30 KB each, 190 MB in all, with the usual memory."""
+    text = "a long question " * 2_000
+    if kind == "ignored":
+        lines = [{**line, "user_agent": text} for line in requests(range(6_000))]
+        report = convert(out, jsonl(tmp_path / "x.jsonl", lines))
+        assert report["ignored"] == {"not_an_ai_call": 6_000}
+        assert pq.read_metadata(out / "exceptions" / "ignored.parquet").num_rows == 6_000
+        return
+    bad = [event(n, timestamp="noon", note=text) for n in range(6_000)]
+    report = convert(out, jsonl(tmp_path / "x.jsonl", [*bad, event("good")]))
+    assert (report["records"]["rejected"], report["records"]["events"]) == (6_000, 1)
+    found = exceptions(out, "rejects")
+    assert [r["row"] for r in found] == list(range(1, 6_001))
+    assert {len(r["raw"]) > 30_000 for r in found} == {True}
+
+
 def test_every_reject_has_its_text_however_many_there_are(out: Path, tmp_path: Path) -> None:
     """A log whose times nobody can read, with broken lines in between, and one good record at its end."""
     bad = [event(n, timestamp=f"noon of day {n}") if n % 1000 != 999 else f"broken {n}" for n in range(TEXTS + 2_500)]
