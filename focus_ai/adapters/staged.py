@@ -15,7 +15,7 @@ from focus_ai.sources.reject import Reject
 TEXTS = 10_000
 TEXT_BYTES = 64 << 20
 # Texts that are fetched at once; one is a line of the input, and may have a megabyte.
-FETCHED = 500
+FETCHED = 2_000
 
 
 @dataclass(frozen=True)
