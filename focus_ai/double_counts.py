@@ -13,7 +13,6 @@ from focus_ai.adapters.staged import Staged
 from focus_ai.engine import Session, literals
 from focus_ai.focus.places import UNSPECIFIED
 from focus_ai.pipeline import Rated
-from focus_ai.pricing.charges import place_hash
 from focus_ai.usage.redelivered import delivered_again
 from focus_ai.warned import Warned, sized
 
@@ -62,7 +61,7 @@ def _of_one_seller(session: Session, relation: str, rated: Rated) -> list[dict[s
     return session.dicts(
         "WITH seen AS (SELECT DISTINCT CAST(l.issuer AS VARCHAR) AS p, CAST(l.account_id AS VARCHAR) AS account, kind, "
         f"family, CAST(e.event_time AS DATE) AS day FROM (SELECT event_time, kind, {family} AS family, "
-        f"{place_hash(rated.present)} AS place_hash FROM events WHERE NOT ({aside})) e JOIN places l "
+        f"{rated.place_hash} AS place_hash FROM events WHERE NOT ({aside})) e JOIN places l "
         "USING (place_hash)), met AS (SELECT DISTINCT u.p, u.account, u.day FROM seen u "
         "JOIN seen b ON b.p = u.p AND b.day = u.day WHERE u.kind = 'usage' AND b.kind = 'billed' "
         "AND NOT (u.family IS NOT NULL AND u.family IS NOT DISTINCT FROM b.family "

@@ -60,6 +60,7 @@ class Rated:
     carriers: Carriers
     meters: tuple[rating.MeterColumn, ...]
     owner_hash: str
+    place_hash: str
     with_other: bool
     has_bills: bool
     usage: str
@@ -100,6 +101,8 @@ def rate(
     stated = stated_periods(session, plan.focus) if plan.months and "focus_row" in present else None
     others_left = leave_out_other_months(session, present, plan.months, stated)
     owner_hash = attach(session, book, present)
+    places = charges.place_columns(present, {m.id for m in mappings if m.focus_rows})
+    place_hash = charges.place_hash(places)
     request = plan.grain == "request"
     if request and grouped:
         attach_users(session, Pseudonyms.from_settings(settings), present)
@@ -111,23 +114,23 @@ def rate(
     meters = (*meters, *rating.request_fee(session, present, meters))
     if grouped:
         charges.create_groups(
-            session, present, meters, grain=plan.grain, owner_hash=owner_hash, with_other=bool(others),
-            carried=carriers.usage, use=(uses.sql, uses.join),
+            session, present, meters, grain=plan.grain, owner_hash=owner_hash, place_hash=place_hash,
+            with_other=bool(others), carried=carriers.usage, use=(uses.sql, uses.join),
         )  # fmt: skip
     found = create_enriched(session, present, card, usage=carriers.behind_bills, billed=carriers.billed)
     carriers = carriers.with_quantities({family: (n.enriched, n.not_matched) for family, n in found.items()})
-    create_billed(session, present, card, grain=plan.grain, owner_hash=owner_hash, carried=carriers.billed)
-    place_hash = charges.place_hash(present)
-    create_places(session, present, charges.PLACE, place_hash, settings)
-    keys = {"owner_hash": owner_hash, "sku_key": sku_key(present), "place_hash": place_hash, "carried": carriers.billed}
+    keyed = {"owner_hash": owner_hash, "place_hash": place_hash}
+    create_billed(session, present, card, grain=plan.grain, carried=carriers.billed, **keyed)
+    create_places(session, places, place_hash, settings)
+    keys = {**keyed, "sku_key": sku_key(present), "carried": carriers.billed}
     carried = create_carried(session, plan.focus, **keys) if "focus_row" in present else None
     merge = not request and charges.prices_recur(session)
     usage = charges.usage_charges(meters, request=request, with_other=bool(others), merge=merge)
     has_bills = bool(session.rows("SELECT 1 FROM billed_charges LIMIT 1"))
     billed = "SELECT * FROM billed_charges"
     return Rated(
-        present, duplicates, carriers, meters, owner_hash, bool(others), has_bills, usage, billed, card, carried,
-        others_left,
+        present, duplicates, carriers, meters, owner_hash, place_hash, bool(others), has_bills, usage, billed, card,
+        carried, others_left,
     )  # fmt: skip
 
 

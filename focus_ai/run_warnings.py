@@ -16,7 +16,6 @@ from focus_ai.engine import Session, literals
 from focus_ai.focus.places import UNSPECIFIED, unmet_accounts, unmet_defaults
 from focus_ai.ownership.attach import sums_over_a_change
 from focus_ai.pipeline import Rated
-from focus_ai.pricing.charges import place_hash
 from focus_ai.settings import Settings
 from focus_ai.usage.units import tokens_sql
 from focus_ai.warned import Warned, sized, warning
@@ -145,7 +144,7 @@ def _of_owners_behind(session: Session, relation: str, rated: Rated) -> Iterator
     """Bills that name no owner at all and carry the money of usage that names some."""
     if rated.carriers.usage == "FALSE":
         return
-    keys = f"{rated.owner_hash} AS owner_hash, {place_hash(rated.present)} AS place_hash"
+    keys = f"{rated.owner_hash} AS owner_hash, {rated.place_hash} AS place_hash"
     named = (
         f"SELECT DISTINCT CAST(l.service AS VARCHAR) AS p FROM (SELECT event_time, {keys} FROM events "
         f"WHERE kind = 'usage' AND ({rated.carriers.usage})) e JOIN places l USING (place_hash) "

@@ -14,6 +14,7 @@ from focus_ai import resources
 from focus_ai.engine import Session, ident
 from focus_ai.engine.tables import create_table, fingerprint
 from focus_ai.errors import misspelt
+from focus_ai.pricing.charges import PLACE
 from focus_ai.providers import known
 from focus_ai.settings import Settings
 
@@ -32,16 +33,16 @@ def sellers() -> dict[str, dict[str, str]]:
     return {str(k): dict(v) for k, v in raw.items()}
 
 
-def create_places(
-    session: Session, present: frozenset[str], columns: tuple[str, ...], place_hash: str, settings: Settings
-) -> None:
-    """Create the table `places` with one row per distinct place of the events."""
-    facts = ", ".join(f"any_value({ident(c)})" if c in present else "NULL" for c in columns)
+def create_places(session: Session, columns: Mapping[str, str], place_hash: str, settings: Settings) -> None:
+    """Create the table `places` with one row per distinct place of the events. `columns`: SQL of each fact of a place
+    that the events have; `place_hash`: SQL of the key of them all."""
+    facts = ", ".join(f"any_value({sql})" for sql in columns.values())
     found = session.rows(f"SELECT {place_hash} AS h, {facts} FROM events GROUP BY h ORDER BY h")
     rows = []
     for key, *values in found:
-        place = _place(dict(zip(columns, values, strict=True)), settings)
-        channel = dict(zip(columns, values, strict=True))["provider"] or "unknown"
+        told = dict.fromkeys(PLACE) | dict(zip(columns, values, strict=True))
+        place = _place(told, settings)
+        channel = told["provider"] or "unknown"
         rows.append({"place_hash": key, "place_key": fingerprint(*place.values()), "channel": channel, **place})
     create_table(
         session,

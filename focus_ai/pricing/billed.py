@@ -11,11 +11,18 @@ from focus_ai.engine import Session, exact, ident, instant
 from focus_ai.engine.tables import create_table
 from focus_ai.pricing.billed_sku import FACTS, TEXTS, billed_sku
 from focus_ai.pricing.card import RateCard
-from focus_ai.pricing.charges import periods, place_hash
+from focus_ai.pricing.charges import periods
 
 
 def create_billed(
-    session: Session, present: frozenset[str], card: RateCard, *, grain: str, owner_hash: str, carried: str
+    session: Session,
+    present: frozenset[str],
+    card: RateCard,
+    *,
+    grain: str,
+    owner_hash: str,
+    place_hash: str,
+    carried: str,
 ) -> None:
     """Create the table `billed_charges` (columns as `usage_charges` with costs). `carried`: lines left to usage.
 
@@ -54,7 +61,7 @@ def create_billed(
     quantity, listed = column("billed_quantity", "DECIMAL(38, 18)"), column("list_amount", "DECIMAL(38, 18)")
     count = f"coalesce({column('request_count', 'BIGINT')}, 0)"
     lines = (
-        f"SELECT {start} AS period_start, {end} AS period_end, {place_hash(present)} AS place_hash, o.owner_id, "
+        f"SELECT {start} AS period_start, {end} AS period_end, {place_hash} AS place_hash, o.owner_id, "
         f"{sku_hash} AS sku_hash, currency, coalesce({column('charge_category')}, CASE WHEN billed_cost < 0 "
         f"THEN 'Credit' ELSE 'Usage' END) AS category, {column('charge_class')} AS charge_class, "
         f"{column('invoice_id')} AS invoice_id, {column('billing_period_start', 'TIMESTAMPTZ')} AS stated, "

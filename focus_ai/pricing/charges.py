@@ -6,9 +6,10 @@ SQL of charges. Events are grouped only inside one price set, so quantity times 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from focus_ai.engine import Session, ident
+from focus_ai.engine.sql import literals
 from focus_ai.meters import meters as meter_table
 from focus_ai.pricing.rating import AT, BUCKET, PRICE_COLUMNS, MeterColumn, priced_quantity, quantities
 
@@ -16,13 +17,25 @@ PLACE = (
     "adapter", "provider", "account_id", "account_name", "sub_account_id", "sub_account_name", "resource_id",
     "resource_name", "region", "invoice_issuer", "billing_path",
 )  # fmt: skip
+_RESOURCE = ("resource_id", "resource_name")
 REQUEST = ("record_id", "record_key", "logical_request_id", "attempt_kind", "end_user_id", "model_requested")
 _STEP = {"hour": "hour", "day": "day", "month": "month"}
 
 
-def place_hash(present: frozenset[str]) -> str:
-    """SQL of the hash of everything that says where a charge arose."""
-    return f"hash({', '.join(ident(c) for c in PLACE if c in present)})"
+def place_columns(present: frozenset[str], whole_rows: Collection[str] = ()) -> dict[str, str]:
+    """SQL of everything that says where a charge arose, by column. `whole_rows`: the adapters whose rows come out with
+    the resource that they have, of which a bill may name as many as it has lines."""
+    own = f"adapter IN ({literals(sorted(whole_rows))})" if whole_rows else ""
+    return {
+        c: f"CASE WHEN NOT {own} THEN {ident(c)} END" if own and c in _RESOURCE else ident(c)
+        for c in PLACE
+        if c in present
+    }
+
+
+def place_hash(columns: Mapping[str, str]) -> str:
+    """SQL of the key of a place."""
+    return f"hash({', '.join(columns.values())})"
 
 
 def periods(grain: str) -> tuple[str, str]:
@@ -49,6 +62,7 @@ def create_groups(
     *,
     grain: str,
     owner_hash: str,
+    place_hash: str,
     with_other: bool,
     carried: str,
     use: tuple[str, str],
@@ -62,7 +76,7 @@ def create_groups(
     start, end = periods(grain)
     reasoning = "coalesce(output_reasoning_tokens, 0)" if "output_reasoning_tokens" in present else "0"
     keys = {"period_start": start, "period_end": end, "price_set": "s.price_set", "owner_id": "o.owner_id",
-            "place_hash": place_hash(present), "attempt_use": use[0]}  # fmt: skip
+            "place_hash": place_hash, "attempt_use": use[0]}  # fmt: skip
     request = grain == "request"
     if request:
         keys |= {c: f"e.{ident(c)}" if c in present else "CAST(NULL AS VARCHAR)" for c in REQUEST}

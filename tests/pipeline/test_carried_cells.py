@@ -390,3 +390,22 @@ def test_a_row_that_is_lost_on_the_way_stops_the_run(tmp_path: Path, monkeypatch
     monkeypatch.setattr(pipeline, "create_places", and_lose)
     with pytest.raises(InternalError, match="lost or doubled"):
         convert(tmp_path / "out", table(tmp_path / "a.csv", {}))
+
+
+def test_a_resource_of_its_own_in_each_row_makes_no_place_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Places are resolved one by one, and a cloud bill has as many resources as a company."""
+    made, found = pipeline.create_places, []
+
+    def and_count(session: Session, *rest: Any) -> None:
+        made(session, *rest)
+        found.append(session.one("SELECT count(*) FROM places")[0])
+
+    monkeypatch.setattr(pipeline, "create_places", and_count)
+    lines = [{"ResourceId": f"vm-{n}", "ResourceName": f"machine {n}"} for n in range(3)]
+    convert(tmp_path / "out", table(tmp_path / "a.csv", *lines))
+    assert sorted((r["ResourceId"], r["ResourceName"]) for r in rows(tmp_path / "out")) == [
+        ("vm-0", "machine 0"), ("vm-1", "machine 1"), ("vm-2", "machine 2")
+    ]  # fmt: skip
+    assert found == [1]
