@@ -7,15 +7,18 @@ Out: table `owner_spans` (owner_hash, t_from, t_to, owner_id), table `owners` (o
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from focus_ai.engine import Session, ident, instant, literal
-from focus_ai.engine.tables import create_table, fingerprint
+from focus_ai.engine.tables import PIECE, TableBuilder, create_table, fingerprint
 from focus_ai.ownership.book import OwnerBook
 from focus_ai.ownership.event import CARRIERS, EXPLICIT, TAGGED
 from focus_ai.ownership.model import OWNER_FIELDS, Evidence, Owner
 from focus_ai.ownership.pseudonym import Pseudonyms
 
+_compact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _TEXT = (*OWNER_FIELDS, "contact", "status", "reason", "tags", "evidence")
 
 
@@ -28,39 +31,41 @@ def attach(session: Session, book: OwnerBook, present: frozenset[str]) -> str:
     last_time = "event_time"
     if "bucket_end" in present:
         last_time = "greatest(event_time, least(bucket_end, event_time + INTERVAL 366 DAY) - INTERVAL 1 MICROSECOND)"
-    rows = session.rows(
+    found = session.arrow(
         f"SELECT {owner_hash} AS h, epoch_us(min(event_time)), epoch_us(max({last_time})), {selected} "
         "FROM events GROUP BY h ORDER BY h"
     )
-    owners: dict[tuple[object, ...], tuple[int, Owner]] = {}
-    spans: list[dict[str, Any]] = []
-    changes: list[dict[str, Any]] = []
-    for key, first, last, *values in rows:
+    numbers: dict[str, int] = {}
+    owners = TableBuilder(
+        session, "owners", {"owner_id": "INTEGER", "owner_key": "VARCHAR", **dict.fromkeys(_TEXT, "ENUM")}
+    )
+    spans = TableBuilder(
+        session, "owner_spans",
+        {"owner_hash": "UBIGINT", "t_from": "TIMESTAMPTZ", "t_to": "TIMESTAMPTZ", "owner_id": "INTEGER"},
+    )  # fmt: skip
+    changes = TableBuilder(session, "owner_changes", {"owner_hash": "UBIGINT", "at": "TIMESTAMPTZ"})
+    for key, first, last, *values in _rows(found):
         evidence = Evidence(*values)
         start, end = instant(first), instant(last)
         before: Owner | None = None
         for span in book.resolve(evidence, start, end):
             if before is not None and before.key() != span.owner.key():
-                changes.append({"owner_hash": key, "at": span.t_from})
+                changes.add({"owner_hash": key, "at": span.t_from})
             before = span.owner
-            identity = (*span.owner.key(), json.dumps(dict(span.owner.evidence), sort_keys=True))
-            number, _ = owners.setdefault(identity, (len(owners), span.owner))
-            spans.append({"owner_hash": key, "t_from": span.t_from, "t_to": span.t_to, "owner_id": number})
-    create_table(
-        session, "owner_spans",
-        {"owner_hash": "UBIGINT", "t_from": "TIMESTAMPTZ", "t_to": "TIMESTAMPTZ", "owner_id": "INTEGER"}, spans,
-    )  # fmt: skip
-    create_table(session, "owner_changes", {"owner_hash": "UBIGINT", "at": "TIMESTAMPTZ"}, changes)
-    create_table(
-        session,
-        "owners",
-        {"owner_id": "INTEGER", "owner_key": "VARCHAR", **dict.fromkeys(_TEXT, "ENUM")},
-        [
-            {"owner_id": number, "owner_key": fingerprint(*identity), **_row(owner)}
-            for identity, (number, owner) in owners.items()
-        ],
-    )
+            own = fingerprint(*span.owner.key(), _proof(tuple(span.owner.evidence.items()))[0])
+            if own not in numbers:
+                numbers[own] = len(numbers)
+                owners.add({"owner_id": numbers[own], "owner_key": own, **_row(span.owner)})
+            spans.add({"owner_hash": key, "t_from": span.t_from, "t_to": span.t_to, "owner_id": numbers[own]})
+    for table in (spans, changes, owners):
+        table.create()
     return owner_hash
+
+
+def _rows(found: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of an Arrow table; few of them as Python objects at a time."""
+    for batch in found.to_batches(max_chunksize=PIECE):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def sums_over_a_change(session: Session, owner_hash: str, counted: str, tokens: str) -> list[tuple[Any, ...]]:
@@ -120,9 +125,15 @@ def _row(owner: Owner) -> dict[str, str | None]:
         "contact": owner.contact,
         "status": owner.status,
         "reason": owner.reason,
-        "tags": json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
-        "evidence": json.dumps(dict(owner.evidence), sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        "tags": _compact(tags),
+        "evidence": _proof(tuple(owner.evidence.items()))[1],
     }
+
+
+@lru_cache(maxsize=4096)
+def _proof(evidence: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    """The evidence of an owner as the text that tells owners apart and as the one that is shown."""
+    return json.dumps(dict(evidence), sort_keys=True), _compact(dict(evidence))
 
 
 def _hash(session: Session, book: OwnerBook, present: frozenset[str]) -> str:

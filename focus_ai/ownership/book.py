@@ -27,7 +27,7 @@ from .owner_map import MapRow, OwnerMap, load_owner_map
 from .pseudonym import Pseudonyms
 from .tables import TableFile
 
-_MEMO_LIMIT = 200_000
+_MEMO_LIMIT = 20_000
 
 
 class OwnerBook:
