@@ -87,14 +87,12 @@ def sums_over_a_change(session: Session, owner_hash: str, counted: str, tokens: 
 
 def attach_users(session: Session, pseudonyms: Pseudonyms, present: frozenset[str]) -> None:
     """Create the table `users` (original, shown): what may be written for each end user, NULL where it is dropped."""
-    found = []
+    users = TableBuilder(session, "users", {"original": "VARCHAR", "shown": "VARCHAR"})
     if "end_user_id" in present:
-        found = [str(r[0]) for r in session.rows(
-            "SELECT DISTINCT end_user_id FROM events WHERE end_user_id IS NOT NULL ORDER BY 1"
-        )]  # fmt: skip
-    shown = pseudonyms.apply(found)
-    rows = [{"original": user, "shown": shown.get(user)} for user in found]
-    create_table(session, "users", {"original": "VARCHAR", "shown": "VARCHAR"}, rows)
+        found = session.arrow("SELECT DISTINCT end_user_id FROM events WHERE end_user_id IS NOT NULL ORDER BY 1")
+        for (user,) in _rows(found):
+            users.add({"original": user, "shown": pseudonyms.one(user)})
+    users.create()
 
 
 def attach_people(session: Session, pseudonyms: Pseudonyms, present: frozenset[str]) -> list[str]:

@@ -13,8 +13,7 @@ import hmac
 import os
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ..errors import UsageError
 from ..settings import Settings
@@ -70,19 +69,6 @@ class Pseudonyms:
     def text(self, value: str) -> str | None:
         """The same for a text that may or may not be the id of a person: only e-mail addresses are touched."""
         return self.one(value) if looks_like_email(value) else value
-
-    def apply(self, values: Iterable[str]) -> dict[str, str]:
-        """What is written for each distinct user id; an id that is missing in the answer is dropped."""
-        return {value: written for value in values if (written := self.one(value)) is not None}
-
-    def counts(self, values: Iterable[str]) -> Counter[str]:
-        """How many of the given ids are `kept`, `hashed`, `redacted` and `dropped`."""
-        tally: Counter[str] = Counter()
-        for value in values:
-            written = self.one(value)
-            words = {None: "dropped", value: "kept", REDACTED: "redacted"}
-            tally[words.get(written, "hashed")] += 1
-        return tally
 
     def _hide(self, value: str) -> str:
         if self._key is None:
