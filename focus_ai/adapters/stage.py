@@ -79,7 +79,7 @@ def stage(
         except duckdb.Error:
             if isinstance(relation, Strict):
                 raise
-            source, relation, again = _spooled(source, spool)
+            source, relation, again = _spooled(source, mapping, spool)
             rejects += again
             relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
@@ -153,16 +153,19 @@ def _relation(
     if large and form.kind == "jsonl":
         source, rejects = whole(source, spool.with_suffix(".part"))
         return source, json_lines(source.path, source.format.compression), "json", (), rejects
-    source, relation, rejects = _spooled(source, spool)
+    source, relation, rejects = _spooled(source, mapping, spool)
     return source, relation, "json", (), rejects
 
 
-def _spooled(source: SourceFile, spool: Path) -> tuple[SourceFile, str, list[Reject]]:
+def _spooled(source: SourceFile, mapping: Mapping, spool: Path) -> tuple[SourceFile, str, list[Reject]]:
     """The file through the strict reader: what is read, the relation of its records, and the rejects."""
     rejects: list[Reject] = []
     if source.format.kind == "jsonl":
         source, rejects = whole(source, spool.with_suffix(".part"))
-    found, longest = spool_lines(source.name, source.path, source.format, spool)
+    # Where the number of the document says which answer a record is of, and of lines, documents stay whole.
+    whole_only = source.format.kind == "jsonl" or mapping.series or "grouping" in mapping.asked_by
+    levels = [] if whole_only else record_levels(mapping.records)
+    found, longest = spool_lines(source.name, source.path, source.format, spool, levels)
     return source, spooled_lines(spool, longest), [*rejects, *found]
 
 

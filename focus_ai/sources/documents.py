@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from focus_ai.sources.packed import Damage, bounded_lines, salvaged
+from focus_ai.sources.pieces import LARGE, Levels, pieces
 from focus_ai.sources.reject import Reject, excerpt
 from focus_ai.sources.slips import document_end, element_end, ends_too_early
-from focus_ai.sources.sniff import BOM, Format, head_of
+from focus_ai.sources.sniff import BOM, LONGEST_LINE, Format, head_of
 
 LARGEST = 1 << 30
 LARGE_TEXT = 1 << 20
-# The engine holds two buffers of the longest record per thread, so these bound the memory of a run.
-LONGEST_LINE = 16 << 20
+# As a longer line, so a longer document that is read at once would cost too much memory.
 LONGEST_DOCUMENT = 64 << 20
+TOO_LARGE = "document_too_large"
 _GAP = re.compile(r"[ \t\r\n,]*")
 
 
@@ -101,35 +102,49 @@ def _rejected(name: str, row: int | None, reason: str, raw: str | None) -> Rejec
     return Reject(name, row, reason, None if raw is None else str(raw), told.note, told.lines)
 
 
-def spool_lines(name: str, path: Path, form: Format, target: Path) -> tuple[list[Reject], int]:
+def spool_lines(name: str, path: Path, form: Format, target: Path, levels: Levels = ()) -> tuple[list[Reject], int]:
     """Write the file as JSON Lines to `target`, one line per record in the same order, `null` where one was refused.
 
-    A JSON array becomes one line per element; several documents after one another become one line each. Returns the
-    rejects and the length of the longest line.
+    A JSON array becomes one line per element; several documents after one another become one line each. A large
+    document whose records lie in arrays (`levels`: their keys) becomes several. Returns the rejects and the length of
+    the longest line.
     """
     rejects: list[Reject] = []
     longest = 0
     with target.open("wb") as out:
-        for _, line in lines_of(name, path, form, rejects):
+        for _, line in lines_of(name, path, form, rejects, levels):
             line = b"null" if line is None else line
             longest = max(longest, len(line) + 1)
             out.write(line + b"\n")
     return rejects, longest
 
 
-def lines_of(name: str, path: Path, form: Format, rejects: list[Reject]) -> Iterator[tuple[int, bytes | None]]:
-    """Every record of a file with its number, as one line of JSON; None for one that was refused, see `rejects`."""
+def lines_of(
+    name: str, path: Path, form: Format, rejects: list[Reject], levels: Levels = ()
+) -> Iterator[tuple[int, bytes | None]]:
+    """Every record of a file with its number, as one line of JSON; None for one that was refused, see `rejects`. A
+    large document may have several lines (`levels`)."""
     damage: list[Damage] = []
     for row, (value, raw, reason) in enumerate(items(path, form, damage), start=1):
-        line: bytes | None = None
-        if reason is None:
-            line, reason = _written(value)
-            raw = None if reason is None else excerpt(json.dumps(value))
         if reason is not None:
-            line = None
             rejects.append(_rejected(name, row, reason, raw))
-        yield row, line
+            yield row, None
+            continue
+        for line, why in _laid_apart(value, levels):
+            if why is not None:
+                rejects.append(_rejected(name, row, why, excerpt(json.dumps(value))))
+            yield row, line if why is None else None
     rejects += unpackable(name, damage)
+
+
+def _laid_apart(value: Any, levels: Levels) -> Iterator[tuple[bytes, str | None]]:
+    """The lines of one document, each with the reason why it cannot be written."""
+    line, reason = _written(value)
+    if not levels or reason not in (None, TOO_LARGE) or (reason is None and len(line) <= LARGE):
+        yield line, reason
+        return
+    for piece in pieces(value, levels, lambda element: len(_ENCODER.encode(element)), LARGE):
+        yield _written(piece)
 
 
 def readable(name: str, path: Path, form: Format, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
@@ -177,7 +192,7 @@ def _written(value: Any) -> tuple[bytes, str | None]:
         line = _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:
         return b"", "broken_json"
-    return (line, None) if len(line) <= LONGEST_DOCUMENT else (b"", "document_too_large")
+    return (line, None) if len(line) <= LONGEST_DOCUMENT else (b"", TOO_LARGE)
 
 
 _Item = tuple[Any, str | None, str | None]
@@ -238,7 +253,7 @@ def _documents(path: Path, form: Format, damage: list[Damage] | None = None) -> 
     told = False
     if len(body) > LARGEST:
         note = f"JSON documents are read up to {LARGEST:,} bytes; nothing of this one was read"
-        yield None, _noted(body[:200].decode("utf-8", "replace"), note), "document_too_large"
+        yield None, _noted(body[:200].decode("utf-8", "replace"), note), TOO_LARGE
         return
     try:
         text, odd = body.removeprefix(BOM).decode("utf-8"), False

@@ -14,10 +14,10 @@ from pathlib import Path
 from focus_ai.engine import Session, ident, literal, literals
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
-from focus_ai.sources.documents import LONGEST_LINE
 from focus_ai.sources.packed import Damage, bounded_lines, opened, salvaged, unpacked
 from focus_ai.sources.reject import LONGEST_RAW, Reject, cut
 from focus_ai.sources.rows import LONGEST_ROW
+from focus_ai.sources.sniff import LONGEST_LINE
 
 # The quick reader takes lines up to this size; a file with a longer one is read the other way.
 ORDINARY_LINE = 8 << 20

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from focus_ai.sources.packed import Damage, opened, packing, salvaged
 
-__all__ = ["BOM", "HEAD", "LONGEST_CELL", "Format", "head_of", "opened", "sniff"]
+__all__ = ["BOM", "HEAD", "LONGEST_CELL", "LONGEST_LINE", "Format", "head_of", "opened", "sniff"]
 
 HEAD = 1 << 20
 BOM = b"\xef\xbb\xbf"
+# The engine holds two buffers of the longest record per thread, so this bounds the memory of a run.
+LONGEST_LINE = 16 << 20
 # The csv module refuses longer cells than 128 KB unless told; a logged prompt is longer.
 LONGEST_CELL = 1 << 30
 _HIGH = re.compile(rb"[\x80-\xff]+")
@@ -61,7 +63,9 @@ def sniff(path: Path) -> Format:
         # Not even the header or the first record is whole.
         return Format("unknown", compression, fault=damage[0].reason, detail=damage[0].note)
     if first in (b"{", b"["):
-        kind = "jsonl" if _is_lines(body, len(head) >= HEAD) else "json"
+        cut = len(head) >= HEAD
+        lines = _is_lines(body, cut) and not (cut and b"\n" not in body and _one_long_line(path, compression))
+        kind = "jsonl" if lines else "json"
         return Format(kind, compression, bom, array=kind == "json" and first == b"[")
     return _table(path, body, compression, bom, cut=len(head) >= HEAD)
 
@@ -111,6 +115,19 @@ def _is_lines(body: bytes, cut: bool) -> bool:
     if not cut and _complete(body):
         return False
     return any(line.strip().startswith(b"{") and _complete(line) for line in lines[1:50])
+
+
+def _one_long_line(path: Path, compression: str) -> bool:
+    """One object on one line that is longer than a record may be, and nothing else: a document that was not written
+    for people. Asked of files whose first megabyte is part of a line."""
+    size, ended = 0, False
+    with salvaged(path, compression, []) as stream:
+        while piece := stream.readline(HEAD):
+            if ended and piece.strip():
+                return False
+            size += len(piece)
+            ended = ended or piece.endswith(b"\n")
+    return size > LONGEST_LINE
 
 
 def _table(path: Path, body: bytes, compression: str, bom: bool, *, cut: bool) -> Format:

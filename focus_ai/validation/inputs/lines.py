@@ -13,8 +13,9 @@ from pathlib import Path
 from focus_ai.engine import Session, literal
 from focus_ai.errors import InputError
 from focus_ai.sources import SourceFile
-from focus_ai.sources.documents import LONGEST_LINE, spool_lines
+from focus_ai.sources.documents import spool_lines
 from focus_ai.sources.relation import json_lines, spooled_lines
+from focus_ai.sources.sniff import LONGEST_LINE
 from focus_ai.validation.inputs.delimited import cut_off, truncated
 from focus_ai.validation.inputs.table import Problem, Problems, Table, unique
 
