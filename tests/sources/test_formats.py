@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
+import tarfile
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -318,3 +322,24 @@ def test_a_point_that_may_group_thousands_is_no_guess(mark: str, tokens: list[in
     assert report["records"]["rejected"] == 3 - len(tokens)
     assert report["tokens"]["input"] == sum(tokens)
     assert [line["reason"] for line in exceptions(out, "rejects")] == ["wrong_type:input_tokens"] * (3 - len(tokens))
+
+
+def test_an_archive_is_named(tmp_path: Path) -> None:
+    lines = b'{"a": 1}\n' * 100
+    made = {"bzip2": bz2.compress(lines), "xz": lzma.compress(lines)}
+    for name, member in (("a ZIP archive", "a.jsonl"), ("an office document", "[Content_Types].xml")):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(member, lines)
+        made[name] = packed.getvalue()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("a.jsonl"), None)
+    made["a tar archive"] = gzip.compress(packed.getvalue())
+    for name, content in made.items():
+        path = tmp_path / "export"
+        path.write_bytes(content)
+        with pytest.raises(InputError) as refused:
+            convert(tmp_path / "out", path)
+        assert refused.value.value == name
+        assert refused.value.next_step is not None
