@@ -23,6 +23,12 @@ EXPORTS = ROOT / "fixtures" / "exports"
 START = "from focus_ai.cli import main; main()"
 
 
+CALL = {
+    "timestamp": "2026-10-07T10:00:00Z", "provider": "openai", "model": "gpt-5", "input_tokens": 1000,
+    "output_tokens": 10, "status": "success", "team": "search", "note": "x" * 200,
+}  # fmt: skip
+
+
 def lines(path: Path, rows: Iterable[Any]) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
@@ -74,17 +80,27 @@ def traces(folder: Path, number: int) -> None:
 
 
 def events(folder: Path, number: int, name: str = "events", **fields: Any) -> None:
-    call = {
-        "timestamp": "2026-10-07T10:00:00Z", "provider": "openai", "model": "gpt-5", "input_tokens": 1000,
-        "output_tokens": 10, "status": "success", "team": "search", "note": "x" * 200, **fields,
-    }  # fmt: skip
-    lines(folder / f"{name}.jsonl", ({"event_id": f"event-{n}", **call} for n in range(number)))
+    lines(folder / f"{name}.jsonl", ({"event_id": f"event-{n}", **CALL, **fields} for n in range(number)))
 
 
 def contradictions(folder: Path, number: int) -> None:
     """Every call in two files, with other counts."""
     events(folder, number // 2, "first")
     events(folder, number // 2, "second", output_tokens=11)
+
+
+def customers(folder: Path, number: int) -> None:
+    """Every call for another customer."""
+    rows = ({"event_id": f"event-{n}", "tenant_id": f"customer-{n}", **CALL} for n in range(number))
+    lines(folder / "calls.jsonl", rows)
+
+
+def document(folder: Path, number: int) -> None:
+    """All calls in one JSON document on one line, as a page of the gateway has them."""
+    story = EXPORTS / "litellm/spend-logs/story/input.jsonl"
+    call = json.loads(story.read_text(encoding="utf-8").splitlines()[0])
+    page = {"data": [call | {"request_id": f"call-{n}"} for n in range(number)], "total": number, "page": 1}
+    (folder / "page.json").write_text(json.dumps(page | {"page_size": number, "total_pages": 1}), encoding="utf-8")
 
 
 CASES: dict[str, tuple[Callable[[Path, int], None], int]] = {
@@ -94,6 +110,8 @@ CASES: dict[str, tuple[Callable[[Path, int], None], int]] = {
     "calls without a price": (lambda folder, number: events(folder, number, model="nobody-knows"), 500_000),
     "calls whose time nobody can read": (lambda folder, number: events(folder, number, timestamp="noon"), 300_000),
     "calls that two files tell differently": (contradictions, 400_000),
+    "calls, each for another customer": (customers, 300_000),
+    "one JSON document on one line": (document, 60_000),
 }
 
 
