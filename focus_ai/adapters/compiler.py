@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_ai.adapters import checks, expression, lets, other_columns, other_meters, reasons, series, structures, tokens
+from focus_ai.adapters.asked import answer_page, answer_said
 from focus_ai.adapters.copies import key as copy_key
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import record_levels
@@ -21,7 +22,7 @@ from focus_ai.adapters.scope import Scope
 from focus_ai.adapters.staged import TEXTS
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
-from focus_ai.sources.bundle import counted_anew, file_of, record_of
+from focus_ai.sources.bundle import counted_anew, file_of
 from focus_ai.sources.relation import twice
 
 # The NUL character is refused in every literal and name, so no text of a mapping or a file name can be the hole.
@@ -136,6 +137,7 @@ def _compiled(
     for group in GROUPS:
         if isinstance(getattr(mapping, group), MappingType):
             out[group] = expression.as_text(scope, getattr(mapping, group))
+    out |= answer_said(mapping, scope)
     key_text = _identify(mapping, scope, out)
     if mapping.other_columns is not None and scope.columns:
         unnamed = other_columns.names(mapping, scope.columns, compile_mapping(mapping, "typed").members)
@@ -297,9 +299,7 @@ def _columns(mapping: Mapping, scope: Scope, out: dict[str, str], last: dict[str
     if mapping.focus_rows:
         select["record_key"] = copy_key(select["record_key"], "focus_copy")
         select["focus_row"] = "focus_row"
-    if "grouping" in mapping.asked_by and scope.mode == "json":
-        page = record_of("document") if scope.bundled else "document"
-        select["page_no"] = f"CAST({page if scope.depth else 'NULL'} AS BIGINT)"
+    select |= answer_page(mapping, scope)
     for group in GROUPS:
         word = getattr(mapping, group)
         if group not in out:

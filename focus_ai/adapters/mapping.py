@@ -63,6 +63,7 @@ class Mapping(Head):
     settings: tuple[str, ...]
     same_usage: str | Expression | None
     asked_by: tuple[str, ...]
+    answers: MappingType[str, Any]
     rounded_to: Decimal | None
     leaf_spans: bool
     focus_rows: bool
@@ -138,6 +139,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         same_usage=raw.get("same_usage"),
         seen_from=raw.get("seen_from"),
         asked_by=tuple(raw.get("asked_by", ())),
+        answers=raw.get("answers", {}),
         rounded_to=Decimal(raw["rounded_to"]) if "rounded_to" in raw else None,
         leaf_spans=bool(raw.get("leaf_spans", False)),
         focus_rows=bool(raw.get("focus_rows", False)),

@@ -43,6 +43,9 @@ HOUSEKEEPING = {
     "same_usage": "VARCHAR",
     # Of reports whose reader chooses the grouping: the document of the file, for one file may hold several answers.
     "page_no": "BIGINT",
+    # What the record names of a grouping, in words, and whether the next page goes on with the same answer.
+    "grouped_by": "VARCHAR",
+    "goes_on": "BOOLEAN",
     # The whole row of a FOCUS file as a JSON object of texts.
     "focus_row": "VARCHAR",
 }

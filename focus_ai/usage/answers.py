@@ -6,6 +6,10 @@ its file, or of its page where a file holds several, names and by the length of 
 account have the same amount, the one that tells more carries it. So does a longer bucket the shorter one inside it,
 such as the part of today that was fetched before the day was over. Where the amounts differ otherwise, nobody knows
 what is in both: both count and are named.
+
+A page that goes on is one answer with the page that follows it in its file. Where the following page is missing or in
+another file, a page of some names may be the rest of an answer and no grouping of its own. Two such pages hardly have
+one amount to the last digit, and answers for one time do.
 """
 
 from __future__ import annotations
@@ -49,14 +53,14 @@ def choose_answers(
     `asked_by`: per adapter what the reader of the report chooses, `grouping` and `length` of the buckets.
     """
     outcome = Outcome()
-    forms, rank, adapters = _forms(session, present, asked_by) if asked_by else ("", {}, [])
+    forms, rank, adapters, parts = _forms(session, present, asked_by) if asked_by else ("", {}, [], set[str]())
     for adapter in adapters:
         units = collect(session, present, f"adapter = {literal(adapter)}", forms)
         for part in grouped(units, lambda u: u.account).values() if several(units) else [units]:
             # Money of one currency says nothing about that of another.
             for same in grouped(part, lambda u: u.currency).values():
                 for block in blocks(same):
-                    _one_amount(block, rank, outcome)
+                    _one_amount(block, rank, outcome, exact=adapter in parts)
     return outcome, forms
 
 
@@ -75,35 +79,40 @@ def told_answers(answers: Outcome, left: Collection[Unit]) -> list[dict[str, Any
 
 def _forms(
     session: Session, present: frozenset[str], asked_by: Mapping[str, tuple[str, ...]]
-) -> tuple[str, dict[str, Rank], list[str]]:
-    """SQL of the form of a record's answer, the rank of each form, and the adapters that have several."""
+) -> tuple[str, dict[str, Rank], list[str], set[str]]:
+    """SQL of the form of a record's answer, the rank of each form, the adapters that have several, and those of which
+    a page may be the rest of an answer."""
     names = [n for n in _NAMES if n in present]
     named = ", ".join(f"coalesce(bool_or({ident(n)} IS NOT NULL), FALSE)" for n in names)
     page = "coalesce(page_no, 0)" if "page_no" in present else "0"
     asked = f"WHERE adapter IN ({literals(sorted(asked_by))}) GROUP BY ALL ORDER BY ALL"
     # A page is known by all that it held, what another page holds too included.
     grouping: dict[tuple[int, int], set[str]] = {}
-    words: dict[tuple[int, int], str] = {}
-    for file_no, number, adapter, *flags in session.rows(
-        f"SELECT file_no, {page} AS page, adapter{', ' if names else ''}{named} FROM staged {asked}"
+    goes_on: dict[tuple[int, int], str] = {}
+    for file_no, number, adapter, said, on, *flags in session.rows(
+        f"SELECT file_no, {page} AS page, adapter, {_said(present)}{', ' if names else ''}{named} FROM staged {asked}"
     ):
-        chosen = GROUPING in asked_by[adapter]
-        found = {n for n, flag in zip(names, flags, strict=True) if flag and chosen}
         place = int(file_no), int(number)
-        grouping[place], words[place] = found, _words(found) if chosen else ""
-    rank, forms = dict[str, Rank](), dict[str, set[str]]()
+        found = {_NAMES[n] for n, flag in zip(names, flags, strict=True) if flag} if said is None else {*said} - {""}
+        grouping[place] = found if GROUPING in asked_by[adapter] else set()
+        if on:
+            goes_on[place] = adapter
+    parts = _joined(grouping, goes_on)
+    rank, forms, words = dict[str, Rank](), dict[str, set[str]](), dict[tuple[int, int], str]()
     for file_no, number, adapter, length in session.rows(
         f"SELECT file_no, {page} AS page, adapter, {LENGTH} AS length FROM events {asked}"
     ):
         place = int(file_no), int(number)
+        words[place] = _words(grouping[place]) if GROUPING in asked_by[adapter] else ""
         form = (length if BUCKETS in asked_by[adapter] else "") + words[place]
         named_here = tuple(sorted(grouping[place]))
-        rank[form] = Rank(len(named_here) + _FIRST * ("model_served" in named_here), words[place], named_here)
+        tells = len(named_here) + _FIRST * ("model" in named_here)
+        rank[form] = Rank(tells, words[place], named_here)
         forms.setdefault(adapter, set()).add(form)
     several_forms = sorted(a for a, found in forms.items() if len(found) > 1)
     long = literals(sorted(a for a in several_forms if BUCKETS in asked_by[a]))
     length = f"CASE WHEN adapter IN ({long}) THEN {LENGTH} ELSE '' END" if long else "''"
-    return f"({length} || {_grouped(words, page)})", rank, several_forms
+    return f"({length} || {_grouped(words, page)})", rank, several_forms, parts
 
 
 def _grouped(words: Mapping[tuple[int, int], str], page: str) -> str:
@@ -124,11 +133,36 @@ def _grouped(words: Mapping[tuple[int, int], str], page: str) -> str:
 
 
 def _words(named: set[str]) -> str:
-    return " by " + ", ".join(w for n, w in _NAMES.items() if n in named) if named else " without grouping"
+    known = [w for w in _NAMES.values() if w in named]
+    return " by " + ", ".join([*known, *sorted(named - {*known})]) if named else " without grouping"
 
 
-def _one_amount(block: Sequence[Unit], rank: Mapping[str, Rank], found: Outcome) -> None:
-    """Of the answers in one stretch of time the one that tells most carries what it holds of the others."""
+def _said(present: frozenset[str]) -> str:
+    """SQL of what the records of a page name of a grouping (NULL: their fields say it), and whether it goes on."""
+    if "grouped_by" not in present:
+        return "NULL, FALSE"
+    listed = "list_distinct(flatten(list(string_split(grouped_by, ', ')) FILTER (grouped_by IS NOT NULL)))"
+    return f"CASE WHEN bool_or(grouped_by IS NOT NULL) THEN {listed} END, coalesce(bool_or(goes_on), FALSE)"
+
+
+def _joined(grouping: dict[tuple[int, int], set[str]], goes_on: Mapping[tuple[int, int], str]) -> set[str]:
+    """Give the pages of one answer what all of them name; the adapters of which a page is missing in its file."""
+    parts = set()
+    for (file_no, number), adapter in sorted(goes_on.items()):
+        following = grouping.get((file_no, number + 1))
+        if following is None:
+            parts.add(adapter)
+        else:
+            following |= grouping[file_no, number]
+    for file_no, number in sorted(goes_on, reverse=True):
+        grouping[file_no, number] |= grouping.get((file_no, number + 1), set())
+    return parts
+
+
+def _one_amount(block: Sequence[Unit], rank: Mapping[str, Rank], found: Outcome, *, exact: bool) -> None:
+    """Of the answers in one stretch of time the one that tells most carries what it holds of the others.
+
+    `exact`: only one amount to the last digit tells that two groupings are no pages of one answer."""
     sides = grouped(block, lambda u: u.form)
     amount, listing = measure(block), all(u.listing for u in block)
 
@@ -137,7 +171,7 @@ def _one_amount(block: Sequence[Unit], rank: Mapping[str, Rank], found: Outcome)
         what is paid and more of what it would have cost."""
         paid, listed = ((total(a(u) for u in sides[x]), total(a(u) for u in sides[y])) for a in (_PAID, _LISTED))
         fewer = {*rank[y].names} < {*rank[x].names}
-        return listing and fewer and as_much(*paid) and as_much(*paid[::-1]) and not as_much(*listed)
+        return listing and fewer and not exact and as_much(*paid) and as_much(*paid[::-1]) and not as_much(*listed)
 
     while len(sides) > 1:
         whole = [x for x in sides if not any(excerpt(x, y) for y in sides)]
@@ -149,7 +183,10 @@ def _one_amount(block: Sequence[Unit], rank: Mapping[str, Rank], found: Outcome)
                 continue
             known = Reach(others, one=True)
             held, asked = amount(u for u in carrying if known.knows(u)), amount(others)
-            same = as_much(asked, held) or rank[form] == rank[best] or excerpt(form, best)
+            if exact and rank[form] != rank[best]:
+                same = held == asked != 0
+            else:
+                same = as_much(asked, held) or rank[form] == rank[best] or excerpt(form, best)
             if same and as_much(held, asked) and all(reach.covers(u) for u in others):
                 found.left |= dict.fromkeys(others, best.strip())
                 del sides[form]
