@@ -10,7 +10,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from pathlib import Path
 
-from focus_ai.adapters import quick
+from focus_ai.adapters import points, quick
 from focus_ai.adapters.compiler import compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.record import needed
@@ -40,8 +40,8 @@ def kind(source: SourceFile, mapping: Mapping, facts: MappingType[str, str]) -> 
     form = source.format
     if size(source) > min(LARGEST, quick.SMALL - 1) or source.aside:
         return None
-    # These are read in ways of their own.
-    if mapping.code or mapping.series or mapping.line is not None:
+    # These are read in ways of their own; a table may tell what the points in its numbers mean.
+    if mapping.code or mapping.series or mapping.line is not None or points.may_group(form):
         return None
     shape: Hashable = None
     if form.kind in ("json", "jsonl"):
@@ -88,7 +88,7 @@ def stage_together(
         relation, columns, rejects = _read(session, sources, mapping, target)
         compiled = compile_mapping(
             mapping, "columns" if form.kind in ("csv", "parquet") else "json", columns=columns, facts=facts,
-            wanted=wanted, bundled=True, points_group=form.kind == "csv" and form.delimiter == ";",
+            wanted=wanted, bundled=True,
         )  # fmt: skip
         query = (
             f"SELECT * REPLACE ({record_of(place)} AS source_row, {names}[{file_of(place)} + 1] AS source_file), "

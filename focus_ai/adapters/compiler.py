@@ -50,6 +50,8 @@ class Compiled:
     object_nodes: tuple[str, ...]
     # Columns that hold the same value in every record, and that value as SQL.
     constants: MappingType[str, str]
+    # The columns of a table that hold amounts.
+    amounts: tuple[str, ...] = ()
 
     def over(self, relation: str) -> str:
         """The query that reads this relation."""
@@ -77,7 +79,7 @@ def compile_mapping(
     numbered: bool = True,
     wanted: frozenset[str] | None = None,
     strict: bool = True,
-    points_group: bool = False,
+    points_group: tuple[str, ...] = (),
     bundled: bool = False,
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names; where the mapping reads
@@ -86,8 +88,7 @@ def compile_mapping(
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
     number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `strict`: a strict reader
     let the documents pass; else a key that comes twice, in an object on the way to the record, is looked for here.
-    `points_group`: a point in a number of the table may group thousands, so 12.000 is no count. `bundled`: the record
-    numbers hold the number of their file (`focus_ai.sources.bundle`).
+    `points_group`: see `points`. `bundled`: the record numbers hold that of their file (`focus_ai.sources.bundle`).
     Raises `UsageError` when the mapping names something that does not exist.
     """
     facts = facts or {}
@@ -243,7 +244,9 @@ def _assemble(mapping: Mapping, scope: Scope, read: _Read, wanted: frozenset[str
     sql += " ORDER BY rn" if mapping.focus_rows and scope.bundled else ""  # counting equal rows lost their order
     reader = scope.typed_columns()[0] if scope.mode == "typed" else ""
     members = dict.fromkeys(str(p.keys[0]) for p in scope.read_paths() if p.up == 0 and p.keys)
-    return Compiled(sql, tuple(select), tuple(members), reader, tuple(scope.object_nodes()), constants)
+    return Compiled(
+        sql, tuple(select), tuple(members), reader, tuple(scope.object_nodes()), constants, (*scope.amounts,)
+    )
 
 
 def _layers(mapping: Mapping, scope: Scope, read: _Read) -> list[dict[str, str]]:

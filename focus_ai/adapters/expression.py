@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from focus_ai.adapters import structures
+from focus_ai.adapters import points, structures
 from focus_ai.adapters.instants import OFFSET, instant
 from focus_ai.adapters.mapping import table
 from focus_ai.adapters.paths import describe
@@ -79,7 +79,7 @@ def as_integer(scope: Scope, e: Expression) -> str:
     number = scope.hold(f"TRY_CAST({raw} AS BIGINT)")
     broad = f"TRY_CAST({raw} AS DECIMAL(36, 9))"
     whole = f"regexp_full_match({raw}, '[0-9]{{1,18}}(\\.0*)?')"
-    grouped = f"WHEN regexp_full_match({raw}, '[1-9][0-9]{{0,2}}\\.000') THEN NULL " if scope.points_group else ""
+    grouped = f"WHEN {points.may_be_thousands(raw)} THEN NULL " if points.COUNTS in scope.points_group else ""
     other = (
         f"CASE {grouped}WHEN {whole} THEN CAST(split_part({raw}, '.', 1) AS BIGINT) "
         f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < {_LARGEST} "
@@ -141,13 +141,14 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: in
         parts = [as_decimal(scope, part, rounded=rounded, places=places) for part in e[key]]
         joined = (" + " if key == "sum" else " - ").join(f"coalesce({p}, 0)" for p in parts)
         return f"CASE WHEN {' OR '.join(f'{p} IS NOT NULL' for p in parts)} THEN CAST({joined} AS DECIMAL(38, 18)) END"
-    raw = scope.hold(as_text(scope, e))
-    name = describe(e)
+    raw, name, cells = scope.hold(as_text(scope, e)), describe(e), points.cells(e)
+    scope.amounts += cells
     scale = max(0, -int(factor.as_tuple().exponent))
     digits = max(len(factor.as_tuple().digits), scale + 1)
     kept = places if factor == 1 else 18 - scale
     number = f"TRY_CAST({raw} AS DECIMAL({38 - digits - 1 if factor != 1 else 38}, {kept}))"
     numeric = f"regexp_full_match({raw}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{{1,3}})?')"
+    numeric += f" AND NOT {points.may_be_either(raw)}" if cells and points.AMOUNTS in scope.points_group else ""
     # More digits than are kept would be rounded by the cast; trailing zeros are harmless.
     plain_part = f"rtrim(regexp_extract({raw}, '\\.([0-9]*)', 1), '0')"
     exponent = f"coalesce(TRY_CAST(regexp_extract({raw}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"

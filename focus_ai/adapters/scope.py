@@ -48,13 +48,15 @@ class Scope:
     repeats: frozenset[int] = frozenset()
     calls: str | None = None
     series: bool = False
-    # A table where 12.000 may be twelve thousand.
-    points_group: bool = False
+    # What may be twelve thousand where it is written 12.000, see `points`.
+    points_group: tuple[str, ...] = ()
     # `rn` holds the number of a file as well (`focus_ai.sources.bundle`).
     bundled: bool = False
     # Columns that say of an object on the way to the record: a key comes twice in it.
     twice: list[str] = field(default_factory=list)
     aliases: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
+    # The columns of the table that hold numbers with decimals.
+    amounts: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     guards: list[str] = field(default_factory=list)
     _held: dict[str, str] = field(default_factory=dict)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from focus_ai.adapters import copies, quick, series
+from focus_ai.adapters import copies, points, quick, series
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import member, record_levels
@@ -84,12 +85,14 @@ def stage(
             relation, bad = bad_documents(session, relation, source.name, nodes, shapes)
         rejects += bad if source.format.kind == "json" else with_raw_text(bad, source)
         columns = member_names(session, relation) if mapping.other_columns is not None else ()
-    compiled = compile_mapping(
-        mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
+    compiler = partial(
+        compile_mapping, mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
         strict=mode != "json" or isinstance(relation, Strict),
-        # Semicolons between cells leave the comma to decimals, as many countries write them.
-        points_group=source.format.kind == "csv" and source.format.delimiter == ";",
     )  # fmt: skip
+    grouped = points.may_group(source.format)
+    compiled = compiler(points_group=grouped)
+    if grouped and points.are_decimal(source, compiled.amounts):
+        compiled = compiler(points_group=(points.COUNTS,))
     table = mode == "columns" and mapping.line is None
     try:
         anew = table and source.format.encoding == "cp1252"  # the engine knows only its beginnings

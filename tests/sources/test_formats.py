@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_builders import convert, event, exceptions, jsonl, staged
+from data_builders import convert, event, exceptions, jsonl, rows, staged
 
 from focus_ai.errors import InputError
 from focus_ai.sources import discover
@@ -343,3 +343,45 @@ def test_an_archive_is_named(tmp_path: Path) -> None:
             convert(tmp_path / "out", path)
         assert refused.value.value == name
         assert refused.value.next_step is not None
+
+
+@pytest.mark.parametrize(
+    ("amounts", "billed", "rejected"),
+    [
+        # nothing in the table says what the point means
+        (("1.500", "2", "-3.250"), "2", 2),
+        # one amount tells that points stand before decimals: 1.5 + 0.12 - 3.25
+        (("1.500", "0.12", "-3.250"), "-1.63", 0),
+        # commas before decimals are not read, and then the point groups thousands, or nobody knows
+        (("1.500", "0,12", "4"), "4", 2),
+        (("1.500", "0,12", "4.5"), "4.5", 2),
+        # leading zeros and other lengths are no groups of thousands
+        (("0.500", "1.2345", "2.25"), "3.9845", 0),
+    ],
+)
+def test_a_point_in_an_amount_is_no_guess(
+    amounts: tuple[str, ...], billed: str, rejected: int, tmp_path: Path, out: Path
+) -> None:
+    """The Console's cost table with semicolons, as a spreadsheet of a country with the decimal comma writes it."""
+    lines = ["usage_date_utc;model;workspace;api_key;usage_type;token_type;cost_usd"]
+    lines += [f"2026-10-0{n};claude-opus-4-1;Default;k;message;output;{a}" for n, a in enumerate(amounts, start=1)]
+    source = tmp_path / "cost.csv"
+    source.write_text("\n".join(lines))
+    report = convert(out, source, settings={"accounts": {"anthropic": {"id": "org"}}})
+    assert report["records"]["rejected"] == rejected
+    assert sum((Decimal(row["BilledCost"]) for row in rows(out)), Decimal(0)) == Decimal(billed)
+    assert {line["reason"] for line in exceptions(out, "rejects")} == ({"wrong_type:cost_usd"} if rejected else set())
+
+
+def test_an_amount_that_a_mapping_rewrites_is_what_it_says(tmp_path: Path, out: Path) -> None:
+    mapping = tmp_path / "own.yaml"
+    mapping.write_text(
+        "id: own\ntitle: t\nchecked: 2026-11-22\nsystem: own\nrecognise: {keys: [day, paid]}\nkind: billed\n"
+        "reads: [csv]\nfields:\n  event_time: {time: day, unit: iso, zone: UTC}\n"
+        '  billed_cost: {decimal: {replace: paid, pattern: ",", with: "."}}\n  currency: {const: EUR}\n'
+        "identity: [day]\n"
+    )
+    source = tmp_path / "own.csv"
+    source.write_text("day;paid\n2026-10-01;1,500\n2026-10-02;2,250\n")
+    convert(out, source, mapping=[str(mapping)])
+    assert sum((Decimal(row["BilledCost"]) for row in rows(out)), Decimal(0)) == Decimal("3.75")
