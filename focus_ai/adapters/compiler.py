@@ -196,7 +196,7 @@ def _identify(mapping: Mapping, scope: Scope, out: dict[str, str]) -> str:
     if not own_id:
         parts = ", ".join(f"coalesce({sql}, '')" for sql in identity)
         out["record_id"] = f"concat_ws('|', {parts})" if identity else "CAST(NULL AS VARCHAR)"
-    return _key_text(mapping.id, identity, own_id)
+    return _key_text(mapping.same_records or mapping.id, identity, own_id)
 
 
 def _key_text(adapter: str, identity: list[str], own_id: bool) -> str:

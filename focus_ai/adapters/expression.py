@@ -350,6 +350,7 @@ _TEXT: dict[str, Callable[[Scope, Mapping[str, Any]], str]] = {
     "replace": _replace,
     "lower": lambda s, e: f"lower({as_text(s, e['lower'])})",
     "upper": lambda s, e: f"upper({as_text(s, e['upper'])})",
+    "hex_id": lambda s, e: structures.hex_id(s.hold(as_text(s, e["hex_id"]))),
     "get": _get,
     "header": lambda s, e: structures.header(s.hold, as_text(s, e["header"]), str(e["name"])),
     "tag": lambda s, e: structures.tag(s.hold(as_text(s, e["tag"])), str(e["key"])),

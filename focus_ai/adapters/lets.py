@@ -22,7 +22,7 @@ from focus_ai.sources.bundle import file_of
 # Forms that cost more than reading a value: worth computing once where a mapping uses them again and again.
 _COSTLY = {
     "matches", "extract", "replace", "lookup", "lower", "upper", "split", "count", "header", "tag", "entry", "pick",
-    "total", "pairs", "member", "length", "time", "decimal", "product", "concat",
+    "hex_id", "total", "pairs", "member", "length", "time", "decimal", "product", "concat",
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ class Mapping(Head):
     version: Expression | None
     settings: tuple[str, ...]
     same_usage: str | Expression | None
+    same_records: str | None
     asked_by: tuple[str, ...]
     answers: MappingType[str, Any]
     rounded_to: Decimal | None
@@ -138,6 +139,7 @@ def load(path: Path, *, checked: bool = False) -> Mapping:
         money_family=raw.get("money_family"),
         same_usage=raw.get("same_usage"),
         seen_from=raw.get("seen_from"),
+        same_records=raw.get("same_records"),
         asked_by=tuple(raw.get("asked_by", ())),
         answers=raw.get("answers", {}),
         rounded_to=Decimal(raw["rounded_to"]) if "rounded_to" in raw else None,

@@ -225,3 +225,13 @@ def at(raw: str, item: int, take: str) -> str:
 
 def _items(raw: str) -> str:
     return f"TRY_CAST(TRY_CAST({raw} AS JSON) AS JSON[])"
+
+
+def hex_id(sql: str) -> str:
+    """SQL of an id of 8 or 16 bytes as hexadecimal digits. The two ways to write it have other lengths, so no id can be
+    read in both."""
+    return (
+        f"CASE WHEN regexp_full_match({sql}, '[0-9a-fA-F]{{16}}|[0-9a-fA-F]{{32}}') THEN lower({sql}) "
+        f"WHEN regexp_full_match({sql}, '[A-Za-z0-9+/]{{11}}=|[A-Za-z0-9+/]{{22}}==') "
+        f"THEN coalesce(lower(hex(TRY(from_base64({sql})))), {sql}) ELSE {sql} END"
+    )

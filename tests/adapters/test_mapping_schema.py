@@ -70,6 +70,7 @@ EXPRESSIONS: list[Any] = [
     {"extract": "a", "pattern": "x(.)"},
     {"lower": "a"},
     {"upper": "a"},
+    {"hex_id": "a"},
     {"get": ["$x", "a.b"]},
     {"header": "a", "name": "x-team"},
     {"tag": "a", "key": "team"},
