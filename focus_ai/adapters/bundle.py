@@ -10,7 +10,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from pathlib import Path
 
-from focus_ai.adapters import points, quick
+from focus_ai.adapters import points, quick, totals
 from focus_ai.adapters.compiler import compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.record import needed
@@ -88,7 +88,7 @@ def stage_together(
         relation, columns, rejects = _read(session, sources, mapping, target)
         compiled = compile_mapping(
             mapping, "columns" if form.kind in ("csv", "parquet") else "json", columns=columns, facts=facts,
-            wanted=wanted, bundled=True,
+            wanted=wanted, bundled=True, doubts=totals.doubted(form, mapping),
         )  # fmt: skip
         query = (
             f"SELECT * REPLACE ({record_of(place)} AS source_row, {names}[{file_of(place)} + 1] AS source_file), "
@@ -106,6 +106,8 @@ def stage_together(
         f"SELECT part, count(*), count(ignored), count(problem) FROM read_parquet({literal(str(target))}) GROUP BY part"
     )
     counts = {part: (rows, ignored, problems) for part, rows, ignored, problems in found}
+    if any(totals.nothing_else(session, target, counted, part) for part, counted in counts.items()):
+        return None
     return [
         staged_from(
             session, source, mapping, target, compiled.columns, constants, rejects[part],

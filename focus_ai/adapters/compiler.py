@@ -20,6 +20,7 @@ from focus_ai.adapters.paths import record_levels
 from focus_ai.adapters.record import PROFILE, fields
 from focus_ai.adapters.scope import Scope
 from focus_ai.adapters.staged import TEXTS
+from focus_ai.adapters.totals import total_lines
 from focus_ai.engine import ident, literal
 from focus_ai.errors import UsageError, nearest
 from focus_ai.sources.bundle import counted_anew, file_of
@@ -79,7 +80,7 @@ def compile_mapping(
     numbered: bool = True,
     wanted: frozenset[str] | None = None,
     strict: bool = True,
-    points_group: tuple[str, ...] = (),
+    doubts: tuple[str, ...] = (),
     bundled: bool = False,
 ) -> Compiled:
     """Compile for one reading mode: `json`, `typed` or `columns` (then with the header names; where the mapping reads
@@ -88,17 +89,17 @@ def compile_mapping(
     `facts` are values the user supplied because the export lacks them (account_id ...). `numbered` keeps the record
     number, which needs one ordered pass. `wanted`: only these columns come out (None: all). `strict`: a strict reader
     let the documents pass; else a key that comes twice, in an object on the way to the record, is looked for here.
-    `points_group`: see `points`. `bundled`: the record numbers hold that of their file (`focus_ai.sources.bundle`).
+    `doubts`: see `Scope`. `bundled`: the record numbers hold that of their file (`focus_ai.sources.bundle`).
     Raises `UsageError` when the mapping names something that does not exist.
     """
     facts = facts or {}
-    key = (id(mapping), mode, columns, tuple(sorted(facts.items())), numbered, wanted, strict, points_group, bundled)
+    key = (id(mapping), mode, columns, tuple(sorted(facts.items())), numbered, wanted, strict, doubts, bundled)
     if key not in _KEPT:
         if len(_KEPT) == _MOST:
             _KEPT.clear()
         scope = Scope(
             mode, depth=mapping.depth, columns=columns, facts=facts, series=mapping.series is not None,
-            points_group=points_group, bundled=bundled,
+            doubts=doubts, bundled=bundled,
         )  # fmt: skip
         _KEPT[key] = mapping, _compiled(mapping, scope, facts, numbered=numbered, wanted=wanted, strict=strict)
     return _KEPT[key][1].reading(source_file)
@@ -255,6 +256,7 @@ def _layers(mapping: Mapping, scope: Scope, read: _Read) -> list[dict[str, str]]
     flags = [*meters.flags, *reasons.field_flags(read.fields)]
     flags += [(expression.condition(scope, rule["when"]), rule["flag"]) for rule in mapping.flags]
     wrong = [
+        *total_lines(scope, mapping),
         *((name, "'duplicate_key:$'") for name in scope.twice),
         *scope.problems,
         *((f"{ident(n)} IS NULL", literal(f"missing:{n}")) for n in REQUIRED[mapping.kind]),

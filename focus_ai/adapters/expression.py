@@ -79,7 +79,7 @@ def as_integer(scope: Scope, e: Expression) -> str:
     number = scope.hold(f"TRY_CAST({raw} AS BIGINT)")
     broad = f"TRY_CAST({raw} AS DECIMAL(36, 9))"
     whole = f"regexp_full_match({raw}, '[0-9]{{1,18}}(\\.0*)?')"
-    grouped = f"WHEN {points.may_be_thousands(raw)} THEN NULL " if points.COUNTS in scope.points_group else ""
+    grouped = f"WHEN {points.may_be_thousands(raw)} THEN NULL " if points.COUNTS in scope.doubts else ""
     other = (
         f"CASE {grouped}WHEN {whole} THEN CAST(split_part({raw}, '.', 1) AS BIGINT) "
         f"WHEN {broad} >= 0 AND {broad} = trunc({broad}) AND {broad} < {_LARGEST} "
@@ -148,7 +148,7 @@ def as_decimal(scope: Scope, e: Expression, *, rounded: bool = False, places: in
     kept = places if factor == 1 else 18 - scale
     number = f"TRY_CAST({raw} AS DECIMAL({38 - digits - 1 if factor != 1 else 38}, {kept}))"
     numeric = f"regexp_full_match({raw}, '[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{{1,3}})?')"
-    numeric += f" AND NOT {points.may_be_either(raw)}" if cells and points.AMOUNTS in scope.points_group else ""
+    numeric += f" AND NOT {points.may_be_either(raw)}" if cells and points.AMOUNTS in scope.doubts else ""
     # More digits than are kept would be rounded by the cast; trailing zeros are harmless.
     plain_part = f"rtrim(regexp_extract({raw}, '\\.([0-9]*)', 1), '0')"
     exponent = f"coalesce(TRY_CAST(regexp_extract({raw}, '[eE]([+-]?[0-9]+)', 1) AS INTEGER), 0)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,3 +88,15 @@ def record_levels(records: str | None) -> list[tuple[str, ...]]:
     if not records.endswith("[]"):
         raise UsageError("the record path must end with []", value=records, expected="data[] or data[].results[]")
     return levels
+
+
+def texts(e: Any) -> Iterator[str]:
+    """All texts inside an expression: the paths, and the words and patterns beside them."""
+    if isinstance(e, str):
+        yield e
+    elif isinstance(e, Mapping):
+        for part in e.values():
+            yield from texts(part)
+    elif isinstance(e, (list, tuple)):
+        for part in e:
+            yield from texts(part)

@@ -48,8 +48,8 @@ class Scope:
     repeats: frozenset[int] = frozenset()
     calls: str | None = None
     series: bool = False
-    # What may be twelve thousand where it is written 12.000, see `points`.
-    points_group: tuple[str, ...] = ()
+    # What has to be looked at in a table: see `points` (12.000 may be twelve thousand) and `totals`.
+    doubts: tuple[str, ...] = ()
     # `rn` holds the number of a file as well (`focus_ai.sources.bundle`).
     bundled: bool = False
     # Columns that say of an object on the way to the record: a key comes twice in it.

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from focus_ai.adapters import copies, points, quick, series
+from focus_ai.adapters import copies, points, quick, series, totals
 from focus_ai.adapters.compiler import Compiled, compile_mapping
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.adapters.paths import member, record_levels
@@ -89,14 +89,18 @@ def stage(
         compile_mapping, mapping, mode, columns=columns, facts=facts, source_file=source.name, wanted=wanted,
         strict=mode != "json" or isinstance(relation, Strict),
     )  # fmt: skip
-    grouped = points.may_group(source.format)
-    compiled = compiler(points_group=grouped)
-    if grouped and points.are_decimal(source, compiled.amounts):
-        compiled = compiler(points_group=(points.COUNTS,))
+    doubts = totals.doubted(source.format, mapping) + points.may_group(source.format)
+    compiled = compiler(doubts=doubts)
+    if points.AMOUNTS in doubts and points.are_decimal(source, compiled.amounts):
+        doubts = tuple(d for d in doubts if d != points.AMOUNTS)
+        compiled = compiler(doubts=doubts)
     table = mode == "columns" and mapping.line is None
     try:
         anew = table and source.format.encoding == "cp1252"  # the engine knows only its beginnings
         counts = (0, 0, 0) if anew else _write(session, compiled, relation, target)
+        if totals.nothing_else(session, target, counts):
+            compiled = compiler(doubts=tuple(d for d in doubts if d != totals.REASON))
+            counts = _write(session, compiled, relation, target)
         anew = anew or (table and source.format.kind == "csv" and bool(csv_rejects(session, source.name)))
     except duckdb.OutOfMemoryException:
         raise
@@ -107,6 +111,9 @@ def stage(
     if anew:
         read = _parquet_anew if source.format.kind == "parquet" else _csv_anew
         counts, unfit = read(session, source, compiled, target, spool)
+        if totals.nothing_else(session, target, counts):
+            compiled = compiler(doubts=tuple(d for d in doubts if d != totals.REASON))
+            counts, unfit = read(session, source, compiled, target, spool)
         rejects += unfit
     return staged_from(
         session, source, mapping, target, compiled.columns, compiled.constants, [*aside, *rejects], counts
