@@ -4,7 +4,8 @@ Where one of the logs has no ids, calls with the same tokens that began at the s
 left out is listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway,
 then one that names its seller before one whose seller was read off the model, then the gateway's record, for it saw
 what was sent and what came back, then the one that tells more kinds of use. The owner of the record that is left out is
-lent to it where the id proves the call.
+lent to it where the id proves the call. Anthropic's input leaves the cache out, so in a log that knows no cache the
+same call has less input: there the record that tells the cache stays.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
     sides = {side: " + ".join(f"coalesce(s.{ident(n)}, 0)" for n in meters_of(present, side)) or "0" for side in SIDES}
     told = [f"(coalesce(s.{ident(n)}, 0) > 0)::INTEGER" for side in SIDES for n in meters_of(present, side)]
     told += ["len(coalesce(s.other_meters, []))"] if "other_meters" in present else []
+    caches = [f"s.{ident(n)}" for n in meters_of(present, "input_cache_")]
+    cached = " + ".join(f"coalesce({n}, 0)" for n in caches) or "0"
+    known = f"coalesce({', '.join([*caches, 'CAST(NULL AS BIGINT)'])})"
     names = ", ".join(f"s.{ident(n)}" for n in _MODELS if n in present) or "NULL"
     before = session.one("SELECT count(*) FROM left_out")[0]
     session.sql(
@@ -62,7 +66,8 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
         logged AS (
           SELECT s.file_no, s.row_no, s.source_file, s.source_row, s.record_id, s.provider, s.served_from,
                  s.flags, {_BEGUN} AS begun, p.rank, p.system, s.adapter, {response} AS response,
-                 {sides["input_"]} AS input, {sides["output_"]} AS output, -({" + ".join(told) or "0"}) AS less,
+                 {sides["input_"]} AS input, {sides["output_"]} AS output,
+                 {cached} AS cached, {known} IS NULL AS no_cache, -({" + ".join(told) or "0"}) AS less,
                  regexp_extract(lower(concat_ws(' ', {names})), {literals([_MAKER])}, 1) AS maker
           FROM staged s JOIN places p ON s.adapter = p.adapter
           ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
@@ -88,39 +93,53 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
         "INSERT INTO left_out SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, "
         "'same_call' FROM same_calls"
     )
-    _leave_out_lookalikes(session)
+    _leave_out_lookalikes(session, _EQUAL)
+    _leave_out_lookalikes(session, _WITHOUT_CACHE)
     session.sql("DROP TABLE calls")
     return int(session.one("SELECT count(*) FROM left_out")[0]) - int(before)
 
 
-def _leave_out_lookalikes(session: Session) -> None:
+# What calls have in common, which ones are looked at, and which of two is left out.
+_EQUAL = (
+    "input", "c.input > 0", "(o.guess, o.inferred, o.rank, o.less, o.system)",
+    "(c.guess, c.inferred, c.rank, c.less, c.system)",
+)  # fmt: skip
+_WITHOUT_CACHE = (
+    "input - cached",
+    "c.input > 0 AND c.maker = 'claude' AND (c.no_cache OR c.cached > 0)",
+    "o.no_cache",
+    "c.no_cache",
+)
+
+
+def _leave_out_lookalikes(session: Session, rule: tuple[str, str, str, str]) -> None:
     """Calls of two systems with the same tokens in and out at the same moment, one of them without a response id.
 
     Calls of equal counts whose times touch form a cluster; in it, the n-th call of one system stands for the n-th of
     the other, so that two equal calls stay two.
     """
+    fresh, looked_at, other, this = rule
     touch = f"begun - lag(begun) OVER same <= INTERVAL {SECONDS} second"
     session.sql(
         f"""INSERT INTO left_out
-        WITH here AS (SELECT c.* FROM calls c ANTI JOIN left_out l ON c.file_no = l.file_no AND c.row_no = l.row_no
-                      WHERE c.input > 0),
+        WITH here AS (SELECT c.*, {fresh} AS fresh FROM calls c
+                      ANTI JOIN left_out l ON c.file_no = l.file_no AND c.row_no = l.row_no WHERE {looked_at}),
         edges AS (SELECT *, CASE WHEN {touch} THEN 0 ELSE 1 END AS starts FROM here
-                  WINDOW same AS (PARTITION BY input, output ORDER BY begun)),
-        clusters AS (SELECT *, sum(starts) OVER (PARTITION BY input, output ORDER BY begun
+                  WINDOW same AS (PARTITION BY fresh, output ORDER BY begun)),
+        clusters AS (SELECT *, sum(starts) OVER (PARTITION BY fresh, output ORDER BY begun
                                                  RANGE UNBOUNDED PRECEDING) AS cluster FROM edges),
         numbered AS (SELECT *, row_number() OVER (
-                       PARTITION BY input, output, cluster, system
+                       PARTITION BY fresh, output, cluster, system
                        ORDER BY begun, adapter, source_file, source_row, row_no) AS nth FROM clusters),
         pairs AS (SELECT c.*, o.source_file AS kept_file, o.source_row AS kept_row,
                          row_number() OVER (PARTITION BY c.file_no, c.row_no
                                             ORDER BY o.guess, o.inferred, o.rank, o.less, o.system) AS choice
                   FROM numbered c JOIN numbered o
-                    ON c.input = o.input AND c.output = o.output AND c.cluster = o.cluster AND c.nth = o.nth
+                    ON c.fresh = o.fresh AND c.output = o.output AND c.cluster = o.cluster AND c.nth = o.nth
                    AND (c.provider = o.provider OR c.provider IS NULL OR o.provider IS NULL
                         OR (c.inferred <> o.inferred AND c.maker <> '' AND c.maker = o.maker))
                    AND (c.response IS NULL OR o.response IS NULL)
-                   AND (o.guess, o.inferred, o.rank, o.less, o.system)
-                       < (c.guess, c.inferred, c.rank, c.less, c.system)
+                   AND {other} < {this}
                    AND abs(epoch_ms(c.begun) - epoch_ms(o.begun)) <= {1000 * SECONDS})
         SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, 'looks_like_same_call'
         FROM pairs WHERE choice = 1"""
