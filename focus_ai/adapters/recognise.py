@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 from focus_ai.adapters.mapping import Head
 from focus_ai.errors import InputError
 from focus_ai.sources.discover import SourceFile
-from focus_ai.sources.documents import first_documents
+from focus_ai.sources.documents import first_documents, lines_of
 from focus_ai.sources.lines import fitting
+from focus_ai.sources.reject import Reject
 from focus_ai.sources.rows import good_rows
 from focus_ai.sources.sniff import head_of
+from focus_ai.words import meaning
 
 SAMPLE = 50
 Known = TypeVar("Known", bound=Head)
@@ -44,6 +46,20 @@ def damaged(source: SourceFile) -> InputError:
     return InputError(
         "the file is damaged; nothing of it can be read", where=source.name,
         value=source.format.detail or source.format.fault, next_step="fetch or write it again",
+    )  # fmt: skip
+
+
+def _unreadable(source: SourceFile) -> InputError:
+    """The error that names a JSON file without one record that can be read, and says why the first one is none."""
+    found: list[Reject] = []
+    _, first = next(lines_of(source.name, source.path, source.format, found), (0, None))
+    if first is not None or not found:
+        return InputError("no record of the file can be read", where=source.name)
+    why = meaning("rejected", found[0].reason)
+    text = " ".join((found[0].raw or "").split())
+    return InputError(
+        "no record of the file can be read", where=source.name, value=text[:120] + (" ..." if len(text) > 120 else ""),
+        expected=f"JSON or JSON Lines; {why.means if why else found[0].reason}", next_step=why.helps if why else None,
     )  # fmt: skip
 
 
@@ -170,6 +186,8 @@ def recognise(source: SourceFile, known: MappingType[str, Known]) -> Known:
             "more than one adapter recognises this file", where=source.name,
             value=", ".join(sorted(m.id for m in claiming)), next_step="choose one with --adapter ID",
         )  # fmt: skip
+    if seen.kind in ("json", "jsonl") and not seen.documents:
+        raise _unreadable(source)
     top = list(seen.columns) or sorted({k for d in seen.documents for k in d})
     readable = [m for m in known.values() if m.recognise and set(m.reads) & {seen.kind, "json", "jsonl"}]
     # One that shares keys with the file comes first: of an empty page only the keys around its records are there.

@@ -385,3 +385,23 @@ def test_an_amount_that_a_mapping_rewrites_is_what_it_says(tmp_path: Path, out: 
     source.write_text("day;paid\n2026-10-01;1,500\n2026-10-02;2,250\n")
     convert(out, source, mapping=[str(mapping)])
     assert sum((Decimal(row["BilledCost"]) for row in rows(out)), Decimal(0)) == Decimal("3.75")
+
+
+@pytest.mark.parametrize(
+    ("content", "shown", "why"),
+    [
+        (b'{"a": \n{"b": \n', '{"a": {"b":', "is no JSON"),
+        (b'{"data": [1,2', '{"data": [1,2', "is no JSON"),
+        (b"[1, 2]", "1", "valid JSON, but no object"),
+        (b'{"a": 1, "a": 2}\n', '{"a": 1, "a": 2}', "one object has the key a twice"),
+        (b'{"a": "' + b"x" * 500 + b'", "a": 2}\n', '{"a": "' + "x" * 113 + " ...", "has the key a twice"),
+    ],
+)
+def test_a_file_without_one_readable_record_says_why(content: bytes, shown: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="no record of the file can be read") as refused:
+        convert(tmp_path / "out", path)
+    assert refused.value.value == shown
+    assert why in str(refused.value.expected)
+    assert refused.value.next_step
