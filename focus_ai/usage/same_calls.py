@@ -1,11 +1,10 @@
-"""One call in the logs of two systems counts once: proven by the provider's response id, or by equal counts.
+"""One call in the logs of two systems counts once: proven by the provider's response id, or by equal counts (see
+`lookalikes`).
 
-Where one of the logs has no ids, calls with the same tokens that began at the same moment are one. The call that is
-left out is listed with the one that stays: the record whose counts are the provider's own before a guess of a gateway,
-then one that names its seller before one whose seller was read off the model, then the gateway's record, for it saw
-what was sent and what came back, then the one that tells more kinds of use. The owner of the record that is left out is
-lent to it where the id proves the call. Anthropic's input leaves the cache out, so in a log that knows no cache the
-same call has less input: there the record that tells the cache stays.
+The call that is left out is listed with the one that stays: the record whose counts are the provider's own before a
+guess of a gateway, then one that names its seller before one whose seller was read off the model, then the gateway's
+record, for it saw what was sent and what came back, then the one that tells more kinds of use. The owner of the record
+that is left out is lent to it where the id proves the call.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from collections.abc import Iterable
 
 from focus_ai.adapters.mapping import Mapping
 from focus_ai.engine import Session, ident, literals
+from focus_ai.usage.lookalikes import leave_out_lookalikes
 from focus_ai.usage.seen_from import OUTSIDE, seen_from
 
 # What tells the same call besides its counts and times.
 FIELDS = ("provider_response_id", "event_time_basis", "duration_ms")
-# Two clocks that look at one call differ by less than this.
-SECONDS = 2
 # How good the counts are: the provider's own, a guess of a gateway (a stream that broke off), none at all. An answer
 # out of a gateway's cache bought nothing, and only the gateway knows.
 _GUESS = (
@@ -59,13 +57,19 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
     cached = " + ".join(f"coalesce({n}, 0)" for n in caches) or "0"
     known = f"coalesce({', '.join([*caches, 'CAST(NULL AS BIGINT)'])})"
     names = ", ".join(f"s.{ident(n)}" for n in _MODELS if n in present) or "NULL"
+    ends = [*(["s.end_time"] if "end_time" in present else []), "s.event_time + to_milliseconds(s.duration_ms)"]
+    ended = (
+        "CASE WHEN s.event_time_basis IN ('end', 'logged') THEN s.event_time "
+        f"ELSE coalesce({', '.join(ends)}, s.event_time) END"
+    )
     before = session.one("SELECT count(*) FROM left_out")[0]
     session.sql(
         f"""CREATE TABLE calls AS
         WITH places(adapter, rank, system) AS (VALUES {values}),
         logged AS (
           SELECT s.file_no, s.row_no, s.source_file, s.source_row, s.record_id, s.provider, s.served_from,
-                 s.flags, {_BEGUN} AS begun, p.rank, p.system, s.adapter, {response} AS response,
+                 s.flags, {_BEGUN} AS begun, {ended} AS ended, s.event_time_basis = 'logged' AS logged,
+                 p.rank, p.system, s.adapter, {response} AS response,
                  {sides["input_"]} AS input, {sides["output_"]} AS output,
                  {cached} AS cached, {known} IS NULL AS no_cache, -({" + ".join(told) or "0"}) AS less,
                  regexp_extract(lower(concat_ws(' ', {names})), {literals([_MAKER])}, 1) AS maker
@@ -93,57 +97,9 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
         "INSERT INTO left_out SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, "
         "'same_call' FROM same_calls"
     )
-    _leave_out_lookalikes(session, _EQUAL)
-    _leave_out_lookalikes(session, _WITHOUT_CACHE)
+    leave_out_lookalikes(session)
     session.sql("DROP TABLE calls")
     return int(session.one("SELECT count(*) FROM left_out")[0]) - int(before)
-
-
-# What calls have in common, which ones are looked at, and which of two is left out.
-_EQUAL = (
-    "input", "c.input > 0", "(o.guess, o.inferred, o.rank, o.less, o.system)",
-    "(c.guess, c.inferred, c.rank, c.less, c.system)",
-)  # fmt: skip
-_WITHOUT_CACHE = (
-    "input - cached",
-    "c.input > 0 AND c.maker = 'claude' AND (c.no_cache OR c.cached > 0)",
-    "o.no_cache",
-    "c.no_cache",
-)
-
-
-def _leave_out_lookalikes(session: Session, rule: tuple[str, str, str, str]) -> None:
-    """Calls of two systems with the same tokens in and out at the same moment, one of them without a response id.
-
-    Calls of equal counts whose times touch form a cluster; in it, the n-th call of one system stands for the n-th of
-    the other, so that two equal calls stay two.
-    """
-    fresh, looked_at, other, this = rule
-    touch = f"begun - lag(begun) OVER same <= INTERVAL {SECONDS} second"
-    session.sql(
-        f"""INSERT INTO left_out
-        WITH here AS (SELECT c.*, {fresh} AS fresh FROM calls c
-                      ANTI JOIN left_out l ON c.file_no = l.file_no AND c.row_no = l.row_no WHERE {looked_at}),
-        edges AS (SELECT *, CASE WHEN {touch} THEN 0 ELSE 1 END AS starts FROM here
-                  WINDOW same AS (PARTITION BY fresh, output ORDER BY begun)),
-        clusters AS (SELECT *, sum(starts) OVER (PARTITION BY fresh, output ORDER BY begun
-                                                 RANGE UNBOUNDED PRECEDING) AS cluster FROM edges),
-        numbered AS (SELECT *, row_number() OVER (
-                       PARTITION BY fresh, output, cluster, system
-                       ORDER BY begun, adapter, source_file, source_row, row_no) AS nth FROM clusters),
-        pairs AS (SELECT c.*, o.source_file AS kept_file, o.source_row AS kept_row,
-                         row_number() OVER (PARTITION BY c.file_no, c.row_no
-                                            ORDER BY o.guess, o.inferred, o.rank, o.less, o.system) AS choice
-                  FROM numbered c JOIN numbered o
-                    ON c.fresh = o.fresh AND c.output = o.output AND c.cluster = o.cluster AND c.nth = o.nth
-                   AND (c.provider = o.provider OR c.provider IS NULL OR o.provider IS NULL
-                        OR (c.inferred <> o.inferred AND c.maker <> '' AND c.maker = o.maker))
-                   AND (c.response IS NULL OR o.response IS NULL)
-                   AND {other} < {this}
-                   AND abs(epoch_ms(c.begun) - epoch_ms(o.begun)) <= {1000 * SECONDS})
-        SELECT file_no, row_no, source_file, source_row, record_id, kept_file, kept_row, 'looks_like_same_call'
-        FROM pairs WHERE choice = 1"""
-    )
 
 
 SIDES = ("input_", "output_")
