@@ -42,6 +42,7 @@ from focus_ai.stated import check_exports, facts, without_effect
 from focus_ai.usage import attempts, same_calls
 from focus_ai.usage.contradictions import COMPARED, Contradiction, contradictions
 from focus_ai.usage.months import REASON as OTHER_MONTH
+from focus_ai.usage.told_again import told_again
 from focus_ai.validate_run import check_written, refuse_faulty
 
 # Rows of FOCUS files are wide: hundreds of texts, each read and kept.
@@ -202,7 +203,9 @@ def _deliver(
         "unpriced": _unpriced(session),
         "rows": money["rows"],
         "totals": money["totals"],
-        "tokens": report.token_counts(session, rated),
+        "tokens": report.token_counts(
+            session, rated, told_again(session, [*chosen.values()], rated.present, rated.carriers)
+        ),
         "unattributed": money["unattributed"],
         **{k: money[k] for k in ("by_provider", "by_model", "by_team")},
         "billing_source": [*rated.carriers.decisions],

@@ -51,8 +51,9 @@ def rejected(staged: Sequence[Staged], rated: Rated) -> dict[str, int]:
     return {reason: number for reason, number in sorted(found.items()) if number}
 
 
-def token_counts(session: Session, rated: Rated) -> dict[str, int]:
-    """Tokens of the events that count, by kind. Reasoning is part of output."""
+def token_counts(session: Session, rated: Rated, again: str) -> dict[str, int]:
+    """Tokens of the events, by kind. Reasoning is part of output. `again`: SQL of usage that other usage tells of too;
+    its tokens do not count twice."""
     groups = {
         "input": ["input_uncached_tokens", "input_audio_tokens", "input_image_tokens", "input_video_tokens",
                   "input_tool_use_tokens"],
@@ -66,7 +67,7 @@ def token_counts(session: Session, rated: Rated) -> dict[str, int]:
         " + ".join(f"coalesce(sum({ident(c)}), 0)" for c in columns if c in rated.present) or "0"
         for columns in groups.values()
     ]
-    row = session.one(f"SELECT {', '.join(sums)}, count(*) FROM events WHERE kind = 'usage'")[:-1]
+    row = session.one(f"SELECT {', '.join(sums)}, count(*) FROM events WHERE kind = 'usage' AND NOT ({again})")[:-1]
     return {name: int(value) for name, value in zip(groups, row, strict=True)}
 
 

@@ -141,7 +141,7 @@ def _of_owners(session: Session, rated: Rated) -> Iterator[Warned]:
 
 
 def _of_owners_behind(session: Session, relation: str, rated: Rated) -> Iterator[Warned]:
-    """Bills that name no owner at all and carry the money of usage that names some."""
+    """Bills and usage exports that name no owner at all and carry the money of usage that names some."""
     if rated.carriers.usage == "FALSE":
         return
     keys = f"{rated.owner_hash} AS owner_hash, {rated.place_hash} AS place_hash"
@@ -152,14 +152,22 @@ def _of_owners_behind(session: Session, relation: str, rated: Rated) -> Iterator
         "JOIN owners o USING (owner_id) WHERE o.team IS NOT NULL"
     )
     for row in session.dicts(
-        f"WITH bills AS (SELECT ServiceName AS p, BillingCurrency AS currency, count(*) AS n, "
-        f"sum(EffectiveCost) AS e FROM {relation} WHERE x_CostBasis = 'billed' AND ChargeCategory = 'Usage' "
-        f"GROUP BY ALL HAVING bool_and(x_Team IS NULL)) FROM bills SEMI JOIN ({named}) USING (p) ORDER BY p, currency"
+        "WITH nameless AS (SELECT ServiceName AS p, BillingCurrency AS currency, x_CostBasis AS basis, count(*) AS n, "
+        f"sum(EffectiveCost) AS e FROM {relation} WHERE ChargeCategory = 'Usage' "
+        f"GROUP BY ALL HAVING bool_and(x_Team IS NULL)) FROM nameless SEMI JOIN ({named}) USING (p) "
+        "ORDER BY p, currency, basis"
     ):
-        yield sized(
-            "owners_behind_a_bill", f"the bill of {row['p']} carries the money and names no owner, the usage behind it "
-            "does; focus-ai reconcile --rated USAGE --billed BILL --close split gives its owners to the bill", row,
-        )  # fmt: skip
+        if row["basis"] == "billed":
+            yield sized(
+                "owners_behind_a_bill", f"the bill of {row['p']} carries the money and names no owner, the usage "
+                "behind it does; focus-ai reconcile --rated USAGE --billed BILL --close split gives its owners to the "
+                "bill", row,
+            )  # fmt: skip
+        else:
+            yield sized(
+                "owners_behind_an_export", f"the usage export of {row['p']} carries the money and names no owner, a "
+                "log beside it does; name the owners of its projects, workspaces or keys in an owner map", row,
+            )  # fmt: skip
 
 
 def _of_copies(session: Session, rated: Rated) -> Iterator[Warned]:

@@ -18,6 +18,9 @@ from focus_ai.usage.units import Unit
 
 # A source with so many percent of another one's tokens or money is complete; the rest is rounding of times at midnight.
 COMPLETE = 99
+# A source with so many percent of the cached tokens of another one knows which tokens the cache held. One that counts
+# them as fresh input prices them several times too high.
+CACHE_KNOWN = 90
 # Why a decision needs a look.
 PARTLY, ACCOUNT, SUB, TIER = "overlaps_partly", "account_unknown", "sub_account_unknown", "tier_not_billed"
 DIFFER, BESIDE = "amounts_differ", "tokens_not_billed"
@@ -167,8 +170,9 @@ class Preference:
 def one_of_several(units: Sequence[Unit], name: Name, prefer: Preference, *, one: bool) -> Outcome:
     """Several exports of one kind tell of the same: one carries each block of days.
 
-    The one that stands for all others: it has as much as each of them, in their time. Of several such ones the
-    preferred, then the finest, then the one with the most records, then the one that says of more how much was used.
+    The one that stands for all others: it has as much as each of them, in their time. Of several such ones one that
+    knows which tokens the cache held, then the preferred, then the finest, then the one with the
+    most records, then the one that says of more how much was used.
     """
     found = Outcome()
     for fees in (False, True):  # a tax of the month does not tie the days of the month together
@@ -233,12 +237,16 @@ def _settle(sides: dict[str, list[Unit]], prefer: Preference, found: Outcome, *,
     def stands(x: str, y: str) -> bool:
         return _stands(sides[x], reaches[x], sides[y], reaches[y], amount, prefer)
 
-    def order(name: str) -> tuple[int, int, int, int, str]:
+    complete = [x for x in sides if all(stands(x, y) for y in sides if y != x)]
+    cached = {x: sum(u.cached for u in sides[x]) for x in sides}
+    most_cached = max((cached[x] for x in complete), default=0)
+
+    def order(name: str) -> tuple[bool, int, int, int, int, str]:
         units = sides[name]
         records, counted = sum(u.records for u in units), sum(u.counted for u in units)
-        return prefer.of(name), max(u.fineness for u in units), records, counted, name
+        knows_cache = 100 * cached[name] >= CACHE_KNOWN * most_cached
+        return knows_cache, prefer.of(name), max(u.fineness for u in units), records, counted, name
 
-    complete = [x for x in sides if all(stands(x, y) for y in sides if y != x)]
     best = max(complete, key=order) if complete else max(sides, key=lambda x: (amount(sides[x]), *order(x)))
     for other in sorted(sides.keys() - {best}):
         known = [u for u in sides[other] if reaches[best].knows(u)]

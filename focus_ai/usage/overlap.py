@@ -3,7 +3,8 @@
 Exports of one provider are told apart by their family (`billing_source`). A log of a gateway or of the application
 belongs to no provider's family, yet it describes calls that the provider's usage export and bill hold too. Per seller:
 what a bill covers, the bill carries (or, with `billing.source = "usage"`, the usage that covers it); of a log and a
-usage export of the provider, the log carries where it is complete, for it names requests and owners, else the export.
+usage export of the provider, the log carries where it is complete, for it names requests and owners, and tells which
+tokens the cache held if the export does; else the export.
 A log that names no account is weighed against the exports of all accounts together.
 """
 
@@ -78,11 +79,17 @@ def _seller(
                 judged = cover([u for u in usage if u.billable], other, (name, BILL), one=one)
             decisions += told(judged, channel, f"{name} and {BILL}")
             outcome.add(judged)
-    rest = outcome.keep([*told_of.get(LOG, []), *told_of.get(EXPORT, [])])
-    judged = one_of_several(rest, side, Preference((EXPORT, LOG).index), one=one)
+    judged = log_or_export(outcome.keep([*told_of.get(LOG, []), *told_of.get(EXPORT, [])]), outside, one=one)
     decisions += told(judged, channel, f"{LOG} and {EXPORT}")
     outcome.add(judged)
     return decisions
 
 
-__all__ = ["choose_place", "seen_from"]
+def log_or_export(units: Sequence[Unit], outside: frozenset[str], *, one: bool) -> Outcome:
+    """Of one seller's usage in logs and in its own exports, what is left to the other. `one`: there is one account."""
+    return one_of_several(
+        units, lambda u: LOG if u.adapter in outside else EXPORT, Preference((EXPORT, LOG).index), one=one
+    )
+
+
+__all__ = ["choose_place", "log_or_export", "seen_from"]

@@ -56,8 +56,9 @@ class Unit:
     """One source, scope and stretch of time. Instants are microseconds since 1970, ends exclusive.
 
     `beside`: meters that are billed beside tokens (web searches, storage): the one that a line of a bill pays for,
-    or all that usage counts. `listed`: the amount before discounts and included quotas, as far as the lines state one;
-    `listing`: all of them do. `counted`: how many lines of a bill say how much was used.
+    or all that usage counts. `cached`: tokens of usage that were read from a cache or written to it. `listed`: the
+    amount before discounts and included quotas, as far as the lines state one; `listing`: all of them do. `counted`:
+    how many lines of a bill say how much was used.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Unit:
     fineness: int
     records: int
     tokens: int
+    cached: int
     others: Decimal
     paid: Decimal
     form: str = ""
@@ -126,10 +128,15 @@ def _export(name: str | None, adapter: str) -> str:
     return name if name is not None and "/" in name else adapter
 
 
-def tokens_sql(present: Collection[str]) -> str:
-    """SQL of all tokens of one record."""
-    counted = sorted(n for n in present if n.startswith(("input_", "output_")) and n.endswith("_tokens"))
+def tokens_sql(present: Collection[str], *kinds: str) -> str:
+    """SQL of all tokens of one record, or of those kinds."""
+    counted = sorted(n for n in present if n.startswith(kinds or ("input_", "output_")) and n.endswith("_tokens"))
     return "CAST(" + (" + ".join(f"coalesce({ident(n)}, 0)" for n in counted) or "0") + " AS HUGEINT)"
+
+
+def _cached(present: Collection[str]) -> str:
+    """SQL of the tokens of one record of usage that a cache held."""
+    return f"CASE WHEN kind = 'usage' THEN {tokens_sql(present, 'input_cache_')} ELSE 0 END"
 
 
 def collect(session: Session, present: frozenset[str], where: str, form: str = "") -> list[Unit]:
@@ -144,7 +151,8 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
         f"{billable} AS billable, event_time, {_STARTS} AS starts, {_ENDS} AS ends, "
         f"{_key(session, present, form)} AS unit_key, {_beside(present)} AS beside, "
         "CASE grain WHEN 'attempt' THEN 2 WHEN 'request' THEN 1 ELSE 0 END AS fineness, "
-        f"{tokens_sql(present)} AS told, {_others(present)} AS others, coalesce(billed_cost, 0) AS paid, "
+        f"{tokens_sql(present)} AS told, {_cached(present)} AS cached, "
+        f"{_others(present)} AS others, coalesce(billed_cost, 0) AS paid, "
         f"{_LISTED if 'list_amount' in present else 'NULL'} AS listed, "
         f"{_COUNTED if 'billed_quantity' in present else 'FALSE'} AS counts, {form or literal('')} AS form, "
         f"{_MONEY} AS money FROM events WHERE {where}"
@@ -155,7 +163,7 @@ def collect(session: Session, present: frozenset[str], where: str, form: str = "
     rows = session.rows(
         f"""SELECT kind, adapter, money_family, same_usage, provider, account_id, sub, calls, NOT coarse, fee, refund,
             billable, unit_key, epoch_us(min(event_time)), epoch_us(max(event_time)), epoch_us(min(starts)),
-            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(others), sum(paid), form, money,
+            epoch_us(max(ends)), max(fineness), count(*), sum(told), sum(cached), sum(others), sum(paid), form, money,
             sum(coalesce(listed, paid)), bool_and(listed IS NOT NULL), count_if(counts), tax, list(DISTINCT beside)
         FROM ({source}) {join}
         GROUP BY kind, adapter, money_family, same_usage, provider, account_id, sub, calls, coarse, fee, refund,
@@ -276,10 +284,12 @@ def _key(session: Session, present: Collection[str], form: str) -> str:
     )
 
 
-def set_aside(session: Session, present: frozenset[str], units: Iterable[Unit], form: str = "") -> tuple[str, str]:
-    """Add units to `left_units`; returns the conditions (usage, billed) that name the events of all of one `form`."""
+def set_aside(
+    session: Session, present: frozenset[str], units: Iterable[Unit], form: str = "", table: str = "left_units"
+) -> tuple[str, str]:
+    """Add units to a table; returns the conditions (usage, billed) that name the events of all of one `form`."""
     session.sql(
-        "CREATE TABLE IF NOT EXISTS left_units (unit_kind VARCHAR, unit_key UBIGINT, unit_day DATE, first_at BIGINT, "
+        f"CREATE TABLE IF NOT EXISTS {table} (unit_kind VARCHAR, unit_key UBIGINT, unit_day DATE, first_at BIGINT, "
         "last_at BIGINT)"
     )
     rows: Sequence[tuple[str, int, int, int, int]] = sorted(
@@ -293,12 +303,12 @@ def set_aside(session: Session, present: frozenset[str], units: Iterable[Unit], 
         columns = {n: pa.array(v, t) for n, v, t in zip(names, zip(*rows, strict=True), types, strict=True)}
         session.connection.register("incoming_units", pa.table(columns))
         session.sql(
-            "INSERT INTO left_units SELECT kind, key, DATE '1970-01-01' + day, first_at, last_at FROM incoming_units"
+            f"INSERT INTO {table} SELECT kind, key, DATE '1970-01-01' + day, first_at, last_at FROM incoming_units"
         )
         session.connection.unregister("incoming_units")
-    kinds = {str(kind) for (kind,) in session.rows("SELECT DISTINCT unit_kind FROM left_units")}
+    kinds = {str(kind) for (kind,) in session.rows(f"SELECT DISTINCT unit_kind FROM {table}")}
     test = (
-        f"EXISTS (SELECT 1 FROM left_units WHERE unit_key = {_key(session, present, form)} "
+        f"EXISTS (SELECT 1 FROM {table} WHERE unit_key = {_key(session, present, form)} "
         "AND unit_day = CAST(events.event_time AS DATE) AND epoch_us(events.event_time) >= first_at "
         "AND epoch_us(events.event_time) <= last_at)"
     )

@@ -12,7 +12,7 @@ from focus_ai.usage.units import DAY, HOUR, Unit
 
 LINE = Unit(
     "billed", "costs", "family", None, "openai", "a", "p", calls=False, fine=False, fee=False, refund=False,
-    billable=True, key=1, first=0, last=0, start=0, end=DAY, fineness=0, records=1, tokens=0, others=Decimal(0),
+    billable=True, key=1, first=0, last=0, start=0, end=DAY, fineness=0, records=1, tokens=0, cached=0, others=Decimal(0),
     paid=Decimal(1), reach=(0, DAY), day=(0, DAY),
 )  # fmt: skip
 
