@@ -274,7 +274,8 @@ def _exceptions(
         write_lines(
             session, folder, "duplicates",
             "SELECT source_file AS file, source_row AS row, reason, record_id AS key, kept_file, kept_row "
-            "FROM left_out WHERE reason IN ('same_record', 'older_version', 'same_call', 'looks_like_same_call')",
+            "FROM left_out WHERE reason IN "
+            "('same_record', 'tells_less', 'older_version', 'same_call', 'looks_like_same_call')",
             "file, row, key, kept_file, kept_row, reason",
         ),
         write_places(session, folder, "ignored", ignored)

@@ -2,7 +2,8 @@
 
 The key is `record_key`: a hash of source instance, adapter and the identity that the mapping names. Repeated keys are
 found first (they are few), and only their rows are compared. Records of equal key and version that say different
-things are set aside together as `conflicting_duplicate`: which one is right cannot be known.
+things are set aside together as `conflicting_duplicate`: which one is right cannot be known. A copy in another file
+that only tells less contradicts nothing (see `fuller`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from focus_ai.adapters.record import fields, needed
 from focus_ai.adapters.structures import members
 from focus_ai.engine import Session, ident
 from focus_ai.usage import attempts
+from focus_ai.usage.fuller import REASON as TELLS_LESS
+from focus_ai.usage.fuller import keep_fuller
 from focus_ai.usage.lent_owners import lend_owners, lend_to_same_calls
 from focus_ai.usage.same_calls import leave_out_same_calls
 
@@ -25,11 +28,11 @@ _LINEAGE = ("source_file", "source_row", "adapter", "record_version", "flags", "
 _NOT_COMPARED = (*_LINEAGE, *attempts.FIELDS, "other_columns")
 
 
-def compared(said: frozenset[str]) -> list[tuple[str, str]]:
-    """Of these fields those in which two deliveries of one record must agree, with the SQL over `s` of each."""
+def compared(said: frozenset[str], record: str = "s") -> list[tuple[str, str]]:
+    """Of these fields those in which two deliveries of one record must agree, with the SQL over `record` of each."""
     # Two exports may print the same binary amount with other last digits.
-    shown = {"reported_cost": "round(s.reported_cost, 9)", "tags": members("s.tags")}
-    return [(n, shown.get(n, f"s.{ident(n)}")) for n in fields() if n in said and n not in _NOT_COMPARED]
+    shown = {"reported_cost": f"round({record}.reported_cost, 9)", "tags": members(f"{record}.tags")}
+    return [(n, shown.get(n, f"{record}.{ident(n)}")) for n in fields() if n in said and n not in _NOT_COMPARED]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def deduplicate(
         lend_to_same_calls(session, present)
     lend_owners(session, present)
     return Duplicates(
-        counts.get("same_record", 0),
+        counts.get("same_record", 0) + counts.get(TELLS_LESS, 0),
         counts.get("older_version", 0),
         spans,
         counts.get("conflicting_duplicate", 0),
@@ -139,5 +142,6 @@ def _leave_out_repeats(session: Session, present: frozenset[str], said: frozense
                     ELSE 'same_record' END AS reason
         FROM judged JOIN keys USING (record_key) WHERE conflict OR place > 1"""
     )
+    keep_fuller(session, present, compared(said), compared(said, "k"))
     for table in ("repeated", "compared", "ranked"):
         session.sql(f"DROP TABLE {table}")
