@@ -37,7 +37,6 @@ _WITHOUT_CACHE = _Rule(
 def leave_out_lookalikes(session: Session) -> None:
     """Add calls of the table `calls` that look like one of another system to `left_out` (`looks_like_same_call`). Those
     that an id proved are in `same_calls`."""
-    systems = [str(row[0]) for row in session.rows("SELECT DISTINCT system FROM calls ORDER BY 1")]
     logged = bool(session.rows("SELECT 1 FROM calls WHERE logged LIMIT 1"))
     # A record that stands for a call of a system already is no other call of that system.
     session.sql(
@@ -45,10 +44,19 @@ def leave_out_lookalikes(session: Session) -> None:
         SELECT s.kept_file_no AS file_no, s.kept_row_no AS row_no, c.system
         FROM same_calls s JOIN calls c ON s.file_no = c.file_no AND s.row_no = c.row_no"""
     )
-    for rule, moment in product((_EQUAL, _WITHOUT_CACHE), ("ended", "begun") if logged else ("begun",)):
-        for pair in combinations(systems, 2):
+    for rule in (_EQUAL, _WITHOUT_CACHE):
+        for moment, pair in product(("ended", "begun") if logged else ("begun",), _pairs(session, rule)):
             _leave_out(session, rule, moment, pair)
     session.sql("DROP TABLE counterparts")
+
+
+def _pairs(session: Session, rule: _Rule) -> list[tuple[str, str]]:
+    """The systems that have calls of equal counts, two by two."""
+    shared = session.rows(
+        f"SELECT DISTINCT list_sort(list(DISTINCT c.system)) FROM calls c WHERE {rule.looked_at} "
+        f"GROUP BY {rule.common}, output HAVING count(DISTINCT c.system) > 1"
+    )
+    return sorted({(str(a), str(b)) for (systems,) in shared for a, b in combinations(systems, 2)})
 
 
 def _leave_out(session: Session, rule: _Rule, moment: str, pair: tuple[str, str]) -> None:
