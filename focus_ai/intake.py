@@ -19,13 +19,8 @@ from focus_ai.errors import InputError, UsageError
 from focus_ai.pricing.card import RateCard
 from focus_ai.settings import Settings
 from focus_ai.sources import Reject, SourceFile
+from focus_ai.sources.foreign import what_it_is
 from focus_ai.sources.sniff import BOM, head_of
-
-# What exports are sometimes wrapped in: where its first bytes stand, and what they are.
-_WRAPPED = (
-    (0, b"PK\x03\x04", "a ZIP archive"), (0, b"BZh", "bzip2"), (0, b"\xfd7zXZ\x00", "xz"),
-    (257, b"ustar", "a tar archive"), (0, b"7z\xbc\xaf'\x1c", "a 7z archive"),
-)  # fmt: skip
 
 
 def rate_card(settings: Settings) -> RateCard:
@@ -57,7 +52,7 @@ def choose(sources: Sequence[SourceFile], adapter: str | None, own: MappingType[
             raise InputError(
                 "the input is neither JSON, CSV nor Parquet", where=source.name,
                 expected="JSON, JSON Lines, CSV (UTF-8 or Latin-1) or Parquet, plain or gzip or zstd",
-                **_what_it_is(source),
+                **what_it_is(source),
             )  # fmt: skip
         if adapter:
             assert forced is not None
@@ -127,14 +122,3 @@ def unread(source: SourceFile) -> Staged:
     reason = form.fault or ("empty_file" if form.kind == "empty" else "")
     gone = (Reject(source.name, None, reason, None, form.detail or None),) if reason else ()
     return Staged(source.name, "", Path(), (), 0, 0, 0, gone)
-
-
-def _what_it_is(source: SourceFile) -> dict[str, str]:
-    """What a file that nobody reads is, where its first bytes say so, and what helps."""
-    head = head_of(source.path, source.format.compression)
-    for at, magic, name in _WRAPPED:
-        if head.startswith(magic, at):
-            if b"[Content_Types].xml" in head:
-                return {"value": "an office document", "next_step": "save the table as CSV"}
-            return {"value": name, "next_step": "unpack it and give what is in it"}
-    return {}

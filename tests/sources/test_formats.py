@@ -11,6 +11,7 @@ import lzma
 import tarfile
 import zipfile
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from data_builders import convert, event, exceptions, jsonl, rows, staged
 from focus_ai.errors import InputError
 from focus_ai.sources import discover
 from focus_ai.sources.sniff import Format, sniff
+from focus_ai.validation.inputs.find import find
 
 EVENTS = [
     event(1, team="caf\u00e9", user_id="line one\nline two"),
@@ -339,10 +341,11 @@ def test_an_archive_is_named(tmp_path: Path) -> None:
     for name, content in made.items():
         path = tmp_path / "export"
         path.write_bytes(content)
-        with pytest.raises(InputError) as refused:
-            convert(tmp_path / "out", path)
-        assert refused.value.value == name
-        assert refused.value.next_step is not None
+        for read in (partial(convert, tmp_path / "out"), lambda given: find([str(given)], tmp_path / "spool")):
+            with pytest.raises(InputError) as refused:
+                read(path)
+            assert refused.value.value == name
+            assert refused.value.next_step is not None
 
 
 @pytest.mark.parametrize(

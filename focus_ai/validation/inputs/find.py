@@ -16,6 +16,7 @@ from pathlib import Path
 
 from focus_ai.errors import InputError
 from focus_ai.sources import SourceFile, discover
+from focus_ai.sources.foreign import what_it_is
 from focus_ai.sources.sniff import BOM, Format, opened, sniff
 
 _ASIDE = ("metadata", "exceptions", "events")
@@ -161,5 +162,6 @@ def _checked(source: SourceFile) -> SourceFile:
         raise InputError(
             "the file is no table", where=source.name,
             expected="Parquet, CSV (comma, semicolon or tab) or JSON Lines, plain or packed with gzip or zstd",
+            **what_it_is(source),
         )  # fmt: skip
     return source
