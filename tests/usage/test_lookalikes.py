@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from data_builders import convert, exceptions, jsonl, rows, total
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 ACCOUNTS = {"accounts": {"openai": {"id": "a"}}}
 
@@ -41,16 +43,16 @@ def cloudflare(path: Path, *logged: float) -> Path:
     return jsonl(path, [{"result": logs, "result_info": {"page": 1}, "success": True}])
 
 
-def helicone(path: Path, *begun: float) -> Path:
-    """The same calls in Helicone's export."""
+def helicone(path: Path, *calls: tuple[float, float]) -> Path:
+    """The same calls in Helicone's export, as (begun, seconds)."""
     return jsonl(path, [
         {
             "request_id": f"c0000000-0000-4000-8000-{n:012d}", "request_created_at": at(when), "response_status": 200,
             "provider": "OPENAI", "request_model": "gpt-5", "prompt_tokens": 1000, "completion_tokens": 10,
-            "cache_reference_id": "00000000-0000-0000-0000-000000000000", "cost": 0.00135, "delay_ms": 1000,
+            "cache_reference_id": "00000000-0000-0000-0000-000000000000", "cost": 0.00135, "delay_ms": 1000 * lasted,
             "target_url": "https://api.openai.com/v1/chat/completions", "updated_at": at(100),
         }
-        for n, when in enumerate(begun)
+        for n, (when, lasted) in enumerate(calls)
     ])  # fmt: skip
 
 
@@ -92,8 +94,37 @@ def test_calls_of_three_systems_count_once_each(tmp_path: Path, out: Path) -> No
     """Cloudflare's time is near Helicone's alone; LiteLLM saw a second call, which no other did."""
     files = (
         litellm(tmp_path / "litellm.jsonl", (0, 1), (50, 51)),
-        helicone(tmp_path / "helicone.jsonl", 1.8),
+        helicone(tmp_path / "helicone.jsonl", (1.8, 1)),
         cloudflare(tmp_path / "cloudflare.jsonl", 3.5),
     )
     assert calls(out, *files) == 2
     assert calls(tmp_path / "turned", *files[::-1]) == 2
+
+
+@settings(max_examples=12)
+@given(
+    moments=st.lists(
+        st.tuples(st.integers(0, 40), st.tuples(*[st.integers(0, 3)] * 3), st.integers(0, 900)), min_size=1, max_size=5
+    ),
+    turned=st.booleans(),
+)
+def test_a_call_counts_once_whoever_saw_it(
+    moments: list[tuple[int, tuple[int, int, int], int]], turned: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of equal calls at one moment there were as many as the system that saw most of them knows; clocks differ by less
+    than a second, and calls last up to forty."""
+    folder = tmp_path_factory.mktemp("calls")
+    of_gateway, of_cloudflare, of_helicone = list[tuple[float, float]](), list[float](), list[tuple[float, float]]()
+    for place, (lasted, (first, second, third), late) in enumerate(moments):
+        begun = 100 * place
+        of_gateway += [(begun, begun + lasted)] * first
+        of_cloudflare += [begun + lasted + late / 1000] * second
+        of_helicone += [(begun + late / 1000, lasted)] * third
+    files = [
+        write(folder / f"{write.__name__}.jsonl", *seen)
+        for write, seen in ((litellm, of_gateway), (cloudflare, of_cloudflare), (helicone, of_helicone))
+        if seen
+    ]
+    if files:
+        count = sum(max(seen) for _, seen, _ in moments)
+        assert calls(folder / "out", *(files[::-1] if turned else files)) == count
