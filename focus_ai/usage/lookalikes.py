@@ -4,8 +4,8 @@ Calls of equal counts whose times touch form a cluster; in it, the n-th call of 
 other, so that two equal calls stay two. The moment is the beginning of the calls. A log that only says when it was
 written is taken to mean the end, as most do, and else the beginning.
 
-Anthropic's input leaves the cache out, so in a log that knows no cache the same call has less input: there the record
-that tells the cache stays.
+Anthropic's input leaves the cache out, so in a log that knows no cache, or only what was read from it, the same call
+has less input: there the record that tells more of the cache stays.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _EQUAL = _Rule("input", "c.input > 0", ("guess", "inferred", "rank", "less", "sy
 _WITHOUT_CACHE = _Rule(
     "input - cached", "c.input > 0 AND c.maker = 'claude' AND (c.no_cache OR c.cached > 0)", ("no_cache",)
 )
+_WITHOUT_WRITES = _Rule(
+    "input - written", "c.input > 0 AND c.maker = 'claude' AND (c.no_writes OR c.written > 0)", ("no_writes",)
+)
 
 
 def leave_out_lookalikes(session: Session) -> None:
@@ -44,7 +47,7 @@ def leave_out_lookalikes(session: Session) -> None:
         SELECT s.kept_file_no AS file_no, s.kept_row_no AS row_no, c.system
         FROM same_calls s JOIN calls c ON s.file_no = c.file_no AND s.row_no = c.row_no"""
     )
-    for rule in (_EQUAL, _WITHOUT_CACHE):
+    for rule in (_EQUAL, _WITHOUT_WRITES, _WITHOUT_CACHE):
         for moment, pair in product(("ended", "begun") if logged else ("begun",), _pairs(session, rule)):
             _leave_out(session, rule, moment, pair)
     session.sql("DROP TABLE counterparts")

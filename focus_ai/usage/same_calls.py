@@ -53,9 +53,8 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
     sides = {side: " + ".join(f"coalesce(s.{ident(n)}, 0)" for n in meters_of(present, side)) or "0" for side in SIDES}
     told = [f"(coalesce(s.{ident(n)}, 0) > 0)::INTEGER" for side in SIDES for n in meters_of(present, side)]
     told += ["len(coalesce(s.other_meters, []))"] if "other_meters" in present else []
-    caches = [f"s.{ident(n)}" for n in meters_of(present, "input_cache_")]
-    cached = " + ".join(f"coalesce({n}, 0)" for n in caches) or "0"
-    known = f"coalesce({', '.join([*caches, 'CAST(NULL AS BIGINT)'])})"
+    cached, any_cached = _counted(present, "input_cache_")
+    written, any_written = _counted(present, "input_cache_write_")
     names = ", ".join(f"s.{ident(n)}" for n in _MODELS if n in present) or "NULL"
     ends = [*(["s.end_time"] if "end_time" in present else []), "s.event_time + to_milliseconds(s.duration_ms)"]
     ended = (
@@ -71,7 +70,8 @@ def leave_out_same_calls(session: Session, mappings: Iterable[Mapping], present:
                  s.flags, {_BEGUN} AS begun, {ended} AS ended, s.event_time_basis = 'logged' AS logged,
                  p.rank, p.system, s.adapter, {response} AS response,
                  {sides["input_"]} AS input, {sides["output_"]} AS output,
-                 {cached} AS cached, {known} IS NULL AS no_cache, -({" + ".join(told) or "0"}) AS less,
+                 {cached} AS cached, NOT {any_cached} AS no_cache, {written} AS written, NOT {any_written} AS no_writes,
+                 -({" + ".join(told) or "0"}) AS less,
                  regexp_extract(lower(concat_ws(' ', {names})), {literals([_MAKER])}, 1) AS maker
           FROM staged s JOIN places p ON s.adapter = p.adapter
           ANTI JOIN left_out l ON s.file_no = l.file_no AND s.row_no = l.row_no
@@ -108,3 +108,10 @@ SIDES = ("input_", "output_")
 def meters_of(present: frozenset[str], side: str) -> list[str]:
     """The fields that count tokens of one side; they never overlap."""
     return sorted(n for n in present if n.startswith(side) and n.endswith("_tokens"))
+
+
+def _counted(present: frozenset[str], kind: str) -> tuple[str, str]:
+    """SQL of the tokens of one kind of a record `s`, and whether it counts them at all."""
+    columns = [f"s.{ident(n)}" for n in meters_of(present, kind)]
+    there = " OR ".join(f"{c} IS NOT NULL" for c in columns) or "FALSE"
+    return " + ".join(f"coalesce({c}, 0)" for c in columns) or "0", f"({there})"

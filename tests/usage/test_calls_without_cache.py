@@ -14,8 +14,8 @@ ACCOUNTS = {"accounts": {name: {"id": "a"} for name in ("openai", "anthropic")}}
 CLAUDE, GPT = ("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5")
 
 
-def kong(path: Path, *calls: tuple[int, int, int], sold: tuple[str, str] = CLAUDE) -> Path:
-    """Calls as (milliseconds after the start, prompt tokens, completion tokens)."""
+def kong(path: Path, *calls: tuple[int, ...], sold: tuple[str, str] = CLAUDE) -> Path:
+    """Calls as (milliseconds after the start, prompt tokens, completion tokens and, where known, cached tokens)."""
     return jsonl(
         path,
         [
@@ -24,16 +24,20 @@ def kong(path: Path, *calls: tuple[int, int, int], sold: tuple[str, str] = CLAUD
                 "response": {"status": 200}, "latencies": {"request": 2550}, "service": {"id": "s"}, "workspace": "w",
                 "ai": {"proxy": {
                     "meta": {"provider_name": sold[0], "request_model": sold[1], "response_model": sold[1]},
-                    "usage": {"prompt_tokens": given, "completion_tokens": taken, "total_tokens": given + taken},
+                    "usage": {
+                        "prompt_tokens": given, "completion_tokens": taken, "total_tokens": given + taken,
+                        **({"prompt_tokens_details": {"cached_tokens": read[0]}} if read else {}),
+                    },
                 }},
             }
-            for n, (after, given, taken) in enumerate(calls)
+            for n, (after, given, taken, *read) in enumerate(calls)
         ],
     )  # fmt: skip
 
 
-def trace(path: Path, *calls: tuple[int, int, int, int], sold: tuple[str, str] = CLAUDE) -> Path:
-    """Spans as (milliseconds after the start, input in all, of it read from the cache, output)."""
+def trace(path: Path, *calls: tuple[int, ...], sold: tuple[str, str] = CLAUDE) -> Path:
+    """Spans as (milliseconds after the start, input in all, of it read from the cache, output and, where there are any,
+    tokens written to the cache)."""
 
     def said(**counts: int) -> list[dict[str, Any]]:
         names = {
@@ -51,9 +55,12 @@ def trace(path: Path, *calls: tuple[int, int, int, int], sold: tuple[str, str] =
         {
             "traceId": f"{n + 1:032x}", "spanId": f"{n + 1:016x}", "kind": 3, "name": "chat",
             "startTimeUnixNano": str((START + after) * 10**6), "endTimeUnixNano": str((START + after + 2000) * 10**6),
-            "attributes": said(input_tokens=whole, cache_read__input_tokens=read, output_tokens=taken),
+            "attributes": said(
+                input_tokens=whole, cache_read__input_tokens=read, output_tokens=taken,
+                **({"cache_creation__input_tokens": written[0]} if written else {}),
+            ),
         }
-        for n, (after, whole, read, taken) in enumerate(calls)
+        for n, (after, whole, read, taken, *written) in enumerate(calls)
     ]  # fmt: skip
     path.write_text(json.dumps({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": spans}]}]}))
     return path
@@ -66,6 +73,10 @@ def trace(path: Path, *calls: tuple[int, int, int, int], sold: tuple[str, str] =
         ([(50, 100, 300)], [(0, 5100, 5000, 300)], CLAUDE, 5400),
         # two equal calls stay two, and a third that only the gateway saw is one more
         ([(50, 100, 300), (70, 100, 300), (90, 100, 300)], [(0, 5100, 5000, 300), (20, 5100, 5000, 300)], CLAUDE, 11200),
+        # the gateway counts what was read from the cache, and not the 2,000 tokens that were written to it
+        ([(50, 100, 300, 5000)], [(0, 7100, 5000, 300, 2000)], CLAUDE, 7400),
+        # other tokens from the cache: another call
+        ([(50, 100, 300, 4000)], [(0, 7100, 5000, 300, 2000)], CLAUDE, 11800),
         # another answer, another time: other calls
         ([(50, 100, 301)], [(0, 5100, 5000, 300)], CLAUDE, 5801),
         ([(9000, 100, 300)], [(0, 5100, 5000, 300)], CLAUDE, 5800),
