@@ -1,4 +1,5 @@
 """Calls that the logs of two systems tell of without an id in common: the same tokens in and out at the same moment.
+One of them has no id of the answer, or one that its gateway made up.
 
 Calls of equal counts whose times touch form a cluster; in it, the n-th call of one system stands for the n-th of the
 other, so that two equal calls stay two. The moment is the beginning of the calls. A log that only says when it was
@@ -15,6 +16,8 @@ from typing import NamedTuple
 
 from focus_ai.engine import Session, literal, literals
 
+# An id that a gateway made up for an answer, such as chatcmpl-<UUID> for one of Gemini, is not the provider's.
+_OWN = "regexp_full_match({0}.response, '[a-z_]+-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}')"
 # Two clocks that look at one call differ by less than this.
 SECONDS = 2
 
@@ -88,7 +91,7 @@ def _leave_out(session: Session, rule: _Rule, moment: str, pair: tuple[str, str]
          AND c.system <> o.system AND NOT c.gone AND {other} < {this}
          AND (c.provider = o.provider OR c.provider IS NULL OR o.provider IS NULL
               OR (c.inferred <> o.inferred AND c.maker <> '' AND c.maker = o.maker))
-         AND (c.response IS NULL OR o.response IS NULL)
+         AND (c.response IS NULL OR o.response IS NULL OR {_OWN.format("c")} <> {_OWN.format("o")})
          AND abs(epoch_ms(c.{moment}) - epoch_ms(o.{moment})) <= {1000 * SECONDS}
          {"" if moment == "begun" else "AND (c.logged OR o.logged)"}"""
     )

@@ -153,6 +153,34 @@ def test_a_record_that_names_its_seller_stays_before_one_that_does_not(tmp_path:
     assert {row["ServiceProviderName"] for row in rows(out)} == {"Google Cloud"}
 
 
+MADE = "chatcmpl-0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+@pytest.mark.parametrize(
+    ("answer", "other", "events"),
+    [
+        (MADE, "r1", 1),
+        # the provider's own ids differ: two calls, and so are two for which the gateway made up an id
+        ("chatcmpl-2", "r1", 2),
+        (MADE, MADE.replace("0f8f", "1111"), 2),
+    ],
+)
+def test_an_id_that_the_gateway_made_up_is_not_the_providers(
+    answer: str, other: str, events: int, tmp_path: Path, out: Path
+) -> None:
+    """A call of Gemini through LiteLLM, and Google's own log of it: 1000 * 1.25 / 1e6 + 10 * 10 / 1e6."""
+    call = {
+        "endpoint": "projects/31/locations/us-central1/publishers/google/models/gemini-2.5-pro", "request_id": "77",
+        "model": "gemini-2.5-pro", "logging_time": "2026-10-07T12:00:00Z", "api_method": "generateContent",
+        "full_response": {"responseId": other, "modelVersion": "gemini-2.5-pro", "usageMetadata": {
+            "promptTokenCount": 1000, "candidatesTokenCount": 10, "totalTokenCount": 1010}},
+    }  # fmt: skip
+    gateway = spend_log(1, request_id=answer, model="vertex_ai/gemini-2.5-pro", custom_llm_provider="vertex_ai")
+    report = convert(out, jsonl(tmp_path / "gw.jsonl", [gateway]), jsonl(tmp_path / "google.jsonl", [call]))
+    assert report["records"]["events"] == events
+    assert effective(report) == ("0.00135" if events == 1 else "0.0027")
+
+
 def google_line(model: str, **fields: Any) -> dict[str, Any]:
     """The bill of Google Cloud for 1000 input tokens on that day."""
     return {
