@@ -159,4 +159,6 @@ def test_tags_say_the_same_however_they_are_written(one: str, other: str, tmp_pa
     assert (report["records"]["duplicates"], report["records"]["rejected"]) == (1, 0)
     assert report["totals"][0]["list_cost"] == "0.00135"
     second.write_text(event % '{"env":"another"}')
-    assert convert(tmp_path / "conflict", first, second)["records"]["rejected"] == 2
+    report = convert(tmp_path / "conflict", first, second)
+    # Who says nothing contradicts nobody.
+    assert (report["records"]["duplicates"], report["records"]["rejected"]) == ((1, 0) if one == "{}" else (0, 2))
