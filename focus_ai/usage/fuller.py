@@ -1,8 +1,9 @@
 """Of two exports of one record the one that tells more, where they contradict each other in nothing: a log exported
 once without its answers or owners, and once with them.
 
-What a copy does not tell contradicts nobody. A copy that does not know which of its tokens the cache held says no more
-than their sum. Within one file a record that lacks a value is another one: there nobody left out a column.
+What a copy does not tell contradicts nobody. A copy that counts fewer kinds of tokens, without those of the cache or of
+the reasoning, says no more than their sum. Within one file a record that lacks a value is another one: there nobody
+left out a column.
 """
 
 from __future__ import annotations
@@ -60,17 +61,22 @@ def keep_fuller(session: Session, present: frozenset[str], less: Fields, more: F
 
 def _agrees(name: str, less: str, more: str, present: frozenset[str]) -> str:
     """SQL: does record `s` say of a field what record `k` says, or nothing?"""
-    test = f"({less} IS NULL OR {less} IS NOT DISTINCT FROM {more}"
-    if not (name.startswith("input_") and name.endswith("_tokens")):
-        return f"{test})"
+    test = f"{less} IS NULL OR {less} IS NOT DISTINCT FROM {more}"
+    side = next((side for side in ("input_", "output_") if name.startswith(side) and name.endswith("_tokens")), None)
+    if side is None:
+        return f"({test})"
 
-    def tokens(record: str, *sides: str) -> str:
+    def tokens(record: str, *sides: str, sql: str = "coalesce({}, 0)") -> str:
         counted = sorted(n for n in present if n.startswith(sides) and n.endswith("_tokens"))
-        return " + ".join(f"coalesce({record}.{ident(n)}, 0)" for n in counted)
+        return " + ".join(sql.format(f"{record}.{ident(n)}") for n in counted)
 
-    same = [f"{tokens('s', 'input_')} = {tokens('k', 'input_')}"]
-    if "reported_total_tokens" in present:
-        # Where the input leaves the cache out, the total of the record holds it.
-        same.append(f"s.reported_total_tokens = {tokens('k', 'input_', 'output_')}")
-    blind = f"{_BLIND.format('s')} AND NOT {_BLIND.format('k')}"
-    return f"{test} OR ({blind} AND ({' OR '.join(same)})))"
+    kinds = "({} IS NOT NULL)::INTEGER"
+    test += (
+        f" OR (({tokens('s', side, sql=kinds)}) < ({tokens('k', side, sql=kinds)}) "
+        f"AND {tokens('s', side)} = {tokens('k', side)})"
+    )
+    if side == "input_" and "reported_total_tokens" in present:
+        # Where the input leaves the cache out, the total of a record that does not know the cache holds it.
+        blind = f"{_BLIND.format('s')} AND NOT {_BLIND.format('k')}"
+        test += f" OR ({blind} AND s.reported_total_tokens = {tokens('k', 'input_', 'output_')})"
+    return f"({test})"

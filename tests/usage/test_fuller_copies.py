@@ -94,6 +94,35 @@ def test_contradictions_stay_set_aside(copies: list[list[dict[str, Any]]], tmp_p
     assert (report["rejected"], left) == ({"conflicting_duplicate": sum(map(len, copies))}, [])
 
 
+def counted(number: int = 1, **tokens: int) -> dict[str, Any]:
+    """A generic event of 1000 tokens in and 10 out."""
+    return {
+        "event_id": f"e{number}", "timestamp": "2026-10-07T12:00:00Z", "provider": "openai", "model": "gpt-5",
+        "status": "success", "input_tokens": 1000, "output_tokens": 10, **tokens,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("less", "counts"),
+    [
+        # neither cache nor reasoning are told
+        ({}, True),
+        ({"cached_input_tokens": 600}, True),
+        ({"reasoning_tokens": 4}, True),
+        # none were cached, says one of them
+        ({"cached_input_tokens": 0}, False),
+        ({"cached_input_tokens": 500}, False),
+        ({"output_tokens": 11}, False),
+    ],
+)
+def test_a_copy_that_counts_fewer_kinds_of_tokens(less: dict[str, int], counts: bool, tmp_path: Path) -> None:
+    """400 * 1.25 / 1e6 + 600 * 0.125 / 1e6 + 10 * 10 / 1e6: reasoning costs what other output does."""
+    report, left, _ = told(tmp_path, [counted(**less)], [counted(cached_input_tokens=600, reasoning_tokens=4)])
+    assert left == ([("0", "tells_less", "1")] if counts else [])
+    assert [t["effective_cost"] for t in report["totals"]] == (["0.000675"] if counts else [])
+    assert report["tokens"]["reasoning"] == (4 if counts else 0)
+
+
 def test_the_others_of_the_files_are_not_touched(tmp_path: Path) -> None:
     """Two calls in both files, one of them contradictory; a third in one file."""
     less = [portkey(1, answer=False), portkey(2, answer=False, req_units=999)]
