@@ -78,10 +78,11 @@ class TableBuilder:
 
     def _type(self, column: str, source: str, words: list[str] | None) -> str:
         """The DuckDB type of a column; an ENUM needs a word at least. `words`: all of them, where they are known:
-        asking the engine for the words of many small tables takes a tenth of a small run."""
+        asking the engine for the words of many small tables takes a tenth of a small run. A word with a NUL character
+        cannot stand in a statement, so the engine takes it out of the rows."""
         if self._columns[column] != "ENUM":
             return self._columns[column]
-        if words is not None and len(words) <= FEW:
+        if words is not None and len(words) <= FEW and not any("\x00" in word for word in words):
             return f"ENUM({literals(words)})" if words else "VARCHAR"
         told = f"FROM {source} WHERE {ident(column)} IS NOT NULL"
         if not self._session.rows(f"SELECT 1 {told} LIMIT 1"):

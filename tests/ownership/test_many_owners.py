@@ -24,6 +24,20 @@ def test_a_table_of_several_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert session.rows("SELECT table_name FROM duckdb_tables() WHERE table_name <> 'made'") == []
 
 
+@pytest.mark.parametrize("few", [0, 200])
+def test_odd_words(few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are values, whether they are told to the engine or the engine takes them out of the rows."""
+    monkeypatch.setattr(tables, "FEW", few)
+    words = ["a\x00b", "'; DROP TABLE made; --", "", "é\U0001f600", "a"]
+    with Session(tmp_path) as session:
+        create_table(session, "plain", {"word": "ENUM"}, [{"word": w} for w in words if "\x00" not in w])
+        create_table(session, "made", {"word": "ENUM"}, [{"word": w} for w in words])
+        kept = [w for (w,) in session.rows("SELECT CAST(word AS VARCHAR) FROM made ORDER BY word")]
+        assert kept == sorted(words)
+        kept = [w for (w,) in session.rows("SELECT CAST(word AS VARCHAR) FROM plain ORDER BY word")]
+        assert kept == sorted(w for w in words if "\x00" not in w)
+
+
 @pytest.mark.parametrize("grain", ["day", "request"])
 def test_more_owners_than_are_held_at_once(grain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven tenants, two calls each, in pieces of three; one tenant's team moves to another cost center in between."""
