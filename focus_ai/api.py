@@ -225,8 +225,9 @@ def report(
 
 def reconcile(
     rated: Inputs,
-    billed: Inputs,
+    billed: Inputs = (),
     *,
+    usage: Inputs = (),
     settings: Given = None,
     out: Name | None = None,
     by: Sequence[str] = (),
@@ -247,9 +248,10 @@ def reconcile(
 ) -> dict[str, Any]:
     """Compare rated charges with what was billed; returns the document of schema focus-ai/reconcile@1.
 
-    Inputs are data sets, FOCUS files, raw exports, bills as CSV or YAML. `rule` is bucket, invoice or strict; `close`
-    (split, adjust, scale) writes a data set into `close_out` whose costs sum to the bill. Raises `UsageError` and
-    `InputError`.
+    Inputs are data sets, FOCUS files, raw exports, bills as CSV or YAML. `usage`, in place of a bill, is what the
+    provider counted; a log that saw part of it is laid beside its rated amounts. `rule` is bucket, invoice or strict;
+    `close` (split, adjust, scale) writes a data set into `close_out` whose costs sum to the bill. Raises `UsageError`
+    and `InputError`.
     """
     from focus_ai.reconcile_run import run
 
@@ -257,10 +259,10 @@ def reconcile(
     if rule not in ("bucket", "invoice", "strict"):
         raise UsageError("unknown tolerance rule", value=rule, expected="bucket, invoice or strict")
     return run(
-        _names(rated), _names(billed), settings=known, out=_path(out), by=by, rule=rule, limits=limits,
-        measure=measure, period=period, as_of=as_of, listed=listed, close=close, close_out=_path(close_out),
-        invoiced=_names(invoiced), adapter=adapter, mapping=_paths(mapping), progress=progress,
-        **_limits(known, memory_limit, threads),
+        _names(rated), _names(billed), usage=_names(usage), settings=known, out=_path(out), by=by, rule=rule,
+        limits=limits, measure=measure, period=period, as_of=as_of, listed=listed, close=close,
+        close_out=_path(close_out), invoiced=_names(invoiced), adapter=adapter, mapping=_paths(mapping),
+        progress=progress, **_limits(known, memory_limit, threads),
     )  # fmt: skip
 
 

@@ -20,20 +20,26 @@ from focus_ai.engine.tables import create_table
 from focus_ai.errors import InternalError, UsageError
 from focus_ai.focus.rows import month_bounds
 from focus_ai.money import text
-from focus_ai.reconcile.buckets import bucket_of
+from focus_ai.reconcile.buckets import BILL, USAGE, Sums, bucket_of
 from focus_ai.reconcile.close import OWNER, adjusted_sql, adjustments_sql, corrections_sql
 from focus_ai.reconcile.lines import row_lines
 from focus_ai.reconcile.scale import create_scaled
+from focus_ai.reconcile.untold import add_untold, gone
 from focus_ai.reconcile.weights import create_owners, create_weights
 from focus_ai.rewrite import DataSet, deliver, relation
 from focus_ai.sinks import Delivery, Written
 from focus_ai.sinks.parquet import write_parquet
 
 SCHEMA = "focus-ai/closed-period@1"
-RULE = Rule(
-    "billed-split", "1", "Every billed amount is split by the usage that was metered for it.",
-    Match((), "reconcile --close split"), "billed-split", (), None, None, "keep",
-)  # fmt: skip
+_SAID = {
+    BILL: ("billed-split", "Every billed amount is split by the usage that was metered for it."),
+    USAGE: ("usage-split", "What the provider counted is split by the usage that was metered for it."),
+}
+#: By what the rows of the second side are split: of a bill, or of a usage export.
+RULES = {
+    other: Rule(name, "1", said, Match((), "reconcile --close split"), name, (), None, None, "keep")
+    for other, (name, said) in _SAID.items()
+}
 # Rows that are sorted and written at once.
 SLICE = 50_000
 
@@ -49,9 +55,11 @@ class Closing:
         by: Collection[str],
         *,
         work: Path,
+        other: str = BILL,
     ) -> None:
         self.session, self.rated, self.billed = session, rated, billed
-        self.by, self.work = by, work
+        self.by, self.work, self.other = by, work, other
+        self.stayed: Sums = {}
         self.columns = billed.columns
         self.notes: list[str] = []
         self.slices: list[Path] = []
@@ -70,7 +78,8 @@ class Closing:
             f"FROM {relation(paths, ', union_by_name=true')}"
         )
         columns = {n: k.upper() if k.startswith("decimal") else k for n, k in source.columns.items()}
-        lines = row_lines(f"{side}_all", columns, billed=side == "billed", carry="seq")
+        bill = side == "billed" and self.other == BILL
+        lines = row_lines(f"{side}_all", columns, billed=bill, carry="seq")
         keyed = bucket_of(lines, self.by, "l.seq AS seq")
         self.session.sql(
             f"CREATE OR REPLACE TABLE {side}_rows AS SELECT {', '.join(f'r.{ident(n)}' for n in names)}, r.seq, k.n, "
@@ -80,14 +89,17 @@ class Closing:
     def split(self) -> None:
         """Create the pieces: the bill, split by the owners of the metered usage."""
         session = self.session
-        self._number("rated", (*OWNER, "EffectiveCost"))
+        self._number("rated", (*OWNER, "EffectiveCost") if self.other == BILL else self.columns)
         self._number("billed", self.columns)
+        if self.other == USAGE:
+            self.stayed, notes = add_untold(session)
+            self.notes += notes
         create_owners(session, FIELDS, OWNER)
         create_units(session)
-        over = create_weights(session)
-        if over:
-            self.notes.append(f"{over} buckets were metered above the bill: their shares were scaled down (over_count)")
-        kept = self._keep_owners()
+        self.notes += create_weights(session, self.other)
+        if self.other == USAGE:
+            self.notes += gone(session)
+        kept, mixed = self._keep_owners()
         self._create_plans()
         plain = ", ".join(ident(n) for n in self.columns)
         origin = (
@@ -99,14 +111,16 @@ class Closing:
             f"WHERE no IS NULL OR ({kept})"
         )
         shape = measure(session, self.columns, origin.replace("{within}", "TRUE"))
+        shares = shares_sql(self.columns, origin, shape)
         self._pieces = [
             f"SELECT {plain}, seq, 0 AS pos FROM unsplit WHERE {{within}}",
-            f"SELECT {plain}, seq, pos FROM ({shares_sql(self.columns, origin, shape)})",
+            f"SELECT {plain}, seq, pos FROM ({self._own_rest(shares) if mixed else shares})",
         ]
         self._source = "billed_rows"
 
-    def _keep_owners(self) -> str:
-        """SQL of the billed rows that stay whole: they name an owner, and none of the usage beside them does."""
+    def _keep_owners(self) -> tuple[str, bool]:
+        """SQL of the rows that stay whole: they name an owner, and none of the usage beside them does; and whether
+        there are others that name an owner."""
         session = self.session
         session.sql(
             "CREATE OR REPLACE TABLE split_nobody AS SELECT n FROM split_weights JOIN split_owners USING (oid) "
@@ -119,9 +133,21 @@ class Closing:
             f"SEMI JOIN split_weights USING (n) WHERE {named} GROUP BY ALL ORDER BY ALL"
         )
         for stays, count, currency, cost in found:
-            what = "keep it, for no usage names another" if stays else "were split over the owners of the usage"
-            self.notes.append(f"{count} billed rows with an owner of their own {what}: {text(cost)} {currency}")
-        return kept
+            what = "keep it, for no usage names another"
+            if not stays:
+                what = "were split over the owners of the usage and keep what nobody metered"
+            rows = f"{count} {'billed rows' if self.other == BILL else 'rows of the usage export'}"
+            self.notes.append(f"{rows} with an owner of their own {what}: {text(cost)} {currency}")
+        return kept, any(not stays for stays, *_ in found)
+
+    def _own_rest(self, shares: str) -> str:
+        """SELECT of the shares; what nobody metered, or nobody owns, stays with the owner that its row names."""
+        names = (*OWNER, "x_OwnerStatus", "x_UnattributedReason", "x_OwnerEvidence", "x_Owner")
+        own = f"s.{ident(OWNER[0])} IS NULL AND o.{ident(OWNER[0])} IS NOT NULL"
+        chosen = ", ".join(
+            f"CASE WHEN {own} THEN o.{ident(n)} ELSE s.{ident(n)} END AS {ident(n)}" for n in self.columns if n in names
+        )
+        return f"SELECT s.* REPLACE ({chosen}) FROM ({shares}) s JOIN billed_rows o USING (seq)"
 
     def _create_plans(self) -> None:
         """Tables `plans` and `targets` of the allocation, one plan per bucket (its number is that of the bucket).
@@ -129,7 +155,7 @@ class Closing:
         What a share says about its owner is made once per owner, by a plan that has them all.
         """
         session = self.session
-        everybody = Plan(RULE, "")
+        everybody = Plan(RULES[self.other], "")
         owners = session.rows(f"SELECT {', '.join(FIELDS)}, reason FROM split_owners ORDER BY oid")
         for *values, reason in owners:
             owner = tuple((f, str(v)) for f, v in zip(FIELDS, values, strict=True) if v is not None)
@@ -236,6 +262,7 @@ def close(
     result = deliver(delivery, session, source, write, kind=SCHEMA, facts=facts, sources=sources, grain="day")
     plain = "SELECT currency, CAST(sum(b_cost) AS DECIMAL(38, 18)) FROM buckets GROUP BY 1 ORDER BY 1"
     bill = dict(session.rows(plain))
+    bill |= {currency: bill.get(currency, Decimal(0)) + cost for currency, cost in closing.stayed.items()}
     held = dict(session.rows("SELECT BillingCurrency, CAST(sum(EffectiveCost) AS DECIMAL(38, 18)) FROM closed_rows "
                              "GROUP BY 1"))  # fmt: skip
     counts = dict(session.rows("SELECT BillingCurrency, count(*) FROM closed_rows GROUP BY 1"))

@@ -17,7 +17,7 @@ from focus_ai.errors import InputError, UsageError, nearest
 from focus_ai.focus.rows import month_bounds
 from focus_ai.intake import rate_card
 from focus_ai.pricing.card import RateCard
-from focus_ai.reconcile.buckets import DIMENSIONS, coverage, create_buckets
+from focus_ai.reconcile.buckets import BILL, DIMENSIONS, USAGE, coverage, create_buckets
 from focus_ai.reconcile.causes import Limits
 from focus_ai.reconcile.close import invoiced_months
 from focus_ai.reconcile.compare import compare
@@ -41,6 +41,7 @@ def run(
     rated: Sequence[str],
     billed: Sequence[str],
     *,
+    usage: Sequence[str] = (),
     settings: Settings,
     out: Path | None,
     by: Sequence[str] = (),
@@ -67,7 +68,14 @@ def run(
     if close is not None and measure == "BilledCost":
         raise UsageError("a period is closed to its EffectiveCost", value="--measure billed",
                          next_step="leave --measure out, or compare without --close")  # fmt: skip
-    if "-" in rated and "-" in billed:
+    if usage and billed:
+        raise UsageError("rated charges are laid beside a bill or beside a usage export", value="--billed, --usage",
+                         next_step="leave --usage out: a bill says what was paid")  # fmt: skip
+    if usage and close not in (None, "split"):
+        raise UsageError("only a split gives the owners of a log to a usage export", value=f"--close {close}",
+                         expected="--close split")  # fmt: skip
+    other = USAGE if usage else BILL
+    if "-" in rated and "-" in (*billed, *usage):
         raise UsageError("standard input cannot be both sides", value="--rated - --billed -",
                          next_step="name a file for one of the two")  # fmt: skip
     now = as_of or created_at()
@@ -83,11 +91,9 @@ def run(
                 "progress": progress,
             }  # fmt: skip
             sides = [
-                read_side("rated", rated, work, settings.override({"billing.source": "usage"}), options,
-                          own=close is not None),
-                read_side("billed", billed, work, settings.override({"billing.source": "bill"}), options,
-                          own=close is not None),
-            ]  # fmt: skip
+                read_side(side, given, work, settings, options, own=close is not None)
+                for side, given in ((Side("rated"), rated), (Side("billed", other), usage or billed))
+            ]
             if close is not None:
                 add_bill_rows(sides[1], _schema(sides), work)
             with Session(work / "engine", memory_limit=memory_limit, threads=threads, for_two=MEMORY) as session:
@@ -95,8 +101,8 @@ def run(
                 folders += [delivery.folder, delivery.out] if delivery else []
                 session.seal(folders, [f for s in sides for f in s.files])
                 load_sides(session, sides, card, measure, span)
-                notes = coverage(session)
-                notes += create_buckets(session, dimensions, month=month)
+                notes = coverage(session, other)
+                notes += create_buckets(session, dimensions, month=month, other=other)
                 create_evidence_of(session, sides[0], card)
                 compare(session, card, limits, now)
                 facts = _facts(session, sides, card, now, dimensions, notes)
@@ -159,7 +165,7 @@ def _close(
     run = {"focus": focus, "grain": "day", "rate_card": None}
     # In an order of their own, so that the rows do not depend on the order in which the inputs were named.
     rated, billed = (DataSet(work / "none", {"all": sorted(s.files, key=sha256)}, schema, run) for s in sides)
-    closing = Closing(session, rated, billed, dimensions, work=work)
+    closing = Closing(session, rated, billed, dimensions, work=work, other=sides[1].what)
     sources = [{"side": side.name, **entry} for side in sides for entry in side.inputs]
     return close(closing, method, delivery, invoiced=invoiced, as_of=now, sources=sources)
 
@@ -228,9 +234,11 @@ def _facts(
 ) -> dict[str, Any]:
     first, last = session.one("SELECT min(p_from)::VARCHAR, max(p_to)::VARCHAR FROM stretches")
     inputs = {s.name: s.inputs for s in sides}
-    identity = {"version": __version__, "inputs": inputs, "rate_card": card.card_id, "by": list(by)}
+    against = sides[1].what
+    identity = {"version": __version__, "inputs": inputs, "against": against, "rate_card": card.card_id, "by": list(by)}
     return {
         "version": __version__,
+        "against": against,
         "run_id": report.digest(identity),
         "created_at": created_at().strftime("%Y-%m-%dT%H:%M:%SZ"),
         "as_of": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -21,6 +21,7 @@ from focus_ai.meters import meters
 from focus_ai.pricing.card import RateCard
 from focus_ai.pricing.rate_row import NoRate
 from focus_ai.reconcile import bills, evidence, lines
+from focus_ai.reconcile.buckets import BILL, USAGE
 from focus_ai.settings import Settings
 from focus_ai.sources import SourceFile, discover
 from focus_ai.sources.digests import Digests, sha256
@@ -33,10 +34,12 @@ Span = tuple[date, date]
 class Side:
     """What was given for one side: relations of FOCUS rows with their columns, and bill tables.
 
-    `files` are all Parquet and CSV files of the relations, `datasets` the folders that may hold evidence.
+    `files` are all Parquet and CSV files of the relations, `datasets` the folders that may hold evidence. `what`: a
+    bill, or usage that was rated.
     """
 
     name: str
+    what: str = USAGE
     relations: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     bills: list[Path] = field(default_factory=list)
     datasets: list[Path] = field(default_factory=list)
@@ -45,19 +48,22 @@ class Side:
 
 
 def read_side(
-    name: str, inputs: Sequence[str], work: Path, settings: Settings, options: Mapping[str, Any], *, own: bool = False
+    side: Side, inputs: Sequence[str], work: Path, settings: Settings, options: Mapping[str, Any], *, own: bool = False
 ) -> Side:
     """Sort the inputs of a side. `own`: rows must have our columns, so FOCUS files of others are converted too."""
+    name = side.name
     if not inputs:
-        raise UsageError(f"reconcile needs --{name}", next_step=f"name an export, a data set or a file: --{name} PATH")
-    side = Side(name)
+        step = f"name an export, a data set or a file: --{name} PATH"
+        step += ", or where there is no bill the provider's usage export: --usage PATH" * (name == "billed")
+        raise UsageError(f"reconcile needs --{name}", next_step=step)
+    settings = settings.override({"billing.source": "bill" if side.what == BILL else "usage"})
     raw: list[SourceFile] = []
     for given in inputs:
         path = Path(given)
         if (path / "data").is_dir() and list((path / "data").rglob("*.parquet")):
             _dataset(side, path.absolute())
         elif path.suffix.lower() in (".yaml", ".yml") and path.is_file():
-            side.bills.append(path)
+            _take_bill(side, path)
             side.inputs.append({"path": given, "kind": "bill", "sha256": sha256(path)})
         else:
             for source in discover([given], work / "spool", own=False):
@@ -122,12 +128,18 @@ def _take(side: Side, source: SourceFile, *, own: bool) -> bool:
         side.relations.append((text, columns))
         side.files.append(source.path.absolute())
     elif source.format.kind == "csv" and bills.is_bill(source.format.header):
-        side.bills.append(source.path)
+        _take_bill(side, source.path)
     else:
         return False
     side.inputs.append({"path": source.name, "kind": "focus" if source.path not in side.bills else "bill",
                         "sha256": sha256(source.path)})  # fmt: skip
     return True
+
+
+def _take_bill(side: Side, path: Path) -> None:
+    if side.what == USAGE and side.name == "billed":
+        raise UsageError("a bill is no usage export", where=path.name, next_step="give it with --billed")
+    side.bills.append(path)
 
 
 def _parquet(side: Side, files: Sequence[Path]) -> None:
@@ -161,7 +173,7 @@ def load_sides(
     for side in sides:
         for relation, columns in side.relations:
             try:
-                lines.add_rows(session, side.name, relation, columns, measure=measure)
+                lines.add_rows(session, side.name, relation, columns, billed=side.what == BILL, measure=measure)
             except Exception as error:
                 if type(error).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
                     raise
@@ -171,16 +183,18 @@ def load_sides(
                 ) from error  # fmt: skip
         for path in side.bills:
             bills.append(session, side.name, bills.read_bill(path, known))
-        if side.name == "rated":
+        if side.what == USAGE:
             _add_unpriced(session, side, card)
         if span is not None:
             first, after = (day.isoformat() for day in span)
             session.sql(f"DELETE FROM {side.name}_facts WHERE day_from < DATE '{first}' OR day_to > DATE '{after}'")
         if not session.rows(f"SELECT 1 FROM {side.name}_facts LIMIT 1"):
-            what = "rated usage" if side.name == "rated" else "billed amounts"
+            what = "rated usage" if side.what == USAGE else "billed amounts"
+            name = side.name if side.name == "rated" or side.what == BILL else "usage"
             raise InputError(
-                f"the {side.name} side holds no {what}", where=", ".join(str(i["path"]) for i in side.inputs[:5]),
-                next_step="rated: usage exports or their data set; billed: cost exports, invoices, FOCUS files",
+                f"the {name} side holds no {what}", where=", ".join(str(i["path"]) for i in side.inputs[:5]),
+                next_step="rated: usage exports, logs or their data set; billed: cost exports, invoices, FOCUS files; "
+                "usage: what the provider counted, where there is no bill",
             )  # fmt: skip
 
 

@@ -166,7 +166,8 @@ def _of_owners_behind(session: Session, relation: str, rated: Rated) -> Iterator
         else:
             yield sized(
                 "owners_behind_an_export", f"the usage export of {row['p']} carries the money and names no owner, a "
-                "log beside it does; name the owners of its projects, workspaces or keys in an owner map", row,
+                "log beside it does; focus-ai reconcile --rated LOG --usage EXPORT --close split gives its owners to "
+                "the export", row,
             )  # fmt: skip
 
 

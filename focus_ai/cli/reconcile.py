@@ -67,6 +67,14 @@ def reconcile(
         list[str] | None,
         typer.Option("--billed", metavar="INPUT", help="Cost export, FOCUS file, bill as CSV or YAML; repeatable."),
     ] = None,
+    usage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--usage",
+            metavar="INPUT",
+            help="Where there is no bill: usage export of the provider, for a log that saw part of it; repeatable.",
+        ),
+    ] = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
@@ -127,7 +135,10 @@ def reconcile(
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
 ) -> None:
-    """Compare rated charges with the bill: differences, their causes, and a period closed to the bill."""
+    """Compare rated charges with the bill: differences, their causes, and a period closed to the bill.
+
+    --usage lays a log beside what the provider counted instead: --close split gives the owners of the log to it.
+    """
     if (close is None) != (close_out is None):
         raise UsageError("--close and --close-out belong together", next_step="name the folder of the closed data set")
     from focus_ai import api
@@ -144,6 +155,7 @@ def reconcile(
         report = api.reconcile(
             list(rated or ()),
             list(billed or ()),
+            usage=list(usage or ()),
             settings=settings,
             out=out,
             by=list(by or ()),

@@ -19,11 +19,15 @@ DIMENSIONS = ("period", "channel", "account", "sub_account", "model", "meter", "
 CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 #: Sums by currency.
 Sums = dict[str | None, Decimal]
+#: What the rated side is laid beside, in words.
+BILL, USAGE = "bill", "usage export"
 _JOINED = "pno, bd, u_min, u_max, cost, lines, counted"
 
 
-def create_buckets(session: Session, by: Collection[str] = DIMENSIONS, *, month: bool = False) -> list[str]:
-    """Create `buckets` from the facts of both sides; returns notes about what was added up.
+def create_buckets(
+    session: Session, by: Collection[str] = DIMENSIONS, *, month: bool = False, other: str = BILL
+) -> list[str]:
+    """Create `buckets` from the facts of both sides; returns notes about what was added up. `other`: see `coverage`.
 
     Every bucket is two small numbers: its stretch of days (`pno`) and its texts (`bd`), both in the order of the words.
     """
@@ -49,7 +53,7 @@ def create_buckets(session: Session, by: Collection[str] = DIMENSIONS, *, month:
     session.sql("DROP TABLE rated_sums")
     session.sql("DROP TABLE billed_sums")
     session.sql(f"CREATE OR REPLACE VIEW buckets AS {_view(whole=whole)}")
-    return _notes(session, by)
+    return _notes(session, by, other)
 
 
 def _side(side: str, mark: str, *, by_meter: bool) -> str:
@@ -141,8 +145,8 @@ def _kept_keys(by: Collection[str]) -> dict[str, str]:
     }
 
 
-def coverage(session: Session) -> list[str]:
-    """Rows without a day, and days and channels that only one side has, in words."""
+def coverage(session: Session, other: str = BILL) -> list[str]:
+    """Rows without a day, and days and channels that only one side has, in words. `other`: what the second side is."""
     notes = []
     for side in SIDES:
         held = f"FROM {side}_facts JOIN dims ON id = dim WHERE day_from IS NULL OR day_to IS NULL"
@@ -166,10 +170,10 @@ def coverage(session: Session) -> list[str]:
         sums[currency] = sums.get(currency, Decimal(0)) + cost
     for (channel, first, last), (days, sums) in alone.items():
         if first is None:
-            notes.append(f"{channel}: no bill was given; {len(days)} rated days with {money(sums)} stand alone")
+            notes.append(f"{channel}: no {other} was given; {len(days)} rated days with {money(sums)} stand alone")
         else:
             notes.append(
-                f"{channel}: the bill covers {first} to {last}; {len(days)} rated days outside with {money(sums)} "
+                f"{channel}: the {other} covers {first} to {last}; {len(days)} rated days outside with {money(sums)} "
                 "stand alone (--period leaves them out)"
             )
     unmet: dict[str, Sums] = {}
@@ -180,16 +184,33 @@ def coverage(session: Session) -> list[str]:
     ):
         unmet.setdefault(channel, {})[currency] = cost
     notes += [
-        f"{channel}: no usage was given; {money(sums)} of the bill stands alone" for channel, sums in unmet.items()
+        f"{channel}: no usage was given; {money(sums)} of the {other} stands alone" for channel, sums in unmet.items()
     ]
+    if other == USAGE:
+        notes += _unpriced(session)
     currencies = [
         {str(c) for (c,) in session.rows(f"SELECT DISTINCT currency FROM dims WHERE {_seen(side)}") if c is not None}
         for side in SIDES
     ]
     if currencies[0].isdisjoint(currencies[1]):
-        rated, billed = (", ".join(sorted(c)) for c in currencies)
-        notes.append(f"rated in {rated}, billed in {billed}: nothing can be compared; set convert.billing_currency")
+        ours, theirs = (", ".join(sorted(c)) for c in currencies)
+        notes.append(f"rated in {ours}, the {other} in {theirs}: nothing can be compared; set convert.billing_currency")
     return notes
+
+
+def _unpriced(session: Session) -> list[str]:
+    """What a usage export counts without a price, and a log beside that: it becomes no row. In words."""
+    told = f"SELECT channel FROM dims WHERE channel IS NOT NULL AND {_seen('billed')}"
+    alone = f"channel IS NULL OR channel NOT IN ({told})"
+    return [
+        f"{channel or '(no seller)'}: {model or 'a model without a name'} has no price; {text(quantity)} x "
+        f"{unit or 'units'} of {meter} are in no row"
+        for channel, model, meter, unit, quantity in session.rows(
+            "SELECT channel, model, meter, unit, sum(quantity) FROM (SELECT * FROM billed_facts JOIN dims ON id = dim "
+            f"UNION ALL SELECT * FROM rated_facts JOIN dims ON id = dim WHERE {alone}) WHERE unpriced "
+            "GROUP BY ALL ORDER BY ALL"
+        )
+    ]
 
 
 def money(sums: Sums) -> str:
@@ -312,7 +333,7 @@ def _create_periods(session: Session, *, whole: bool, month: bool) -> None:
     session.sql("DROP TABLE days")
 
 
-def _notes(session: Session, by: Collection[str]) -> list[str]:
+def _notes(session: Session, by: Collection[str], other: str) -> list[str]:
     """What was added up because one side does not say it, in words."""
     notes: list[str] = []
     for name in ("account", "sub_account"):
@@ -323,7 +344,7 @@ def _notes(session: Session, by: Collection[str]) -> list[str]:
         ):
             word = name.replace("_", " ")
             if bool(r) != bool(b):
-                notes.append(f"{channel}: the {'bill' if r else 'rated side'} names no {word}; compared without")
+                notes.append(f"{channel}: the {other if r else 'rated side'} names no {word}; compared without")
             elif r and not session.rows(
                 f"SELECT 1 FROM scope WHERE channel = '{str(channel).replace(chr(39), chr(39) * 2)}' AND keep_{name}"
             ):
@@ -337,7 +358,7 @@ def _notes(session: Session, by: Collection[str]) -> list[str]:
             "ORDER BY channel"
         )
         notes += [
-            f"{channel}: the {'bill' if r else 'rated side'} names no {name}; compared without"
+            f"{channel}: the {other if r else 'rated side'} names no {name}; compared without"
             for channel, r, b in rows
             if bool(r) != bool(b)
         ]

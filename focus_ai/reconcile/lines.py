@@ -80,14 +80,20 @@ def create_facts(session: Session) -> None:
 
 
 def add_rows(
-    session: Session, side: str, relation: str, columns: Mapping[str, str], *, measure: str | None = None
+    session: Session,
+    side: str,
+    relation: str,
+    columns: Mapping[str, str],
+    *,
+    billed: bool,
+    measure: str | None = None,
 ) -> None:
     """Add the rows of a relation with these columns (name -> type of the engine) to the facts of a side.
 
-    `measure` names the cost column; by default EffectiveCost on rows of ours and BilledCost on rows of others. On the
-    billed side a quantity that was borrowed from usage does not count: the bill did not state it.
+    `billed`: what a bill states counts, else what was rated. `measure` names the cost column; by default EffectiveCost
+    on rows of ours and BilledCost on rows of others. Of a bill, a quantity that was borrowed from usage does not count:
+    the bill did not state it. Rated amounts are exact, so that nothing in them is rounding.
     """
-    billed = side == "billed"
     source = _Source(columns, billed=billed, measure=measure)
     told, counted = source.texts(), source.numbers()
     held = {n: f"CAST({ident(n)} AS VARCHAR)" for n in source.read}
@@ -112,11 +118,12 @@ def add_rows(
         "SELECT dim, day_from, day_to, nobody, cost, CASE WHEN priced THEN price END AS price, "
         f"{_QUANTITY} AS quantity, {_DIGITS} AS digits FROM ({rows})"
     )
-    nobody = "coalesce(sum(CASE WHEN nobody THEN cost END), 0)"
+    nobody = "0" if side == "billed" else "coalesce(sum(CASE WHEN nobody THEN cost END), 0)"
+    places = _PLACES if billed else str(EXACT) if side == "billed" else "NULL"
     session.sql(
         f"INSERT INTO {side}_facts SELECT dim, day_from, day_to, FALSE, min(price), max(price), sum(quantity), "
-        f"bool_and(quantity IS NOT NULL), sum(cost), count(*), {'0' if billed else nobody}, "
-        f"{_PLACES if billed else 'NULL'} FROM ({rows}) GROUP BY dim, day_from, day_to"
+        f"bool_and(quantity IS NOT NULL), sum(cost), count(*), {nobody}, "
+        f"{places} FROM ({rows}) GROUP BY dim, day_from, day_to"
     )
     for table in ("combos", "named", "combo_dims"):
         session.sql(f"DROP TABLE {table}")
@@ -190,6 +197,8 @@ _QUANTITY = (
     "DECIMAL(28, 0)) * CAST(0.000001 AS DECIMAL(6, 6)) AS DECIMAL(19, 9)) END "
     "WHEN 3 THEN CAST(consumed AS DECIMAL(19, 9)) END"
 )
+#: Decimals of an amount that nobody rounded.
+EXACT = 18
 #: SQL of the decimals that amounts really use: 2, 4, 6, 9 or 18. The text of a cost always has 18.
 _DIGITS = "length(rtrim(CAST(cost AS VARCHAR), '0')) - length(CAST(cost AS VARCHAR)) + 18"
 _PLACES = f"CASE {' '.join(f'WHEN max(digits) <= {n} THEN {n}' for n in (2, 4, 6, 9))} ELSE 18 END"

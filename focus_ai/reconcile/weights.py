@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from focus_ai.engine import Session, literal
 from focus_ai.engine.exact import STEP, largest_remainder, plain, whole
+from focus_ai.reconcile.buckets import BILL
+from focus_ai.reconcile.moved import share_moved
 
 #: Largest sum of the weights of one bucket.
 LARGEST = 10**18
@@ -52,11 +54,12 @@ def create_owners(session: Session, fields: Sequence[str], columns: Sequence[str
     session.sql("DROP TABLE split_rows")
 
 
-def create_weights(session: Session) -> int:
-    """Create `split_weights`; returns how many buckets were metered above the bill.
+def create_weights(session: Session, other: str = BILL) -> list[str]:
+    """Create `split_weights`; returns in words what was metered above the `other` side, or under another name.
 
-    Weights are quantities where bill and usage count, else rated costs. What nobody metered is a share of its own, and
-    so is everything where nothing was seen at all. A sum below zero (refunds) takes no share.
+    Weights are quantities where bill and usage count, else rated costs. What was metered under another meter or tier
+    takes its owners along (`split_moved`). What nobody metered is a share of its own, and so is everything where
+    nothing was seen at all. A sum below zero (refunds) takes no share.
     """
     session.sql(
         "CREATE OR REPLACE TABLE split_buckets AS SELECT b.n, b.unit, "
@@ -69,19 +72,24 @@ def create_weights(session: Session) -> int:
         f"CASE WHEN billed IS NOT NULL THEN {whole('s.quantity')} ELSE {whole('s.cost')} END, 0) AS amount "
         "FROM split_seen s JOIN split_buckets USING (n)"
     )
+    notes = share_moved(session)
     nobody = f"(SELECT oid FROM split_owners WHERE reason = {literal(UNMETERED)})"
     session.sql(
         f"""CREATE OR REPLACE TABLE split_rest AS
-        SELECT n, {nobody} AS oid, billed > 0 AND seen > billed AS over, billed > 0 AS counted,
+        SELECT n, {nobody} AS oid, billed > 0 AND seen - moved > billed AS over, billed > 0 AS counted,
                CASE WHEN billed > 0 THEN greatest(billed - seen, 0) WHEN seen = 0 THEN 1 ELSE 0 END AS amount
-        FROM (SELECT n, billed, CAST(coalesce(seen, 0) AS HUGEINT) AS seen FROM split_buckets
-              LEFT JOIN (SELECT n, sum(amount) AS seen FROM split_amounts GROUP BY n) USING (n))"""
+        FROM (SELECT n, billed, CAST(coalesce(seen, 0) AS HUGEINT) AS seen, CAST(coalesce(moved, 0) AS HUGEINT) AS moved
+              FROM split_buckets LEFT JOIN (SELECT n, sum(amount) AS seen FROM split_amounts GROUP BY n) USING (n)
+              LEFT JOIN (SELECT n, sum(amount) AS moved FROM split_moved GROUP BY n) USING (n))"""
     )
     over = int(session.one("SELECT count(*) FROM split_rest WHERE over")[0])
+    if over:
+        what = f"{over} buckets were metered above the {other}"
+        notes.append(f"{what}: their shares were scaled down (over_count)")
     session.sql(f"CREATE OR REPLACE TABLE split_weights AS {_weights()}")
     for table in ("split_seen", "split_buckets", "split_amounts", "split_rest"):
         session.sql(f"DROP TABLE {table}")
-    return over
+    return notes
 
 
 def _weights() -> str:

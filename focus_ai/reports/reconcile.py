@@ -27,7 +27,8 @@ def _totals(report: Report) -> list[str]:
         (t["currency"], dec(t["rated"]), dec(t["explained"]), dec(t["unexplained"]), dec(t["billed"]))
         for t in report["totals"]
     ]
-    lines = table(["Rated against billed", "rated", "+ explained", "+ unexplained", "= billed"], rows)
+    other = _other(report)
+    lines = table([f"Rated against {other}", "rated", "+ explained", "+ unexplained", f"= {other}"], rows)
     first, last = report["period"]
     lines.append(f"{first} to before {last}, {count(report['buckets_total'])} buckets by {', '.join(report['by'])}")
     return lines
@@ -36,7 +37,7 @@ def _totals(report: Report) -> list[str]:
 def _statuses(report: Report) -> list[str]:
     rows = [(name, number) for name, number in report["statuses"].items() if number]
     tolerance = report["tolerance"]
-    limits = f"{tolerance['absolute']} or {tolerance['warn']} / {tolerance['breach']} of the bill"
+    limits = f"{tolerance['absolute']} or {tolerance['warn']} / {tolerance['breach']} of the {report['against']}"
     verdict = "within tolerance" if report["passed"] else "OUTSIDE tolerance"
     return [f"Result  {verdict} ({tolerance['rule']}: {limits})", *table(["  status", "buckets"], [
         (f"  {name}", number) for name, number in rows
@@ -58,6 +59,8 @@ def _why(cause: Report) -> str:
 
 
 def _invoices(report: Report) -> list[str]:
+    if report["against"] != "bill":
+        return []
     rows = [
         (f"{i['channel'] or '(all)'} {i['month']}", i["account"], dec(i["delta"]), dec(i["tolerance"]), i["currency"],
          i["status"]) for i in report["invoices"]
@@ -81,11 +84,16 @@ def _buckets(report: Report) -> list[str]:
         rows.append((key["from"] if last == _next(key["from"]) else f"{key['from']}..{last}", " / ".join(words),
                      dec(b["rated"]["cost"]), dec(b["billed"]["cost"]), dec(b["delta"]), b["status"],
                      ", ".join(w for w in (causes, rest) if w)))  # fmt: skip
-    lines = table(["Bucket", "", "rated", "billed", "difference", "status", "causes"], rows)
+    lines = table(["Bucket", "", "rated", _other(report), "difference", "status", "causes"], rows)
     differing = report["buckets_differing"]
     if differing > len(buckets):
         lines.append(f"and {count(differing - len(buckets))} more with a difference (--top 0, or buckets.parquet)")
     return lines
+
+
+def _other(report: Report) -> str:
+    """What the second side is called."""
+    return "billed" if report["against"] == "bill" else str(report["against"])
 
 
 def _next(day: str) -> str:
@@ -102,8 +110,9 @@ def _closed(report: Report) -> list[str]:
     closed = report.get("closed")
     if not closed:
         return []
+    bill = "billed by the provider" if report["against"] == "bill" else "export and what it does not tell of"
     lines = table(
-        [f"Closed by {closed['method']} in {closed['out']}", "rows", "effective", "billed by the provider", ""],
+        [f"Closed by {closed['method']} in {closed['out']}", "rows", "effective", bill, ""],
         [(f"  {t['currency']}", t["rows"], dec(t["effective_cost"]), dec(t["bill"]),
           "equal" if t["equal"] else "NOT EQUAL")
          for t in closed["totals"]],

@@ -39,8 +39,8 @@ def test_a_service_of_a_cloud_is_the_channel_of_its_usage(
         ([("", 1_000_000)], {("mine", "1.00"), (None, "2.00")}, "1 billed rows with an owner of their own keep it"),
         (
             [("a", 500_000), ("", 500_000)],
-            {("a", "0.50"), (None, "0.50"), (None, "2.00")},
-            "were split over the owners",
+            {("a", "0.50"), ("mine", "0.50"), (None, "2.00")},
+            "were split over the owners of the usage and keep what nobody metered",
         ),
     ],
 )

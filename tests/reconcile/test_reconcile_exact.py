@@ -32,7 +32,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 def weigh(
     session: Session, usage: list[tuple[int, str | None, str | None, str | None, str]],
     buckets: list[tuple[int, str | None, str | None]],
-) -> tuple[dict[tuple[int, str], int], dict[tuple[int, str], dict[str, Any]], int]:  # fmt: skip
+) -> tuple[dict[tuple[int, str], int], dict[tuple[int, str], dict[str, Any]], list[str]]:  # fmt: skip
     """Weights and details by bucket and owner key. Usage: bucket, team, product, quantity, cost; bucket: n, b_q, meter."""
     empty = dict.fromkeys(OWNER, "VARCHAR")
     create_table(
@@ -50,21 +50,23 @@ def weigh(
     )  # fmt: skip
     session.sql(
         "CREATE TABLE buckets AS SELECT * REPLACE (CAST(b_q AS DECIMAL(38, 9)) AS b_q), '1000000 Tokens' AS unit, "
-        "'usage' AS kind, 1 AS b_lines FROM given_buckets"
+        "'usage' AS kind, 1 AS b_lines, 1 AS r_lines, CAST(NULL AS DATE) AS p_from, CAST(NULL AS DATE) AS p_to, "
+        "'c' || n AS channel, 'USD' AS currency, NULL AS account, NULL AS sub_account, NULL AS model, NULL AS tier "
+        "FROM given_buckets"
     )
     create_owners(session, FIELDS, OWNER)
     create_units(session)
-    over = create_weights(session)
+    notes = create_weights(session)
     found = session.rows("SELECT n, key, w, details FROM split_weights JOIN split_owners USING (oid) ORDER BY n, pos")
     return (
         {(n, key): w for n, key, w, _ in found},
         {(n, key): json.loads(details, parse_float=D)["Elements"][0] for n, key, _, details in found},
-        over,
+        notes,
     )
 
 
 def test_52_and_53_weights_of_counted_buckets(session: Session) -> None:
-    weights, details, over = weigh(
+    weights, details, notes = weigh(
         session,
         [(1, "Search", None, "1.2", "3"), (1, "Support", None, "0.7", "1.75"),
          (2, "a", None, "1.5", "1"), (2, "b", None, "1.0", "1")],
@@ -73,7 +75,7 @@ def test_52_and_53_weights_of_counted_buckets(session: Session) -> None:
     assert weights == {
         (1, "team=Search"): 12, (1, "team=Support"): 7, (1, "~unmetered_usage"): 1, (2, "team=a"): 3, (2, "team=b"): 2,
     }  # fmt: skip
-    assert over == 1
+    assert notes == ["1 buckets were metered above the bill: their shares were scaled down (over_count)"]
     assert details[1, "team=Support"] == {
         "AllocatedRatio": D("0.35"), "UsageUnit": "Tokens", "UsageQuantity": 700_000,
     }  # fmt: skip
