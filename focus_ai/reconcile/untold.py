@@ -1,6 +1,6 @@
 """Rated rows that a usage export tells nothing of: a log sees other sellers, accounts and days too.
 
-In: `rated_rows` and `billed_rows` (the same columns, `seq`, `n`, `quantity`) and `buckets`. A bill is the whole of what
+In: `buckets`, `rated_rows` and `billed_rows` (with the same columns where a row stays). A bill is the whole of what
 a period costs; a usage export is the whole of what it speaks of only: its channels, their accounts and sub accounts as
 far as both sides name one, from its first day to its last. What was metered beside that stays as it was rated. What
 was metered within it and is not in it goes: the export is what the seller counted.
@@ -17,11 +17,8 @@ from focus_ai.reconcile.buckets import Sums, money
 _NAMED = 5
 
 
-def add_untold(session: Session) -> tuple[Sums, list[str]]:
-    """Add those rated rows to `billed_rows`; returns their money by currency, and what stays in words.
-
-    Table `untold` (n, channel, model, stays) is left for `gone`.
-    """
+def find_untold(session: Session) -> bool:
+    """Table `untold` (n, channel, model, stays): buckets that the export has no line of. True when one stays."""
     session.sql(
         """CREATE OR REPLACE TABLE untold AS
         WITH told AS (SELECT channel, account, sub_account, min(p_from) AS first, max(p_to) AS after FROM buckets
@@ -32,6 +29,11 @@ def add_untold(session: Session) -> tuple[Sums, list[str]]:
           AND coalesce(t.account = b.account, TRUE) AND coalesce(t.sub_account = b.sub_account, TRUE)) AS stays
         FROM buckets b WHERE b_lines = 0"""
     )
+    return bool(session.rows("SELECT 1 FROM untold WHERE stays LIMIT 1"))
+
+
+def add_untold(session: Session) -> tuple[Sums, list[str]]:
+    """Add the rated rows that stay to `billed_rows`; returns their money by currency, and what stays in words."""
     stayed: Sums = {}
     notes = []
     for channel, rows, _, sums in _sums(session, "stays"):
@@ -74,4 +76,4 @@ def _sums(session: Session, chosen: str) -> list[tuple[str, int, list[str], Sums
     return [(channel, *held) for channel, held in found.items()]
 
 
-__all__ = ["add_untold", "gone"]
+__all__ = ["add_untold", "find_untold", "gone"]

@@ -211,7 +211,7 @@ CALLS = st.lists(
 DAYS = st.dictionaries(st.sampled_from([DAY, "2026-11-04", "2026-11-05"]), st.integers(1, 10**7), min_size=1)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(CALLS, DAYS, st.floats(0, 1))
 def test_every_token_of_the_export_has_one_row(
     tmp_path_factory: pytest.TempPathFactory, calls: list[Call], days: dict[str, int], share: float
