@@ -24,7 +24,7 @@ from focus_ai.reconcile.buckets import BILL, USAGE, Sums, bucket_of
 from focus_ai.reconcile.close import OWNER, adjusted_sql, adjustments_sql, corrections_sql
 from focus_ai.reconcile.lines import row_lines
 from focus_ai.reconcile.scale import create_scaled
-from focus_ai.reconcile.untold import add_untold, find_untold, gone
+from focus_ai.reconcile.untold import add_untold, any_stays, gone
 from focus_ai.reconcile.weights import create_owners, create_weights
 from focus_ai.rewrite import DataSet, deliver, relation
 from focus_ai.sinks import Delivery, Written
@@ -89,7 +89,7 @@ class Closing:
     def split(self) -> None:
         """Create the pieces: the bill, split by the owners of the metered usage."""
         session = self.session
-        stays = self.other == USAGE and find_untold(session)
+        stays = self.other == USAGE and any_stays(session)
         self._number("rated", self.columns if stays else (*OWNER, "EffectiveCost", "BillingCurrency"))
         self._number("billed", self.columns)
         if stays:

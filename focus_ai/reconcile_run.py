@@ -104,7 +104,7 @@ def run(
                 notes = coverage(session, other)
                 notes += create_buckets(session, dimensions, month=month, other=other)
                 create_evidence_of(session, sides[0], card)
-                compare(session, card, limits, now)
+                compare(session, card, limits, now, other)
                 facts = _facts(session, sides, card, now, dimensions, notes)
                 found = document(session, facts, limits, top=listed, verdict=rule)
                 if delivery is not None and close is not None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from focus_ai.engine import Session
 from focus_ai.reconcile import amounts, causes, moves
+from focus_ai.reconcile.buckets import BILL, USAGE
 from focus_ai.reconcile.causes import Hunt, Limits, Test
 from focus_ai.reconcile.prices import create_prices
 from focus_ai.reconcile.result import create_result
+from focus_ai.reconcile.untold import create_untold, untold
 
 if TYPE_CHECKING:
     from focus_ai.pricing.card import RateCard
@@ -49,9 +51,15 @@ _TESTS: tuple[tuple[str, Test], ...] = (
 _LAST: tuple[tuple[str, Test], ...] = (("tax", causes.tax), ("fx", amounts.fx), ("purchase", causes.purchase))
 
 
-def compare(session: Session, card: RateCard, limits: Limits, as_of: datetime) -> Hunt:
-    """From `buckets` and `evidence` to the table `causes` and the view `result`; ages are counted to `as_of`."""
+def compare(session: Session, card: RateCard, limits: Limits, as_of: datetime, other: str = BILL) -> Hunt:
+    """From `buckets` and `evidence` to the table `causes` and the view `result`; ages are counted to `as_of`.
+
+    `other`: what the second side is. A usage export is compared with what it speaks of only.
+    """
     hunt = Hunt(session, limits, as_of)
+    if other == USAGE:
+        create_untold(session)
+        hunt.test("untold", untold(hunt), settled=True)
     create_prices(session, card)
     for cause, test in _TESTS:
         hunt.test(cause, test(hunt))
@@ -59,5 +67,5 @@ def compare(session: Session, card: RateCard, limits: Limits, as_of: datetime) -
     for cause, test in _LAST:
         hunt.test(cause, test(hunt))
     hunt.test("rounding", causes.rounding(hunt), settled=True)
-    create_result(session, limits, as_of)
+    create_result(session, limits, as_of, apart=other == USAGE)
     return hunt

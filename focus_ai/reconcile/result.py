@@ -17,21 +17,26 @@ SCHEMA = "focus-ai/reconcile@1"
 KEY = ("from", "to", "channel", "account", "sub_account", "model", "meter", "tier", "category")
 #: Statuses that count as outside tolerance.
 OUTSIDE = ("breach", "missing_in_billed", "missing_in_rated", "unpriced")
-STATUSES = ("ok", "warn", "breach", "missing_in_billed", "missing_in_rated", "provisional", "unpriced")
+STATUSES = ("ok", "warn", "breach", "missing_in_billed", "missing_in_rated", "provisional", "unpriced", "untold")
+#: Statuses that say nothing about a difference.
+_APART = ("provisional", "untold")
+_DIFFERS = "(delta <> 0 OR status <> 'ok') AND status <> 'untold'"
 
 
-def create_result(session: Session, limits: Limits, as_of: datetime) -> None:
+def create_result(session: Session, limits: Limits, as_of: datetime, *, apart: bool = False) -> None:
     """Create the view `result`: buckets with status, variances, what was explained and what is left.
 
-    Most buckets do not differ: products are only computed where something is left to compare.
+    `apart`: the table `untold` says which buckets are not compared. Most buckets do not differ: products are only
+    computed where something is left to compare.
     """
 
     def within(limit: Decimal) -> str:
         return f"abs(delta) <= CAST(abs(b_cost) AS DECIMAL(27, 9)) * CAST({text(limit)} AS DECIMAL(9, 6))"
 
     # Tax, credits and purchases have no usage against them: they stand as the bill says and are no breach.
+    untold = "WHEN n IN (SELECT n FROM untold WHERE stays) THEN 'untold' " if apart else ""
     status = (
-        f"CASE WHEN abs(delta) <= CAST({text(limits.absolute)} AS DECIMAL(38, 18)) THEN 'ok' "
+        f"CASE {untold}WHEN abs(delta) <= CAST({text(limits.absolute)} AS DECIMAL(38, 18)) THEN 'ok' "
         f"WHEN {within(limits.warn)} OR (kind IN ('tax', 'credit', 'purchase') AND r_lines = 0) THEN 'ok' "
         f"WHEN {young(limits, as_of)} AND kind = 'usage' THEN 'provisional' "
         "WHEN r_unpriced > 0 THEN 'unpriced' WHEN b_lines = 0 THEN 'missing_in_billed' "
@@ -89,7 +94,7 @@ def document(session: Session, facts: Mapping[str, Any], limits: Limits, *, top:
         "causes": _causes(session),
         "buckets": buckets,
         "buckets_listed": len(buckets),
-        "buckets_differing": int(session.one("SELECT count(*) FROM result WHERE delta <> 0 OR status <> 'ok'")[0]),
+        "buckets_differing": int(session.one(f"SELECT count(*) FROM result WHERE {_DIFFERS}")[0]),
         "buckets_total": sum(int(n) for n in counts.values()),
     }  # fmt: skip
 
@@ -105,7 +110,7 @@ def _totals(session: Session, tol: str) -> list[dict[str, Any]]:
         "SELECT currency, sum(r_cost), sum(b_cost), sum(delta), sum(volume_variance), "
         "sum(delta) FILTER (volume_variance IS NULL), sum(price_variance), sum(explained), sum(unexplained), "
         "sum(unattributed), sum(CAST(r_lines AS HUGEINT))::BIGINT, sum(CAST(b_lines AS HUGEINT))::BIGINT, count(*), "
-        f"count(*) FILTER (abs(unexplained) > {tol} AND status <> 'provisional') "
+        f"count(*) FILTER (abs(unexplained) > {tol} AND status NOT IN {_APART}) "
         "FROM result GROUP BY currency ORDER BY currency"
     )
     found = []
@@ -140,7 +145,7 @@ def _invoices(session: Session) -> list[dict[str, Any]]:
     rows = session.rows(
         "SELECT channel, account, currency, strftime(p_from, '%Y-%m') AS month, "
         "list(DISTINCT invoice ORDER BY invoice) FILTER (invoice IS NOT NULL), sum(r_cost), sum(b_cost), sum(delta), "
-        "sum(r_lines)::BIGINT FROM result WHERE kind <> 'tax' GROUP BY ALL ORDER BY ALL"
+        "sum(r_lines)::BIGINT FROM result WHERE kind <> 'tax' AND status <> 'untold' GROUP BY ALL ORDER BY ALL"
     )
     found = []
     for channel, account, currency, month, invoices, rated, billed, delta, lines in rows:
@@ -171,7 +176,7 @@ def _buckets(session: Session, top: int) -> list[dict[str, Any]]:
     rows = session.arrow(
         "SELECT n, p_from, p_to, channel, account, sub_account, model, meter, tier, kind, currency, unit, r_q, r_cost, "
         "r_price, r_lines, b_q, b_cost, b_lines, delta, volume_variance, price_variance, status, unexplained "
-        f"FROM result WHERE delta <> 0 OR status <> 'ok' ORDER BY abs(delta) DESC, n {limit}"
+        f"FROM result WHERE {_DIFFERS} ORDER BY abs(delta) DESC, n {limit}"
     ).to_pylist()
     wanted = ", ".join(str(r["n"]) for r in rows)
     causes: dict[int, list[dict[str, Any]]] = {}

@@ -1,9 +1,10 @@
 """Rated rows that a usage export tells nothing of: a log sees other sellers, accounts and days too.
 
-In: `buckets`, `rated_rows` and `billed_rows` (with the same columns where a row stays). A bill is the whole of what
-a period costs; a usage export is the whole of what it speaks of only: its channels, their accounts and sub accounts as
-far as both sides name one, from its first day to its last. What was metered beside that stays as it was rated. What
-was metered within it and is not in it goes: the export is what the seller counted.
+A bill is the whole of what a period costs; a usage export is the whole of what it speaks of only: its channels, their
+accounts and sub accounts as far as both sides name one, from its first day to its last. What was metered beside that is
+no difference (cause and status `untold`), and a split leaves it as it was rated. What was metered within it and is not
+in it goes: the export is what the seller counted. In: `buckets`, and for a split `rated_rows` and `billed_rows` (with
+the same columns where a row stays).
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from decimal import Decimal
 
 from focus_ai.engine import Session
 from focus_ai.reconcile.buckets import Sums, money
+from focus_ai.reconcile.causes import Hunt, hit
 
 #: Models that a note names.
 _NAMED = 5
 
 
-def find_untold(session: Session) -> bool:
-    """Table `untold` (n, channel, model, stays): buckets that the export has no line of. True when one stays."""
+def create_untold(session: Session) -> None:
+    """Table `untold` (n, channel, model, stays): buckets that the export has no line of. What it tells nothing of
+    `stays` as it was rated."""
     session.sql(
         """CREATE OR REPLACE TABLE untold AS
         WITH told AS (SELECT channel, account, sub_account, min(p_from) AS first, max(p_to) AS after FROM buckets
@@ -29,7 +32,16 @@ def find_untold(session: Session) -> bool:
           AND coalesce(t.account = b.account, TRUE) AND coalesce(t.sub_account = b.sub_account, TRUE)) AS stays
         FROM buckets b WHERE b_lines = 0"""
     )
+
+
+def any_stays(session: Session) -> bool:
+    """Whether rated rows stay as they are."""
     return bool(session.rows("SELECT 1 FROM untold WHERE stays LIMIT 1"))
+
+
+def untold(_: Hunt) -> str:
+    """The test of the cause `untold`."""
+    return f"SELECT {hit('rest', 'dq')} FROM o SEMI JOIN (SELECT n FROM untold WHERE stays) USING (n)"
 
 
 def add_untold(session: Session) -> tuple[Sums, list[str]]:
@@ -76,4 +88,4 @@ def _sums(session: Session, chosen: str) -> list[tuple[str, int, list[str], Sums
     return [(channel, *held) for channel, held in found.items()]
 
 
-__all__ = ["add_untold", "find_untold", "gone"]
+__all__ = ["add_untold", "any_stays", "create_untold", "gone", "untold"]

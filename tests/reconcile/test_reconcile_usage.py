@@ -145,6 +145,11 @@ def test_what_the_export_tells_nothing_of_stays(tmp_path: Path) -> None:
         ("b", "claude-sonnet-4-5", D("0.3"), None),
     }  # fmt: skip
     assert report["closed"]["totals"][0]["bill"] == "4.05"
+    # What the export tells nothing of is no difference; what it has not is.
+    assert {k: n for k, n in report["statuses"].items() if n} == {"ok": 1, "untold": 3, "missing_in_billed": 1}
+    assert [(c["cause"], c["amount"]) for c in report["causes"]] == [("untold", "-2.8")]
+    assert [(b["key"]["model"], b["unexplained"]) for b in report["buckets"]] == [("gpt-5-nano", "-0.05")]
+    assert not report["passed"]
     notes = report["closed"]["notes"]
     assert "openai: 1 rated rows that the usage export tells nothing of stay as they are: 2.5 USD" in notes
     assert "anthropic: 1 rated rows that the usage export tells nothing of stay as they are: 0.3 USD" in notes
