@@ -26,6 +26,7 @@ _TESTS: tuple[tuple[str, Test], ...] = (
     ("retry_billed", causes.retry_billed),
     ("cached_as_fresh", moves.cached_as_fresh),
     ("cache_ttl", moves.cache_ttl),
+    ("cache_ttl", moves.cache_ttl),  # writes without a lifetime were billed at both
     ("batch_discount", moves.batch_discount),
     ("service_tier", moves.service_tier),
     (causes.NAMED, moves.wrong_model),

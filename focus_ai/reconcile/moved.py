@@ -1,9 +1,10 @@
 """Quantity that was metered under another meter or tier than the second side counts it, with its owners.
 
 A log that does not know cached tokens meters them as fresh input: too much stands there, and on the cache reads nobody.
-What stands over is shared to its sibling of the same stretch of days, account and model before a share says that nobody
-metered it. In: `split_seen`, `split_amounts`, `split_owners` (see `weights`) and `buckets`. Out: the amounts with what
-was moved, and table `split_moved` (n, to_n, amount in billionths).
+What stands over is shared to its sibling of the same stretch of days, account and model, where nothing at all was
+metered, before a share says that nobody did. A sibling that was metered too is known to the log: what it lacks went
+past it. In: `split_seen`, `split_amounts`, `split_owners` (see `weights`) and `buckets`. Out: the amounts with what was
+moved, and table `split_moved` (n, to_n, amount in billionths).
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 from focus_ai.engine import Session
 from focus_ai.engine.exact import divided, largest_remainder, plain, whole
 from focus_ai.reconcile.causes import SIBLINGS
+from focus_ai.reconcile.moves import TIER, WRITES, same
 
-_WRITES = "('cache_write', 'cache_write_5m', 'cache_write_30m', 'cache_write_1h', 'cache_write_12h')"
-#: What two siblings share beside days and account, and which of them may stand for each other, in their order.
+#: Which two buckets may stand for each other, in their order.
 _MOVES = (
-    (("model", "tier"), "a.meter = 'input' AND b.meter = 'cache_read'"),
-    (("model", "tier"), f"a.meter IN {_WRITES} AND b.meter IN {_WRITES}"),
-    (("model", "meter"), "a.tier IS DISTINCT FROM b.tier"),
+    f"{same('model')} AND {TIER} AND a.meter = 'input' AND b.meter = 'cache_read'",
+    f"{same('model')} AND {TIER} AND a.meter IN {WRITES} AND b.meter IN {WRITES}",
+    f"{same('model', 'meter')} AND a.tier IS DISTINCT FROM b.tier",
 )
 
 
@@ -29,29 +30,9 @@ def share_moved(session: Session) -> list[str]:
         f"greatest({whole('quantity')}, 0) AS amount, sum(amount) OVER (PARTITION BY n)::HUGEINT AS seen "
         "FROM split_seen QUALIFY bool_and(counted) OVER (PARTITION BY n)"
     )
-    for shared, pair in _MOVES:
-        same = " AND ".join(f"a.{n} IS NOT DISTINCT FROM b.{n}" for n in (*SIBLINGS.split(", "), *shared))
-        session.sql(f"CREATE OR REPLACE TABLE split_open AS {_OPEN}")
-        session.sql(
-            "CREATE OR REPLACE TABLE split_pairs AS SELECT * FROM (SELECT a.n, b.n AS to_n, "
-            "least(a.spare, -b.spare) AS amount FROM split_open a JOIN split_open b "
-            f"ON {same} AND {pair} WHERE a.spare > 0 AND b.spare < 0) "
-            "QUALIFY row_number() OVER (PARTITION BY n ORDER BY amount DESC, to_n) = 1 "
-            "AND row_number() OVER (PARTITION BY to_n ORDER BY amount DESC, n) = 1"
-        )
-        largest = session.one("SELECT max(seen) FROM split_pairs JOIN split_metered USING (n)")[0]
-        if largest is None:
-            continue
-        rows = (
-            "SELECT p.to_n, p.amount AS units, m.oid, m.amount AS w, m.seen, o.key FROM split_pairs p "
-            "JOIN split_metered m USING (n) JOIN split_owners o USING (oid) WHERE m.amount > 0"
-        )
-        part = largest_remainder("q", "r", "w", "key", "units", "to_n")
-        session.sql(
-            f"INSERT INTO split_amounts SELECT to_n, oid, TRUE, CAST({part} AS HUGEINT) "
-            f"FROM ({divided(rows, 'units', 'w', 'seen', int(largest))})"
-        )
-        session.sql("INSERT INTO split_moved SELECT n, to_n, amount FROM split_pairs")
+    for siblings in _MOVES:
+        while _move(session, siblings):
+            pass  # a bucket gives to one sibling at a time
     session.sql(
         "CREATE OR REPLACE TABLE split_amounts AS SELECT n, oid, bool_and(counted) AS counted, "
         "CAST(sum(amount) AS HUGEINT) AS amount FROM split_amounts GROUP BY n, oid"
@@ -64,9 +45,35 @@ def share_moved(session: Session) -> list[str]:
     ]
 
 
+def _move(session: Session, siblings: str) -> bool:
+    """Share what the first of two siblings has too much of to the second; False when there is nothing left to share."""
+    session.sql(f"CREATE OR REPLACE TABLE split_open AS {_OPEN}")
+    session.sql(
+        "CREATE OR REPLACE TABLE split_pairs AS SELECT * FROM (SELECT a.n, b.n AS to_n, "
+        "least(a.spare, -b.spare) AS amount FROM split_open a JOIN split_open b "
+        f"ON {siblings} WHERE a.spare > 0 AND b.spare < 0 AND b.r_lines = 0) "
+        "QUALIFY row_number() OVER (PARTITION BY n ORDER BY amount DESC, to_n) = 1 "
+        "AND row_number() OVER (PARTITION BY to_n ORDER BY amount DESC, n) = 1"
+    )
+    largest = session.one("SELECT max(seen) FROM split_pairs JOIN split_metered USING (n)")[0]
+    if largest is None:
+        return False
+    rows = (
+        "SELECT p.to_n, p.amount AS units, m.oid, m.amount AS w, m.seen, o.key FROM split_pairs p "
+        "JOIN split_metered m USING (n) JOIN split_owners o USING (oid) WHERE m.amount > 0"
+    )
+    part = largest_remainder("q", "r", "w", "key", "units", "to_n")
+    session.sql(
+        f"INSERT INTO split_amounts SELECT to_n, oid, TRUE, CAST({part} AS HUGEINT) "
+        f"FROM ({divided(rows, 'units', 'w', 'seen', int(largest))})"
+    )
+    session.sql("INSERT INTO split_moved SELECT n, to_n, amount FROM split_pairs")
+    return True
+
+
 #: What a bucket has too much of (above zero) or lacks, after what was moved so far, in billionths of its unit.
 _OPEN = f"""
-    SELECT {SIBLINGS}, model, meter, tier, b.n, CAST(coalesce(m.seen, 0) - coalesce({whole("b_q")}, 0)
+    SELECT {SIBLINGS}, model, meter, tier, r_lines, b.n, CAST(coalesce(m.seen, 0) - coalesce({whole("b_q")}, 0)
       - coalesce(o.amount, 0) + coalesce(i.amount, 0) AS HUGEINT) AS spare
     FROM buckets b LEFT JOIN (SELECT DISTINCT n, seen FROM split_metered) m USING (n)
     LEFT JOIN (SELECT n, sum(amount) AS amount FROM split_moved GROUP BY n) o USING (n)

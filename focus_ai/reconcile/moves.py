@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from focus_ai.reconcile.causes import SIBLINGS, Hunt, hit, product
 
+WRITES = "('cache_write', 'cache_write_5m', 'cache_write_30m', 'cache_write_1h', 'cache_write_12h')"
+# A meter that only one side has keeps its tier where the other side names none.
+TIER = "coalesce(a.tier = b.tier, TRUE)"
 
-def _same(*names: str) -> str:
+
+def same(*names: str) -> str:
+    """SQL: two buckets `a` and `b` are siblings and have these names in common too."""
     return " AND ".join(f"a.{n} IS NOT DISTINCT FROM b.{n}" for n in (*SIBLINGS.split(", "), *names))
 
 
-def _moved(pair: str, same: str, note: str) -> str:
+def _moved(pair: str, siblings: str, note: str) -> str:
     """SQL of the two sides of every move: `a` is short, `b` is over. `pair` says which buckets can be siblings."""
     counted = "a.dq < 0 AND b.dq > 0"
     b_price = "coalesce(b.r_price, b.r_mean, b.b_price_min, k.price)"
@@ -30,7 +35,7 @@ def _moved(pair: str, same: str, note: str) -> str:
                  a.b_lines AS a_billed, b.r_lines AS b_rated, a.meter, a.tier, a.model, b.meter AS to_meter,
                  b.tier AS to_tier, b.model AS to_model,
                  coalesce(a.r_price, a.r_mean) AS a_price, {b_price} AS b_price, {quantity} AS q
-          FROM o a JOIN o b ON {same} AND {pair} AND a.n <> b.n
+          FROM o a JOIN o b ON {siblings} AND {pair} AND a.n <> b.n
           LEFT JOIN class_prices k ON k.channel IS NOT DISTINCT FROM b.channel AND k.model = b.model
             AND k.meter = b.meter AND k.tier IS NOT DISTINCT FROM b.tier
           WHERE a.kind = 'usage' AND b.kind = 'usage' AND ((a.rest < 0 AND b.rest > 0) OR a.r_unpriced > 0)
@@ -54,15 +59,14 @@ def _moved(pair: str, same: str, note: str) -> str:
 def cached_as_fresh(hunt: Hunt) -> str:
     """Rated as fresh input, billed as a cache read."""
     return _moved(
-        "a.meter = 'input' AND b.meter = 'cache_read'", _same("model", "tier"), "'input billed as cache_read'"
+        f"a.meter = 'input' AND b.meter = 'cache_read' AND {TIER}", same("model"), "'input billed as cache_read'"
     )
 
 
 def cache_ttl(hunt: Hunt) -> str:
     """Cache writes of another lifetime than rated."""
-    writes = "('cache_write', 'cache_write_5m', 'cache_write_30m', 'cache_write_1h', 'cache_write_12h')"
     return _moved(
-        f"a.meter IN {writes} AND b.meter IN {writes} AND a.meter <> b.meter", _same("model", "tier"),
+        f"a.meter IN {WRITES} AND b.meter IN {WRITES} AND a.meter <> b.meter AND {TIER}", same("model"),
         "meter || ' billed as ' || to_meter",
     )  # fmt: skip
 
@@ -70,7 +74,7 @@ def cache_ttl(hunt: Hunt) -> str:
 def batch_discount(hunt: Hunt) -> str:
     """Rated at the price of immediate answers, billed as batch."""
     return _moved(
-        "b.tier = 'batch' AND coalesce(a.tier, 'standard') <> 'batch'", _same("model", "meter"),
+        "b.tier = 'batch' AND coalesce(a.tier, 'standard') <> 'batch'", same("model", "meter"),
         "coalesce(tier, 'standard') || ' billed as batch'",
     )  # fmt: skip
 
@@ -78,13 +82,13 @@ def batch_discount(hunt: Hunt) -> str:
 def service_tier(hunt: Hunt) -> str:
     """Billed on another service tier than rated."""
     return _moved(
-        "a.tier <> b.tier", _same("model", "meter"), "tier || ' billed as ' || to_tier"
+        "a.tier <> b.tier", same("model", "meter"), "tier || ' billed as ' || to_tier"
     )  # fmt: skip
 
 
 def wrong_model(hunt: Hunt) -> str:
     """The same quantity on every meter, under another model name: a name that moved, or one the card does not know."""
-    same = _same("meter", "tier")
+    siblings = same("meter", "tier")
     group = ", ".join(f"a.{n}" for n in SIBLINGS.split(", "))
     named = "CASE WHEN a_unpriced THEN 'alias_unmapped' ELSE 'wrong_model' END AS named"
     return f"""
@@ -93,7 +97,7 @@ def wrong_model(hunt: Hunt) -> str:
                  a.model AS from_model, b.model AS to_model, a.r_unpriced > 0 AS a_unpriced,
                  hash({group}) AS g, coalesce(a.r_price, a.r_mean) AS a_price,
                  coalesce(b.r_price, b.r_mean, b.b_price_min) AS b_price, a.b_lines AS a_billed, b.r_lines AS b_rated
-          FROM o a JOIN o b ON {same} AND a.model IS DISTINCT FROM b.model
+          FROM o a JOIN o b ON {siblings} AND a.model IS DISTINCT FROM b.model
           WHERE a.kind = 'usage' AND b.kind = 'usage' AND a.dq < 0 AND b.dq = -a.dq),
         shorts AS (
           SELECT hash({group}) AS g, model AS from_model, count(*) AS meters FROM o a
@@ -122,10 +126,10 @@ def cache_double_count(hunt: Hunt) -> str:
         f"SELECT {SIBLINGS}, model, tier, CAST(sum(r_cache_read + r_cache_write_5m + r_cache_write_1h) "
         f"AS DECIMAL(38, 9)) AS held FROM buckets WHERE kind = 'usage' GROUP BY ALL"
     )
-    same = " AND ".join(f"c.{n} IS NOT DISTINCT FROM o.{n}" for n in (*SIBLINGS.split(", "), "model", "tier"))
+    group = " AND ".join(f"c.{n} IS NOT DISTINCT FROM o.{n}" for n in (*SIBLINGS.split(", "), "model", "tier"))
     return (
         f"SELECT {hit(product('-c.held', 'coalesce(o.r_price, o.r_mean)'), '-c.held', n='o.n')} FROM o "
-        f"JOIN ({cached}) c ON {same} WHERE o.meter = 'input' AND c.held > 0 AND o.rest < 0 AND (o.dq = -c.held OR "
+        f"JOIN ({cached}) c ON {group} WHERE o.meter = 'input' AND c.held > 0 AND o.rest < 0 AND (o.dq = -c.held OR "
         f"(o.dq IS NULL AND abs(o.rest + {product('c.held', 'coalesce(o.r_price, o.r_mean)')}) <= {hunt.tol}))"
     )
 

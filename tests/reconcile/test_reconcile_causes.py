@@ -136,6 +136,28 @@ def test_cache_lifetime_of_a_bill_with_one_kind_of_writes(tmp_path: Path) -> Non
     assert causes(found) == {"cache_ttl": "0.45"}
 
 
+@pytest.mark.parametrize("tier", ["standard", None])
+def test_writes_without_a_lifetime_billed_at_both(tmp_path: Path, tier: str | None) -> None:
+    """300,000 tokens at 3.75 (1.125); 200,000 were kept for five minutes and 100,000 for an hour at 6.00 (1.35)."""
+    facts = {"model": "claude-sonnet-4-5", "channel": "anthropic"}
+    found = compare(
+        tmp_path, [row(DAY, "cache_write", 300_000, price="3.75", **facts)],
+        [billed(DAY, "cache_write_5m", 200_000, "0.75", tier=tier, **facts),
+         billed(DAY, "cache_write_1h", 100_000, "0.60", tier=tier, **facts)],
+    )  # fmt: skip
+    assert causes(found) == {"cache_ttl": "0.225"}
+
+
+@pytest.mark.parametrize("tier", ["standard", None])
+def test_cached_tokens_that_only_the_bill_tells(tmp_path: Path, tier: str | None) -> None:
+    """A log that counts cached tokens as fresh input beside a bill whose lines of the cache name no tier."""
+    found = compare(
+        tmp_path, [row(DAY, "input", 1_000_000, price="2.5")],
+        [billed(DAY, "input", 600_000, "1.50"), billed(DAY, "cache_read", 400_000, "0.10", tier=tier)],
+    )  # fmt: skip
+    assert causes(found) == {"cached_as_fresh": "-0.9"}
+
+
 def test_batch_billed_on_its_own_line(tmp_path: Path) -> None:
     found = compare(
         tmp_path, [row(DAY, "input", 2_000_000, price="2.5")],

@@ -118,6 +118,45 @@ def test_more_cached_than_was_metered_above_it_belongs_to_nobody(tmp_path: Path)
     }  # fmt: skip
 
 
+def test_a_log_that_knows_the_cache_shares_no_fresh_input_with_it(tmp_path: Path) -> None:
+    """It metered 100,000 cached tokens, so the other 300,000 went past it; the fresh ones were counted too often."""
+    log = log_of(tmp_path / "log.jsonl", [(DAY, "a", 1_000_000)])
+    known = json.loads(log.read_text("utf-8")) | {
+        "event_id": "k",
+        "input_tokens": 100_000,
+        "cached_input_tokens": 100_000,
+    }
+    log.write_text(log.read_text("utf-8") + json.dumps(known) + "\n", encoding="utf-8")
+    split(tmp_path, log, counted(tmp_path / "usage.json", {DAY: 1_000_000}, cached=400_000))
+    assert shares(tmp_path, "x_Team", "x_TokenType", "ConsumedQuantity") == {
+        ("a", "input", 600_000), ("a", "cache_read", 100_000), (None, "cache_read", 300_000),
+    }  # fmt: skip
+
+
+def test_writes_of_a_lifetime_that_the_log_does_not_know(tmp_path: Path) -> None:
+    """A log knows one kind of cache writes, the bill two lifetimes: both belong to who wrote."""
+    log = log_of(tmp_path / "log.jsonl", [(DAY, "a", 0), (DAY, "b", 0)])
+    calls = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    for call, tokens in zip(calls, (300_000, 100_000), strict=True):
+        call |= {"provider": "anthropic", "model": "claude-sonnet-4-5", "input_tokens": tokens,
+                 "cache_write_tokens": tokens}  # fmt: skip
+    log.write_text("".join(json.dumps(call) + "\n" for call in calls), encoding="utf-8")
+    bill = tmp_path / "bill.csv"
+    bill.write_text(
+        "channel,day,model,meter,quantity,amount\n"
+        f"anthropic,{DAY},claude-sonnet-4-5,cache_write_1h,100000,0.60\n"
+        f"anthropic,{DAY},claude-sonnet-4-5,cache_write_30m,200000,0.80\n"
+        f"anthropic,{DAY},claude-sonnet-4-5,cache_write_5m,100000,0.375\n",
+        encoding="utf-8",
+    )
+    api.reconcile([str(log)], [str(bill)], close="split", close_out=tmp_path / "closed", as_of=LATER)
+    assert shares(tmp_path, "x_Team", "x_TokenType", "EffectiveCost") == {
+        ("a", "cache_write_5m", D("0.28125")), ("b", "cache_write_5m", D("0.09375")),
+        ("a", "cache_write_30m", D("0.6")), ("b", "cache_write_30m", D("0.2")),
+        ("a", "cache_write_1h", D("0.45")), ("b", "cache_write_1h", D("0.15")),
+    }  # fmt: skip
+
+
 def test_a_tier_that_the_log_does_not_know(tmp_path: Path) -> None:
     """The log takes a batch for a call at full price; the provider counts it as batch, at half of it."""
     log = log_of(tmp_path / "log.jsonl", [(DAY, "a", 2_000_000)], service_tier="standard")
