@@ -12,6 +12,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from focus_ai.engine import Session
+from focus_ai.engine.exact import whole
 from focus_ai.reconcile.buckets import Sums, money
 from focus_ai.reconcile.causes import Hunt, hit
 
@@ -65,12 +66,23 @@ def add_untold(session: Session) -> tuple[Sums, list[str]]:
 def gone(session: Session) -> list[str]:
     """What was metered in the time of the usage export and is not in it under any name (`split_moved`), in words."""
     notes = []
-    for channel, rows, models, sums in _sums(session, "NOT stays AND n NOT IN (SELECT n FROM split_moved)"):
-        of = f" of {', '.join(models[:_NAMED])}{', ...' * (len(models) > _NAMED)}" if models else ""
-        notes.append(
-            f"{channel}: {rows} rated rows{of} are not in the usage export of their days, so {money(sums)} is in no "
-            "row; give the exports of all endpoints"
-        )
+    moved = "SELECT n FROM split_moved"
+    session.sql(
+        "CREATE OR REPLACE TEMP VIEW split_parts AS SELECT n FROM (SELECT n, sum(amount) AS amount FROM split_moved "
+        f"GROUP BY n) JOIN (SELECT n, sum({whole('quantity')}) AS seen FROM rated_rows SEMI JOIN ({moved}) USING (n) "
+        "GROUP BY n) USING (n) WHERE amount < seen"
+    )
+    for chosen, are, most in (
+        (f"n NOT IN ({moved})", "are not", ""),
+        ("n IN (FROM split_parts)", "are only in part", "up to "),
+    ):
+        for channel, rows, models, sums in _sums(session, f"NOT stays AND {chosen}"):
+            of = f" of {', '.join(models[:_NAMED])}{', ...' * (len(models) > _NAMED)}" if models else ""
+            notes.append(
+                f"{channel}: {rows} rated rows{of} {are} in the usage export of their days, so {most}{money(sums)} is "
+                "in no row; give the exports of all endpoints"
+            )
+    session.sql("DROP VIEW split_parts")
     session.sql("DROP TABLE untold")
     return notes
 

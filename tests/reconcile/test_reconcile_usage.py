@@ -166,6 +166,14 @@ def test_a_tier_that_the_log_does_not_know(tmp_path: Path) -> None:
     assert not any("no row" in n for n in report["closed"]["notes"])
 
 
+def test_more_of_a_tier_than_was_counted(tmp_path: Path) -> None:
+    """Two million metered at full price and 1.5 million counted, all of it batch: half a million is in no row."""
+    log = log_of(tmp_path / "log.jsonl", [(DAY, "a", 2_000_000)], service_tier="standard")
+    report = split(tmp_path, log, counted(tmp_path / "usage.json", {DAY: 1_500_000}, batch=True))
+    assert shares(tmp_path, "x_Team", "EffectiveCost") == {("a", D("0.9375"))}
+    assert [n for n in report["closed"]["notes"] if "gpt-5 are only in part in" in n and "up to 2.5 USD" in n]
+
+
 def test_what_the_export_tells_nothing_of_stays(tmp_path: Path) -> None:
     """Another seller, and another day, as the log rated them; another model of its day is not in the export."""
     log = log_of(tmp_path / "log.jsonl", [(DAY, "a", 1_000_000), ("2026-11-09", "a", 2_000_000)])
